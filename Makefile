@@ -1,0 +1,40 @@
+# `make demo` sets up and shows the main job; `make test` sets up and passes the tests. Nothing else is needed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.PHONY: demo test check bench mini clean
+
+demo: $(VENV)/.base
+	$(BIN)/hannun demo
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/first_light.py
+
+clean:
+	rm -rf $(VENV) demo demo.html
+
+# Debian's python3 comes without venv: install it where we may, and say what to do where we may not.
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv \
+	  && $(PYTHON) -m venv $(VENV); } || { echo "error: cannot make a virtual environment; run: sudo apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing hannun (no torch) …"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@echo "installing what tests and training need …"
+	@$(PIP) torch==2.13.0
+	@$(PIP) --editable '.[train,dev]'
+	@touch $@

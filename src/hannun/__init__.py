@@ -1,0 +1,36 @@
+"""Hannun (한눈): raw image–text pairs go in, a served Korean multimodal search comes out.
+
+import hannun
+shop = hannun.open("shop.hannun")
+shop.add([{"id": "1", "text": "빨간 원피스", "image": "a.jpg"}])
+shop.search("붉은 드레스")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hannun.collection import Collection as Collection
+    from hannun.collection import open as open
+    from hannun.embeddings import Embeddings as Embeddings
+    from hannun.encoder import Encoder as Encoder
+    from hannun.errors import HannunError as HannunError
+    from hannun.item import Item as Item
+    from hannun.item import Pair as Pair
+    from hannun.load import load as load
+
+__version__ = "0.1.0"
+__all__ = ["Collection", "Embeddings", "Encoder", "HannunError", "Item", "Pair", "load", "open"]
+
+_HOMES = {"Collection": "collection", "open": "collection", "Embeddings": "embeddings", "Encoder": "encoder", "HannunError": "errors"}
+_HOMES |= {"Item": "item", "Pair": "item", "load": "load"}
+
+
+def __getattr__(name: str) -> object:
+    # Importing does nothing: each public name brings its module when it is first used.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hannun' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"hannun.{_HOMES[name]}"), name)

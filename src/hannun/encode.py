@@ -1,0 +1,199 @@
+"""Items go in, their vectors (or the reason why there are none) come out, chunk by chunk and in order.
+
+Reading, hashing and decoding run ahead in threads while the encoder works; pictures are decoded at the scale the encoder
+looks at, so that a folder of 12-megapixel photos costs memory for a few chunks of small ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Literal, TypeVar
+
+import PIL.Image
+
+from hannun.embeddings import Embeddings, Floats, concatenate, unit
+from hannun.encoder import Encoder
+from hannun.errors import HannunError
+from hannun.item import Image, Item, Problem, Text, require_content
+
+CHUNK = 32  # items: large enough to fill a batch by modality, small enough that little is lost when killed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An item with its vectors by part ("text", "image"; or "joint" from a one-sequence encoder), each float32 [dim]."""
+
+    item: Item
+    hash: str
+    pictures: tuple[bytes | None, ...]
+    vectors: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """An item that the caller knows already, with the same content."""
+
+    item: Item
+
+
+Outcome = Encoded | Unchanged | Problem
+
+
+@dataclass(frozen=True)
+class _Read:
+    item: Item
+    hash: str
+    pictures: tuple[bytes | None, ...]  # None for a picture that can be read again from where it lies
+    ready: Item  # the same item with its bytes, later its decoded pictures
+
+
+def encode(
+    items: Iterable[Item | Problem],
+    encoder: Encoder,
+    known: Callable[[Sequence[tuple[str, str]]], set[str]] | None = None,
+) -> Iterator[list[Outcome]]:
+    """Encode items in chunks of CHUNK, in order; a Problem that comes in goes out unchanged.
+
+    Args:
+        items: with their pictures still on disk.
+        encoder: gives the vectors.
+        known: told the (id, hash) of a chunk, returns the ids whose vectors need not be made again.
+
+    Yields:
+        One list for each chunk, an outcome for each item. An unreadable picture makes a Problem and stops nothing.
+    """
+    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="hannun-decode") as pool:
+
+        def reading() -> Iterator[list[Future[_Read | Problem] | Problem]]:
+            for chunk in _chunks(items, CHUNK):
+                yield [it if isinstance(it, Problem) else pool.submit(_read, it) for it in chunk]
+
+        def decoding() -> Iterator[list[Future[_Read | Problem] | Unchanged | Problem]]:
+            for chunk in _ahead(reading(), 2):
+                done = [r.result() if isinstance(r, Future) else r for r in chunk]
+                pairs = [(r.item.id, r.hash) for r in done if isinstance(r, _Read)]
+                skip = known(pairs) if known is not None and pairs else set()
+                yield [
+                    r if isinstance(r, Problem) else Unchanged(r.item) if r.item.id in skip else pool.submit(_decode, r, encoder.side)
+                    for r in done
+                ]
+
+        for waiting in _ahead(decoding(), 1):
+            settled = [w.result() if isinstance(w, Future) else w for w in waiting]
+            rows = iter(vectors([r.ready for r in settled if isinstance(r, _Read)], encoder))
+            yield [Encoded(r.item, r.hash, r.pictures, next(rows)) if isinstance(r, _Read) else r for r in settled]
+
+
+def vectors(items: Sequence[Item], encoder: Encoder) -> list[dict[str, Floats]]:
+    """The vectors of each item by part, float32 [dim]; items must have content. Several pictures give their mean direction."""
+    if not items:
+        return []
+    if not encoder.parts:
+        return [{"joint": v} for v in encoder.encode_document(items).dense]
+    found: list[dict[str, Floats]] = [{} for _ in items]
+    texts = [(n, it.text) for n, it in enumerate(items) if it.text]
+    if texts:
+        for (n, _), vector in zip(texts, encoder.encode_document([t for _, t in texts]).dense, strict=True):
+            found[n]["text"] = vector
+    pictures = [(n, {"image": p.source}) for n, it in enumerate(items) for p in it.images]
+    if pictures:
+        sums: dict[int, Floats] = {}
+        for (n, _), vector in zip(pictures, encoder.encode_document([p for _, p in pictures]).dense, strict=True):
+            sums[n] = sums[n] + vector if n in sums else vector
+        for n, total in sums.items():
+            found[n]["image"] = unit(total)
+    return found
+
+
+def embed(
+    items: Sequence[Item],
+    encoder: Encoder,
+    role: Literal["query", "document"],
+    problems: list[Problem],
+    progress: Callable[[int], None],
+) -> tuple[Embeddings, list[Item]]:
+    """One vector for each readable item [n, dim] (the average, for text with a picture), and those items.
+
+    Items that cannot be read are appended to `problems`; `progress` is told how many items are done.
+    """
+    rows: list[Embeddings] = []
+    kept: list[Item] = []
+    with ThreadPoolExecutor(thread_name_prefix="hannun-decode") as pool:
+        for chunk in _chunks(items, CHUNK):
+            ready: list[Item] = []
+            for it, decoded in zip(chunk, pool.map(lambda it: _loaded(it, encoder.side), chunk), strict=True):
+                if isinstance(decoded, Problem):
+                    problems.append(decoded)
+                else:
+                    kept.append(it)
+                    ready.append(decoded)
+            rows.append(encoder.encode_query(ready) if role == "query" else encoder.encode_document(ready))
+            progress(len(chunk))
+    return concatenate(rows, encoder.dims[0]), kept
+
+
+def _loaded(it: Item, side: int) -> Item | Problem:
+    try:
+        require_content(it)
+        return replace(it, parts=tuple(Image(p.load(side)) if isinstance(p, Image) else p for p in it.parts))
+    except HannunError as e:
+        return _problem(it, e)
+
+
+def _read(it: Item) -> _Read | Problem:
+    try:
+        require_content(it)
+        h = hashlib.blake2b(digest_size=16)
+        parts: list[Text | Image] = []
+        kept: list[bytes | None] = []
+        for p in it.parts:
+            data = p.value.encode() if isinstance(p, Text) else p.read()
+            h.update(f"{type(p).__name__}:{len(data)}:".encode())
+            h.update(data)
+            if isinstance(p, Image):
+                kept.append(data if isinstance(p.source, bytes | PIL.Image.Image) else None)
+                parts.append(Image(data))
+            else:
+                parts.append(p)
+        h.update(json.dumps(it.facts, sort_keys=True, default=str, ensure_ascii=False).encode())
+        return _Read(it, h.hexdigest(), tuple(kept), replace(it, parts=tuple(parts)))
+    except HannunError as e:
+        return _problem(it, e)
+
+
+def _decode(read: _Read, side: int) -> _Read | Problem:
+    ready = _loaded(read.ready, side)
+    return _problem(read.item, HannunError(ready.reason)) if isinstance(ready, Problem) else replace(read, ready=ready)
+
+
+def _problem(it: Item, error: HannunError) -> Problem:
+    where = str(it.images[0]) if it.images else it.id
+    reason = str(error)
+    if ": " in reason and reason.startswith(("picture of", where)):
+        reason = reason.split(": ", 1)[1]
+    return Problem(where, reason, it.id)
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    source = iter(items)
+    while chunk := list(islice(source, size)):
+        yield chunk
+
+
+def _ahead(source: Iterator[T], depth: int) -> Iterator[T]:
+    """The same things, with `depth` of them taken early: what they started in threads runs while the caller works."""
+    waiting: deque[Any] = deque()
+    for thing in source:
+        waiting.append(thing)
+        if len(waiting) > depth:
+            yield waiting.popleft()
+    yield from waiting

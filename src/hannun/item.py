@@ -1,0 +1,293 @@
+"""What a user hands over (strings, paths, bytes, pictures, rows) goes in; Items made of ordered parts come out.
+
+A `str` is always text, even when it looks like a path or a URL; a picture is a `Path`, `bytes`, a PIL image or
+`{"image": …}`. Nothing is read from disk before `Image.load`, and nothing is ever fetched from the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import PIL.ImageOps
+
+from hannun import hangul
+from hannun.errors import InputError, MissingError, PictureError
+
+MAX_PIXELS = 178_956_970  # Pillow's own bound for a decompression bomb (twice its warning level), 178.9 megapixels
+MAX_TEXT = 1_000_000  # characters; an encoder reads windows of a long text, a store must still carry it
+
+# Only these decoders see foreign bytes: Pillow knows dozens more, one of which (EPS) starts a program.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+
+type_names = "a str (text), a Path, bytes or PIL image (picture), a dict with 'text' and/or 'image', or an Item"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A picture inside an uncompressed tar: read by offset, never unpacked."""
+
+    archive: Path
+    offset: int
+    size: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.archive}::{self.name}"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text part; `value` is NFC with white space folded."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture part: where its bytes are (a path, a tar member, the bytes themselves) or an already decoded picture."""
+
+    source: Path | Member | bytes | PIL.Image.Image
+
+    def read(self) -> bytes:
+        """The encoded bytes. Raises MissingError when the file is gone; a decoded picture is encoded as PNG, upright."""
+        try:
+            match self.source:
+                case bytes():
+                    return self.source
+                case Path():
+                    if self.source.exists() and not self.source.is_file() and not self.source.is_dir():
+                        raise PictureError(f"{self}: is a pipe or a device, expected a picture file")  # reading it might never end
+                    return self.source.read_bytes()
+                case Member():
+                    with self.source.archive.open("rb") as archive:
+                        archive.seek(self.source.offset)
+                        return archive.read(self.source.size)
+                case _:
+                    out = io.BytesIO()
+                    upright = PIL.ImageOps.exif_transpose(self.source)
+                    keep = upright.mode in ("RGB", "RGBA", "L", "LA", "1", "P", "I;16")
+                    (upright if keep else _rgb(upright)).save(out, "PNG", compress_level=1)
+                    return out.getvalue()
+        except FileNotFoundError:
+            raise MissingError(f"{self}: no such picture; check the path") from None
+        except IsADirectoryError:
+            raise PictureError(f"{self}: is a folder, expected a picture file; index folders with `hannun index`") from None
+        except PictureError:
+            raise
+        except (OSError, ValueError, SyntaxError) as e:  # the last two: a NUL in a path, a lazily opened picture that is damaged
+            reason = e.strerror if isinstance(e, OSError) and e.strerror else e
+            raise PictureError(f"{self}: cannot be read ({reason}); check its permissions and the disk") from None
+
+    def load(self, side: int | None = None) -> PIL.Image.Image:
+        """The first frame as RGB: EXIF orientation honoured, transparency on white, 16-bit scaled to 8.
+
+        With `side`, the picture may be decoded at a reduced scale, as long as its shorter side stays at least `side` pixels (a
+        12-megapixel JPEG decodes four times faster so). Raises PictureError with the reason for anything that is not a
+        picture, and for more than MAX_PIXELS pixels, which is checked before a single pixel is decoded.
+        """
+        decoded = isinstance(self.source, PIL.Image.Image)
+        stream = None if decoded else io.BytesIO(self.read())
+        if stream is not None and not stream.getbuffer().nbytes:
+            raise PictureError(f"{self}: is empty (0 bytes), expected a picture; copy it again")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow warns of half-bombs; our own bound below decides
+                picture = self.source if isinstance(self.source, PIL.Image.Image) else PIL.Image.open(stream, formats=_FORMATS)  # type: ignore[arg-type]
+                width, height = picture.size
+                if width * height > MAX_PIXELS:
+                    raise PictureError(f"{self}: {width}×{height} pixels are over the limit of {MAX_PIXELS:,}; scale it down")
+                if side is not None and not decoded and min(width, height) > side:
+                    scale = side / min(width, height)
+                    picture.draft("RGB", (-int(-width * scale // 1), -int(-height * scale // 1)))
+                if side is not None and (factor := min(picture.size) // side) >= 2:
+                    picture = _reduced(picture, factor)
+                return _rgb(PIL.ImageOps.exif_transpose(picture))
+        except PictureError:
+            raise
+        except PIL.UnidentifiedImageError:
+            raise PictureError(f"{self}: is not a picture, or of an unknown kind; expected JPEG, PNG, WebP, GIF, BMP or TIFF") from None
+        except PIL.Image.DecompressionBombError:
+            raise PictureError(f"{self}: has over {MAX_PIXELS:,} pixels (a decompression bomb?); scale it down") from None
+        except (
+            OSError,
+            SyntaxError,
+            ValueError,
+            EOFError,
+            MemoryError,
+            struct.error,
+            KeyError,
+            IndexError,
+            TypeError,
+            AttributeError,
+        ) as e:
+            raise PictureError(f"{self}: cannot be decoded ({str(e) or type(e).__name__}); the file may be truncated or damaged") from None
+
+    def __str__(self) -> str:
+        match self.source:
+            case Path() | Member():
+                return str(self.source)
+            case bytes():
+                return f"picture of {len(self.source)} bytes"
+            case _:
+                return f"picture of {self.source.width}×{self.source.height}"
+
+
+def _reduced(picture: PIL.Image.Image, factor: int) -> PIL.Image.Image:
+    """Shrunk by a whole factor with box averaging, EXIF kept; left as it is in modes that cannot be averaged."""
+    if picture.mode not in ("RGB", "L", "CMYK", "RGBA", "LA", "YCbCr") or "transparency" in picture.info:
+        return picture
+    exif = picture.getexif()
+    info = picture.info
+    small = picture.reduce(factor)
+    small.info = {**info, "exif": exif.tobytes()} if exif else {k: v for k, v in info.items() if k != "exif"}
+    return small
+
+
+def _rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
+    picture.load()  # some formats know what is transparent only now
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        return picture
+    if picture.mode.startswith("I") or picture.mode == "F":  # 16-bit and float greys: Pillow's convert would clip them to white
+        import numpy as np
+
+        grey = np.asarray(picture, dtype=np.float64)
+        top = 65535.0 if picture.mode != "F" or grey.max() > 255 else (255.0 if grey.max() > 1 else 1.0)
+        return PIL.Image.fromarray(np.clip(grey * (255 / top), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        white = PIL.Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        return PIL.Image.alpha_composite(white, layer).convert("RGB")
+    return picture.convert("RGB")
+
+
+Part = Text | Image
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to index or to ask with: an id, ordered parts, and facts (metadata) that filters and tables use."""
+
+    id: str
+    parts: tuple[Part, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str | None:
+        """The text parts joined by a line break; None where there are none."""
+        texts = [p.value for p in self.parts if isinstance(p, Text)]
+        return "\n".join(texts) if texts else None
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The picture parts, in order."""
+        return tuple(p for p in self.parts if isinstance(p, Image))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One training or curation record: a query, what answers it, and what looks as if it did."""
+
+    query: Item
+    positive: Item
+    negatives: tuple[Item, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that could not be read, and why; `id` names the item where one was recognised."""
+
+    where: str
+    reason: str
+    id: str | None = None
+
+
+Content = str | Path | bytes | PIL.Image.Image | Mapping[str, Any] | Item
+
+
+def image_part(value: object) -> Image:
+    """The value under an `"image"` key as a picture part; here a str is a path. Raises InputError for other types."""
+    match value:
+        case Image():
+            return value
+        case str() if not value.strip() or "\0" in value:
+            raise InputError(f"'image' is {value!r}, expected the path of a picture")
+        case str() if "://" in value[:12]:
+            raise InputError(f"'image' is the URL {value[:80]!r}, and Hannun does not fetch; download it and give the path or the bytes")
+        case str():
+            return image_part(Path(value))
+        case Path() if "\0" in str(value) or any("\ud800" <= c <= "\udfff" for c in str(value)):
+            raise InputError(
+                f"{str(value).encode('utf-8', 'replace').decode()!r}: the file name is not UTF-8; rename it (convmv mends old Korean names)"
+            )
+        case bytearray() | memoryview():
+            return Image(bytes(value))
+        case Path() | Member() | bytes() | PIL.Image.Image():
+            return Image(value)
+    raise InputError(f"'image' is a {type(value).__name__}, expected a path, bytes or a PIL image")
+
+
+def item(content: Content, *, id: str | None = None) -> Item:
+    """One piece of content as an Item.
+
+    A dict's keys besides `id`, `text` and `image` become facts. Where no id is given it is the hash of the content, so
+    that the same content is the same item. An Item may have no part left (an empty text): callers that need one
+    call `require_content`. Raises InputError for a type that is neither text nor picture.
+    """
+    parts: tuple[Part, ...]
+    facts: dict[str, Any] = {}
+    match content:
+        case Item():
+            return content
+        case str():
+            parts = _text_parts(content)
+        case Path() | bytes() | PIL.Image.Image() | bytearray() | memoryview():
+            parts = (image_part(content),)
+        case Mapping():
+            if "text" not in content and "image" not in content:
+                raise InputError(f"a row has the keys {sorted(map(str, content))}, expected 'text' and/or 'image'; rename the columns")
+            text, pictures = content.get("text"), content.get("image")
+            if text is not None and not isinstance(text, str):
+                raise InputError(f"'text' is a {type(text).__name__}, expected a str; convert it first")
+            many = pictures if isinstance(pictures, list | tuple) else ([] if pictures is None or pictures == "" else [pictures])
+            parts = (*_text_parts(text or ""), *(image_part(p) for p in many))
+            facts = {hangul.normalise(str(k)): v for k, v in content.items() if k not in ("id", "text", "image")}
+            given = content.get("id")
+            if given is not None and (isinstance(given, bool) or not isinstance(given, str | int)):
+                raise InputError(f"'id' is a {type(given).__name__}, expected a str or an int")
+            id = id or (hangul.normalise(str(given)) if given is not None else None)
+        case _:
+            raise InputError(f"{type(content).__name__} came, expected {type_names}")
+    return Item(id or content_hash(parts), parts, facts)
+
+
+def _text_parts(text: str) -> tuple[Text, ...]:
+    if len(text) > MAX_TEXT:
+        raise InputError(f"a text of {len(text):,} characters came, the limit is {MAX_TEXT:,}; split it into passages")
+    clean = hangul.normalise(text)
+    return (Text(clean),) if clean else ()
+
+
+def require_content(it: Item) -> Item:
+    """The item itself. Raises InputError when it has neither text nor picture (an empty string is neither)."""
+    if not it.parts:
+        raise InputError("empty content came (no text, or white space only), expected words and/or a picture")
+    return it
+
+
+def content_hash(parts: tuple[Part, ...]) -> str:
+    """128 bits of BLAKE2b over the parts' kinds and bytes, as hex: equal content, equal hash. Reads the pictures."""
+    h = hashlib.blake2b(digest_size=16)
+    for p in parts:
+        data = p.value.encode() if isinstance(p, Text) else p.read()
+        h.update(f"{type(p).__name__}:{len(data)}:".encode())
+        h.update(data)
+    return h.hexdigest()

@@ -1,0 +1,29 @@
+"""A model's name goes in, an Encoder comes out: "mini" is embedded, a path or a hub id needs the `[train]` extra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hannun.encoder import Encoder
+from hannun.errors import InputError
+
+
+def load(model: str | Path = "mini") -> Encoder:
+    """The encoder of that name.
+
+    Args:
+        model: "mini" (embedded, offline), the path of a saved model, or a hub id such as "google/siglip2-base-patch16-256".
+
+    Raises:
+        MissingError: no such model here or on the hub.
+        DependencyError: the model needs torch: `pip install 'hannun[train]'`.
+    """
+    if not str(model).strip():
+        raise InputError("an empty model name came, expected 'mini', a path or a hub id")
+    if model == "mini":
+        from hannun.mini.model import Mini
+
+        return Mini()
+    from hannun.models.checkpoint import open_checkpoint
+
+    return open_checkpoint(str(model))

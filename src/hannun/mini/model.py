@@ -1,0 +1,131 @@
+"""Texts, pictures and both together go in, unit vectors [n, 384] in one space come out: the encoder named "mini".
+
+Texts: multilingual-e5-small (Wang et al. 2024, arXiv:2402.05672), centred. Pictures: ConSE, a convex combination of
+semantic embeddings (Norouzi et al. 2014, arXiv:1312.5650): the class names of ImageNet, in Korean and English, weighted by what
+EfficientNet-Lite2 sees, centred. e5's cosines are bunched at 0.7–0.9; centring spreads them and puts both kinds around zero.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from hannun.embeddings import Embeddings, Floats, unit
+from hannun.encoder import Calibration
+from hannun.item import Content, Image, item, require_content
+from hannun.mini.image import SIDE, ImageTower
+from hannun.mini.text import WIDTH, Role, TextTower
+
+HERE = Path(__file__).parent
+WEIGHTS = ("text.onnx", "tokenizer.json", "image.onnx", "space.npz")
+RECIPE = "conse-1"  # change it with anything in code that changes a vector: resizing, prompts, windows, TOP, TEMPERATURE
+TOP = 50  # classes that a picture is a mixture of (ConSE's T); 10 in the paper, with a sharper network
+TEMPERATURE = 2.0  # of the softmax over class scores; flatter than 1, because photos show more than one thing
+
+
+@final
+class Mini:
+    """The embedded Encoder. Making one costs nothing: each tower is loaded when first needed, once, by any thread."""
+
+    def __init__(self, folder: Path = HERE, threads: int | None = None) -> None:
+        """`folder` holds the weights; `threads` is by default the number of cores this process may run on."""
+        self._folder = folder
+        self._text, self._image = TextTower(folder, threads), ImageTower(folder, threads)
+        self._lock = threading.Lock()
+        self._facts: dict[str, Any] | None = None
+        self._space: dict[str, Floats] | None = None
+
+    @property
+    def name(self) -> str:
+        """ "mini"."""
+        return "mini"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the weights and of the recipe, as written at export (hashing 40 MB at each start would cost more than a query)."""
+        return str(self._read()["fingerprint"])
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Only the full dimension: nothing in e5 or ConSE orders the dimensions."""
+        return (WIDTH,)
+
+    @property
+    def parts(self) -> bool:
+        """True: text and picture of an item have a vector each."""
+        return True
+
+    @property
+    def side(self) -> int:
+        """260 pixels."""
+        return SIDE
+
+    @property
+    def calibration(self) -> Calibration:
+        """Measured at export on training splits."""
+        return Calibration.from_json(self._read()["calibration"])
+
+    def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        """Vectors of what is asked. mini has no task description, so `instruction` changes nothing."""
+        return self._encode(contents, "query")
+
+    def encode_document(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        """Vectors of what is searched. mini has no task description, so `instruction` changes nothing."""
+        return self._encode(contents, "passage")
+
+    def _encode(self, contents: Sequence[Content], role: Role) -> Embeddings:
+        items = [require_content(item(c, id="-")) for c in contents]  # an id of our own: hashing would read the pictures twice
+        total = np.zeros((len(items), WIDTH), np.float32)
+        worded = [(n, it.text) for n, it in enumerate(items) if it.text]
+        if worded:
+            total[[n for n, _ in worded]] += self._texts([t for _, t in worded], role)
+        seen = [(n, p) for n, it in enumerate(items) for p in it.images]
+        if seen:
+            pictured = np.zeros_like(total)
+            np.add.at(pictured, [n for n, _ in seen], self._pictures([p for _, p in seen]))
+            total += unit(pictured)
+        return Embeddings(unit(total))
+
+    def _texts(self, texts: Sequence[str], role: Role) -> Floats:
+        return unit(unit(self._text.encode(texts, role)) - self._vectors()[role])
+
+    def _pictures(self, pictures: Sequence[Image]) -> Floats:
+        space = self._vectors()
+        return unit(mixture(self._image.logits(pictures), space["classes"]) - space["image"])
+
+    def _read(self) -> dict[str, Any]:
+        with self._lock:
+            if self._facts is None:
+                self._facts = json.loads((self._folder / "space.json").read_text("utf-8"))
+            return self._facts
+
+    def _vectors(self) -> dict[str, Floats]:
+        with self._lock:
+            if self._space is None:
+                with np.load(self._folder / "space.npz", allow_pickle=False) as f:
+                    self._space = {k: f[k].astype(np.float32) for k in f.files}
+            return self._space
+
+
+def mixture(logits: Floats, classes: Floats) -> Floats:
+    """ConSE: class vectors [c, dim] averaged by the probabilities of the TOP likeliest classes; [n, c] → [n, dim], not of unit length."""
+    kept = np.argpartition(-logits, TOP - 1, axis=1)[:, :TOP]
+    scores = np.take_along_axis(logits, kept, axis=1) / TEMPERATURE
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    sparse = np.zeros_like(logits)
+    np.put_along_axis(sparse, kept, weights / weights.sum(axis=1, keepdims=True), axis=1)
+    return sparse @ classes
+
+
+def fingerprint(folder: Path) -> str:
+    """128 bits over the weight files and the recipe, as hex."""
+    h = blake2b(RECIPE.encode(), digest_size=16)
+    for name in WEIGHTS:
+        h.update(blake2b((folder / name).read_bytes()).digest())
+    return h.hexdigest()

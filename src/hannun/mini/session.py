@@ -1,0 +1,32 @@
+"""The path of an ONNX file goes in, an onnxruntime session on the CPU comes out, with as many threads as this process may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hannun.errors import MissingError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+
+def open_session(path: Path, threads: int | None = None) -> InferenceSession:
+    """A session; `threads` is by default the number of cores this process may run on. Raises MissingError."""
+    if not path.exists():
+        raise MissingError(f"{path}: no such weights, expected them inside the package; reinstall hannun, or run `python -m hannun.mini.export_*`")
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or cores()
+    options.log_severity_level = 3
+    # Threads that wait must not spin: pictures are decoded on the same cores meanwhile.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def cores() -> int:
+    """Cores that this process may run on."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -1,0 +1,194 @@
+"""The arguments of one command go in; what it did comes out as a table, a file, or JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hannun.errors import InputError, MissingError
+from hannun.item import Content, Item, Problem
+
+In = Annotated[Path, typer.Option("--in", envvar="HANNUN_COLLECTION", help="The collection.")]
+Model = Annotated[str | None, typer.Option("--model", help="'mini', the path of a model, or a hub id.")]
+DEFAULT = Path("my.hannun")
+
+
+def index(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Folders, pictures, .txt/.md, .jsonl/.csv/.parquet, .tar shards.")],
+    to: Annotated[Path, typer.Option("--to", envvar="HANNUN_COLLECTION", help="The collection, made where there is none.")] = DEFAULT,
+    model: Model = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove items whose files below PATH have vanished.")] = False,
+) -> int:
+    """Read pictures, texts and rows into a collection. Run again, only what is new or changed is encoded."""
+    from hannun import collection, sources
+    from hannun.load import load
+    from hannun.serve.cli import show
+
+    for path in paths:
+        if not path.exists():
+            raise MissingError(f"{path}: no such file or folder; check the path")
+    with collection.open(to, load(model) if model else None) as opened, show.progress("indexing", sources.count(paths)) as advance:
+        seen: set[str] = set()
+
+        def noted() -> Any:
+            for found in sources.read(paths):
+                if found.id is not None:
+                    seen.add(found.id)
+                yield found
+
+        failure: InputError | None = None
+        try:
+            report = opened.add(noted(), advance)
+        except InputError as e:
+            report, failure = collection.Report(), e
+        if prune:
+            report.removed = opened.prune(paths, seen)
+        if failure is not None and not report.removed:
+            raise failure
+        opened.optimise()
+        total = len(opened)
+    show.problems(report.problems)
+    removed = f", {report.removed} removed" if prune else ""
+    typer.echo(f"{report.added} added, {report.unchanged} unchanged{removed}, {len(report.problems)} problems; {to} now has {total} items")
+    if not total and not report.problems:
+        raise InputError(
+            f"{', '.join(map(str, paths))}: nothing to index there; expected pictures, .txt/.md, .jsonl/.csv/.parquet or .tar files"
+        )
+    if total and not failure:
+        typer.echo(f'next: hannun search "빨간 원피스" --in {to}')
+    return 0
+
+
+def search(
+    words: Annotated[str | None, typer.Argument(metavar="[WORDS]", help="What to look for, in Korean or English.")] = None,
+    image: Annotated[Path | None, typer.Option("--image", help="A picture to look for, alone or together with words.")] = None,
+    collection: In = DEFAULT,
+    mix: Annotated[float, typer.Option(help="With words and a picture: 1 only the words … 0 only the picture.")] = 0.5,
+    weights: Annotated[str | None, typer.Option(help="How much the items' text and picture count, e.g. 0.7,0.3.")] = None,
+    where: Annotated[str | None, typer.Option(help="Only items for which this holds: 'category = 원피스 and price < 50000'.")] = None,
+    limit: Annotated[int, typer.Option(help="How many hits.")] = 10,
+    offset: Annotated[int, typer.Option(help="How many hits to pass over.")] = 0,
+    diversity: Annotated[float, typer.Option(help="0 pure relevance … 1 as varied as can be.")] = 0.0,
+    shuffle: Annotated[int, typer.Option(help="Show the best of so many visual clusters first; 0 is off.")] = 0,
+    json_out: Annotated[bool, typer.Option("--json", help="Hits as JSON.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the hits as a page with pictures.")] = None,
+) -> int:
+    """Search a collection by words, by a picture, or by both."""
+    from hannun import collection as face
+    from hannun.serve.cli import show
+
+    if words is None and image is None:
+        raise InputError("no query came, expected words and/or --image FILE")
+    query: Content = {"text": words or "", **({"image": image} if image is not None else {})}
+    if image is not None and not image.exists():
+        raise MissingError(f"{image}: no such picture; check the path")
+    parts = _weights(weights) if weights is not None else None
+    with face.open(collection, create=False) as opened:
+        hits = opened.search(query, mix=mix, weights=parts, where=where, limit=limit, offset=offset, diversity=diversity, shuffle=shuffle)
+    title = " + ".join(str(p) for p in (words, image) if p)
+    if html is not None:
+        show.gallery(html, title, [show.Section(title, image, hits)])
+    if json_out:
+        typer.echo(json.dumps([show.plain(h) for h in hits], ensure_ascii=False, indent=1))
+    else:
+        show.table(title, hits, offset)
+        if html is not None:
+            typer.echo(f"wrote {html}")
+    return 0
+
+
+def info(collection: Annotated[Path, typer.Argument(help="The collection.", envvar="HANNUN_COLLECTION")] = DEFAULT) -> int:
+    """What a collection holds and what made it, as JSON."""
+    from hannun import collection as face
+
+    with face.open(collection, create=False) as opened:
+        typer.echo(json.dumps(opened.info(), ensure_ascii=False, indent=1))
+    return 0
+
+
+def delete(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Ids of items.")] = None,
+    collection: In = DEFAULT,
+    where: Annotated[str | None, typer.Option(help="Also every item for which this holds.")] = None,
+) -> int:
+    """Remove items by id or by condition."""
+    from hannun import collection as face
+
+    if not ids and where is None:
+        raise InputError("nothing to delete came, expected ids and/or --where CONDITION")
+    with face.open(collection, create=False) as opened:
+        removed = opened.delete(ids or (), where)
+        left = len(opened)
+    if not removed:
+        raise MissingError(f"{collection}: has none of these items; see `hannun search` for ids")
+    typer.echo(f"{removed} removed; {collection} now has {left} items")
+    return 0
+
+
+def reindex(
+    collection: Annotated[Path, typer.Argument(help="The collection.", envvar="HANNUN_COLLECTION")] = DEFAULT,
+    model: Model = None,
+) -> int:
+    """Encode every item again, with another model or a newer one. Stopped and run again, it goes on where it was."""
+    from hannun import collection as face
+    from hannun.load import load
+    from hannun.serve.cli import show
+
+    with face.open(collection, create=False) as opened:
+        encoder = load(model or opened.settings.encoder)
+        with show.progress("encoding", len(opened)) as advance:
+            report = opened.reindex(encoder, advance)
+        opened.optimise()
+    typer.echo(f"{report.added} encoded, {report.unchanged} already done; {collection} is made by {encoder.name} ({encoder.fingerprint})")
+    return 0
+
+
+def embed(
+    contents: Annotated[list[str], typer.Argument(metavar="TEXT|PATH…", help="Texts; with --files, files and folders as for index.")],
+    to: Annotated[Path, typer.Option("--to", help="The .npz to write: dense float32 [n, dim]; ids go beside it as .jsonl.")],
+    files: Annotated[bool, typer.Option("--files", help="The arguments are paths, not texts.")] = False,
+    query: Annotated[bool, typer.Option("--query", help="Encode as queries instead of documents.")] = False,
+    model: Model = None,
+    dim: Annotated[int | None, typer.Option(help="Truncate to one of the model's dims.")] = None,
+) -> int:
+    """Turn texts or files into vectors in a file."""
+    from hannun import encode, sources
+    from hannun.load import load
+    from hannun.serve.cli import show
+
+    encoder = load(model or "mini")
+    if dim is not None and dim not in encoder.dims:
+        raise InputError(f"dim={dim} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")
+    items: list[Item] = []
+    problems: list[Problem] = []
+    for found in sources.read([Path(c) for c in contents]) if files else map(_text_item, contents):
+        items.append(found) if isinstance(found, Item) else problems.append(found)
+    with show.progress("encoding", len(items)) as advance:
+        embeddings, kept = encode.embed(items, encoder, "query" if query else "document", problems, advance)
+    if not kept:
+        first = problems[0] if problems else Problem(" ".join(contents), "nothing to encode there")
+        raise InputError(f"{first.where}: {first.reason}")
+    (embeddings if dim is None else embeddings.truncate(dim)).save(to)
+    rows = "".join(json.dumps({"id": it.id, "text": it.text}, ensure_ascii=False) + "\n" for it in kept)
+    to.with_suffix(".jsonl").write_text(rows, "utf-8")
+    show.problems(problems)
+    typer.echo(f"wrote {len(kept)} vectors of {dim or embeddings.dim} values to {to}, their ids to {to.with_suffix('.jsonl')}")
+    return 0
+
+
+def _text_item(text: str) -> Item | Problem:
+    from hannun.item import item
+
+    made = item(text)
+    return made if made.parts else Problem(repr(text), "is empty, expected text")
+
+
+def _weights(text: str) -> tuple[float, float]:
+    try:
+        first, second = (float(x) for x in text.split(","))
+    except ValueError:
+        raise InputError(f"--weights {text!r} came, expected two numbers: the items' text, the items' picture, e.g. 0.7,0.3") from None
+    return first, second

@@ -1,0 +1,82 @@
+"""Command-line arguments go in, an exit status comes out; the `hannun` command starts here."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+import hannun
+from hannun.errors import HannunError
+from hannun.serve.cli import commands, demo
+
+app = typer.Typer(
+    name="hannun",
+    help="한눈: search pictures and Korean texts, offline. Start with `hannun demo`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"hannun {hannun.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    pass
+
+
+app.command("demo")(demo.demo)
+app.command("index")(commands.index)
+app.command("search")(commands.search)
+app.command("info")(commands.info)
+app.command("delete")(commands.delete)
+app.command("reindex")(commands.reindex)
+app.command("embed")(commands.embed)
+
+
+def main() -> None:
+    """Run the command line; one line on standard error and a non-zero exit for every mistake that Hannun knows of."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit status of a command: 0 done, 1 nothing could be done, 2 wrong usage, 130 interrupted."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except HannunError as e:
+        return _fail(str(e), 1)
+    except click.exceptions.NoArgsIsHelpError as e:
+        typer.echo(e.format_message())
+        return 2
+    except click.ClickException as e:
+        return _fail(f"{e.format_message()}; see `hannun --help`", 2)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted; run the same command again to go on", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone (`| head`): not a mistake, and nobody is left to tell
+        return 0
+    except OSError as e:
+        full = e.errno == errno.ENOSPC
+        remedy = "the disk is full; free some space and run the command again" if full else f"{e.filename or 'a file'}: {e.strerror or e}"
+        return _fail(remedy, 1)
+
+
+def _fail(message: str, status: int) -> int:
+    typer.echo("error: " + " ".join(message.split()), err=True)
+    return status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Hits, problems and counts go in; tables on the terminal and self-contained HTML pages come out."""
+
+from __future__ import annotations
+
+import base64
+import html as escape
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text as Styled
+
+from hannun.errors import HannunError
+from hannun.item import Image, Problem
+from hannun.search.searcher import Hit
+
+THUMBNAIL = 240  # pixels
+_SHOWN = 20  # problems listed one by one
+
+
+@dataclass(frozen=True)
+class Section:
+    """One query of a gallery: its heading, its picture if it had one, and what was found."""
+
+    heading: str
+    picture: Path | None
+    hits: Sequence[Hit]
+
+
+class _Rate(ProgressColumn):
+    """Things per second over the last seconds."""
+
+    def render(self, task: Task) -> Styled:
+        speed = task.finished_speed or task.speed
+        return Styled(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error with count, rate and time left; the value is called with how many more are done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total or None)
+        yield lambda done: bar.advance(task, done)
+
+
+def title(hit: Hit) -> str:
+    """What to call an item in a table: its `title` fact, the first line of its text, or its picture's name."""
+    given = hit.item.facts.get("title") or (hit.item.text or "").split("\n")[0]
+    return str(given or (Path(str(hit.item.images[0])).stem if hit.item.images else hit.id))
+
+
+def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
+    """Rank, score, title and path of each hit on standard output."""
+    console = Console()
+    if not hits:
+        console.print(f"{heading}: nothing found", markup=False)
+        return
+    grid = Table(title=Styled(heading), title_justify="left")
+    grid.add_column("#", justify="right")
+    grid.add_column("score", justify="right")
+    grid.add_column("title", max_width=48, overflow="ellipsis", no_wrap=True)
+    grid.add_column("path", overflow="fold")
+    here = Path.cwd()
+    for rank, hit in enumerate(hits, start=offset + 1):
+        path = str(hit.item.images[0]) if hit.item.images else hit.id
+        near = path.removeprefix(f"{here}/")
+        grid.add_row(str(rank), f"{hit.score:.3f}", Styled(title(hit)), Styled(near))
+    console.print(grid)
+
+
+def problems(found: Sequence[Problem]) -> None:
+    """What could not be read and why, on standard error."""
+    if not found:
+        return
+    console = Console(stderr=True)
+    console.print(f"{len(found)} could not be read:")
+    for problem in found[:_SHOWN]:
+        console.print(Styled(f"  {problem.where}: {problem.reason}"), soft_wrap=True)
+    if len(found) > _SHOWN:
+        console.print(f"  … and {len(found) - _SHOWN} more")
+
+
+def plain(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON values."""
+    return {
+        "id": hit.id,
+        "score": round(hit.score, 6),
+        "text": hit.item.text,
+        "images": [str(p) for p in hit.item.images],
+        "facts": dict(hit.item.facts),
+    }
+
+
+def gallery(target: Path, heading: str, sections: Sequence[Section], foot: str = "") -> None:
+    """Write one HTML page with everything in it: no file and no network is needed to look at it."""
+    body = "".join(_section(s) for s in sections)
+    note = f"<footer>{foot}</footer>" if foot else ""
+    page = _PAGE.replace("{title}", escape.escape(heading)).replace("{body}", body + note)
+    part = target.with_name(target.name + ".part")
+    part.write_text(page, "utf-8")
+    part.replace(target)
+
+
+def _section(section: Section) -> str:
+    asked = f'<img class="asked" src="{_data(Image(section.picture))}" alt="">' if section.picture else ""
+    cards = "".join(_card(rank, hit) for rank, hit in enumerate(section.hits, start=1)) or "<p>결과 없음 · nothing found</p>"
+    return f"<section><h2>{asked}{escape.escape(section.heading)}</h2><div class=grid>{cards}</div></section>"
+
+
+def _card(rank: int, hit: Hit) -> str:
+    name = escape.escape(title(hit))
+    picture = (
+        f'<img src="{_data(hit.item.images[0])}" alt="{name}" loading="lazy">'
+        if hit.item.images
+        else f"<blockquote>{escape.escape((hit.item.text or '')[:200])}</blockquote>"
+    )
+    facts = " · ".join(escape.escape(str(v)) for k, v in hit.item.facts.items() if k in ("category", "color", "pattern", "price"))
+    return f"<figure>{picture}<figcaption><b>{rank}. {name}</b><small>{facts}</small><span>{hit.score:.3f}</span></figcaption></figure>"
+
+
+def _data(image: Image) -> str:
+    try:
+        picture = image.load(THUMBNAIL)
+    except HannunError:
+        picture = PIL.Image.new("RGB", (THUMBNAIL, THUMBNAIL), "lightgrey")  # gone since it was indexed; its facts still show
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+_PAGE = """<!doctype html><html lang=ko><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1">
+<title>{title}</title><style>
+:root{color-scheme:light dark;--ink:#1c1c1e;--soft:#6b6b70;--paper:#faf9f7;--card:#fff;--line:#e6e3de}
+@media(prefers-color-scheme:dark){:root{--ink:#f1efec;--soft:#a5a29c;--paper:#161514;--card:#211f1e;--line:#37332f}}
+body{font:16px/1.5 "Apple SD Gothic Neo","Noto Sans KR","Malgun Gothic",NanumGothic,system-ui,sans-serif;
+color:var(--ink);background:var(--paper);
+margin:0 auto;max-width:76rem;padding:1.5rem}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2.2rem 0 .8rem;display:flex;gap:.8rem;align-items:center}
+.asked{height:4.5rem;border-radius:.5rem;border:1px solid var(--line)}
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(10rem,1fr));gap:.9rem}
+figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:.7rem;overflow:hidden;display:flex;flex-direction:column}
+figure img{width:100%;aspect-ratio:1;object-fit:contain;background:#fff}blockquote{margin:1rem;font-size:.9rem}
+figcaption{padding:.55rem .7rem;font-size:.86rem;display:grid;grid-template-columns:1fr auto;gap:.1rem .5rem;margin-top:auto}
+figcaption b{grid-column:1/-1;font-weight:600}small,span,footer{color:var(--soft)}footer{margin:2.5rem 0 1rem;font-size:.9rem}
+code{background:var(--card);border:1px solid var(--line);border-radius:.3rem;padding:.1rem .35rem}
+</style><h1>{title}</h1>{body}</html>"""

@@ -1,0 +1,98 @@
+"""What several test files share: pictures, the toy encoder behind `hannun.load`, and a disk that can be filled."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from hannun.errors import MissingError
+from tests.toy import Toy
+
+ROOT = Path(__file__).parents[1]
+
+
+def draw(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (24, 24), seed: int | None = None) -> PIL.Image.Image:
+    """A picture of one colour, or of noise where a seed is given."""
+    if seed is None:
+        return PIL.Image.new("RGB", size, colour)
+    noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return PIL.Image.fromarray(noise)
+
+
+def encoded(picture: PIL.Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """The picture's bytes in a file format."""
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def bomb(side: int = 20_000) -> bytes:
+    """A real PNG of side × side white pixels in a few kilobytes; one bit each, so that making it costs little."""
+    return encoded(PIL.Image.new("1", (side, side), 1), "PNG", optimize=True)
+
+
+def toy(model: str | Path = "mini") -> Toy:
+    """What `hannun.load` is replaced by: "toy1", "toy2", … and "mini" for "toy1"."""
+    name = "toy1" if model == "mini" else str(model)
+    if not name.startswith("toy"):
+        raise MissingError(f"{model}: no such model; known: toy1, toy2")
+    return Toy(name.removeprefix("toy"))
+
+
+#: For `python -c`: the command line with the toy encoder in the place of every model.
+TOY_CLI = """
+import sys, hannun.load, hannun.collection
+from tests.conftest import toy
+hannun.load.load = hannun.collection.load = toy
+from hannun.serve.cli.main import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def child(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """A Python process that sees the sources and the tests, wherever it runs."""
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PYTHONUTF8": "1"}
+    command = [sys.executable, *arguments]
+    return subprocess.Popen(command, cwd=cwd or ROOT, env=here, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finished(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The same, waited for."""
+    process = child(*arguments, cwd=cwd)
+    out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+@pytest.fixture
+def toy_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`hannun.load` gives the toy encoder, whatever module asks."""
+    monkeypatch.setattr("hannun.load.load", toy)
+    monkeypatch.setattr("hannun.collection.load", toy)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a small disk in memory, `disk("80m")`, or again in another size or read-only: `disk("80m,ro")`; skips where it may not."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(options: str) -> Path:
+        again = "remount," if place.is_mount() else ""
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"{again}size={options}", "tmpfs", str(place)], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"may not mount a disk here: {done.stderr.strip()}")
+        return place
+
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root on Linux may mount a disk")
+    yield mount
+    if place.is_mount():
+        subprocess.run(["umount", "-l", str(place)], check=True)

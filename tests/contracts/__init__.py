@@ -1,0 +1,1 @@
+"""One suite per protocol; a new implementation is one parameter line."""

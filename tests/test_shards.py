@@ -1,0 +1,86 @@
+"""The WebDataset layout, read in place."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from hannun import shards
+from hannun.errors import InputError
+from hannun.item import Image
+from tests.conftest import draw, encoded
+
+
+def pack(path: Path, *files: tuple[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_files_of_one_name_are_one_record(tmp_path: Path) -> None:
+    png = encoded(draw())
+    path = pack(
+        tmp_path / "s.tar",
+        ("a/001.jpg", png),
+        ("a/001.json", b'{"k": 1}'),
+        ("a/001.txt", "글".encode()),
+        ("b/001.back.PNG", png),
+        ("b/001.front.png", png),
+    )
+    first, second = shards.read(path)
+    assert (first.key, first.data, first.text, len(first.pictures)) == ("a/001", {"k": 1}, "글", 1)
+    assert (second.key, second.data, second.text) == ("b/001", {}, None)
+
+
+def test_the_name_ends_at_the_first_dot(tmp_path: Path) -> None:
+    record, *others = shards.read(pack(tmp_path / "s.tar", ("x.left.json", b'{"a": 1}'), ("x.txt", b"t")))
+    assert record.key == "x" and record.text == "t" and not others
+
+
+def test_a_picture_is_read_where_it_lies(tmp_path: Path) -> None:
+    pictures = [encoded(draw(seed=n)) for n in range(3)]
+    path = pack(tmp_path / "s.tar", *[(f"{n}.png", p) for n, p in enumerate(pictures)])
+    members = [r.pictures[0] for r in shards.read(path)]
+    assert [Image(m).read() for m in reversed(members)] == pictures[::-1]
+    assert str(members[1]) == f"{path}::1.png"
+
+
+def test_folders_links_hidden_and_unknown_files(tmp_path: Path) -> None:
+    path = tmp_path / "s.tar"
+    with tarfile.open(path, "w") as archive:
+        for name, kind in [("d", tarfile.DIRTYPE), ("l.png", tarfile.SYMTYPE), ("dev.png", tarfile.CHRTYPE)]:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+        for name in ("._1.png", ".DS_Store", "1.txt"):
+            info = tarfile.TarInfo(name)
+            info.size = 1
+            archive.addfile(info, io.BytesIO(b"x"))
+    assert [(r.key, r.text, r.pictures) for r in shards.read(path)] == [("1", "x", ())]
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff\xfe\x00", b"9" * 5000, b"[" * 100_000])
+def test_broken_json_is_noted(tmp_path: Path, data: bytes) -> None:
+    first, second = shards.read(pack(tmp_path / "s.tar", ("0.json", data), ("1.txt", b"t")))
+    assert "0.json" in first.data["_problem"] and second.text == "t"
+
+
+def test_json_that_is_no_object_says_nothing(tmp_path: Path) -> None:
+    (record,) = shards.read(pack(tmp_path / "s.tar", ("0.json", b"[1]")))
+    assert record.data == {}
+
+
+def test_the_records_before_a_damaged_place_come_first(tmp_path: Path) -> None:
+    path = pack(tmp_path / "s.tar", *[(f"{n}.txt", b"x" * 600) for n in range(5)])
+    path.write_bytes(path.read_bytes()[: 3 * 1536 + 700])  # three whole records of header + two blocks, and a part of the fourth
+    found = []
+    with pytest.raises(InputError, match="not a whole uncompressed tar"):
+        for record in shards.read(path):
+            found.append(record.key)
+    assert found == ["0", "1", "2"]

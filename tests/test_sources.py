@@ -1,0 +1,401 @@
+"""Every kind of file becomes the items that are in it; what is broken becomes a Problem and stops nothing."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import io
+import json
+import math
+import os
+import tarfile
+import unicodedata
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hannun import sources
+from hannun.errors import HannunError, InputError, MissingError
+from hannun.item import Image, Item, Member, Problem
+from hannun.sources import SOURCE, fact
+from tests.conftest import draw, encoded
+
+
+def read(*paths: Path) -> tuple[list[Item], list[Problem]]:
+    found = list(sources.read(paths))
+    return [f for f in found if isinstance(f, Item)], [f for f in found if isinstance(f, Problem)]
+
+
+def plain(it: Item) -> dict[str, Any]:
+    return {k: v for k, v in it.facts.items() if k != SOURCE}
+
+
+def table(folder: Path, name: str, *rows: object) -> Path:
+    (folder / name).write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
+    return folder / name
+
+
+def picture(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw().save(path)
+    return path
+
+
+# Folders
+
+
+def test_a_folder_of_pictures_and_texts_in_sorted_order(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "deep/er/c.webp", "d.gif", "e.bmp", "f.tiff", "g.jpeg"):
+        picture(tmp_path / name)
+    (tmp_path / "글.txt").write_text("빨간  원피스", "utf-8")
+    (tmp_path / "글.md").write_text("# 제목", "utf-8")
+    items, problems = read(tmp_path)
+    assert not problems
+    assert [it.id.removeprefix(f"{tmp_path}/") for it in items] == [
+        *("a.png", "b.JPG", "d.gif", "e.bmp", "f.tiff", "g.jpeg", "글.md", "글.txt", "deep/er/c.webp")
+    ]
+    assert items[7].text == "빨간 원피스" and plain(items[0]) == {"title": "a"}
+    assert all(it.facts[SOURCE] == it.id for it in items)
+    assert all(it.images[0].load().size == (24, 24) for it in items if it.images)
+    assert sources.count([tmp_path]) == 9
+
+
+def test_hidden_things_other_kinds_and_collections_are_passed_over(tmp_path: Path) -> None:
+    for name in (".hidden.jpg", "._mac.jpg", ".git/a.jpg", "mine.hannun/pictures/a.jpg", "seen.jpg"):
+        picture(tmp_path / name)
+    (tmp_path / "readme.html").write_text("x")
+    (tmp_path / "noending").write_text("x")
+    items, problems = read(tmp_path)
+    assert [Path(it.id).name for it in items] == ["seen.jpg"] and not problems
+
+
+def test_an_empty_folder_has_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path) == ([], []) and sources.count([tmp_path]) == 0
+
+
+def test_a_path_that_is_not_there_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    with pytest.raises(MissingError, match="nowhere: no such file"):
+        next(sources.read([tmp_path / "a.png", tmp_path / "nowhere"]))
+
+
+def test_a_named_file_of_no_known_kind_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "a.docx").write_text("x")
+    items, problems = read(tmp_path / "a.docx")
+    assert not items and "of no kind" in problems[0].reason and problems[0].where.endswith("a.docx")
+
+
+def test_a_file_named_twice_in_any_way_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "pics/a.png")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    items, problems = read(Path("../pics"), tmp_path / "pics", Path("../pics/a.png"), tmp_path / "other/../pics/a.png")
+    assert [it.id for it in items] == [str(tmp_path / "pics/a.png")] and not problems
+
+
+def test_the_id_of_a_file_does_not_depend_on_how_its_folder_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "pics/a.png")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert read(Path("../pics"))[0][0].id == read(tmp_path / "pics")[0][0].id
+
+
+def test_decomposed_file_names_have_composed_ids_and_can_be_read(tmp_path: Path) -> None:
+    name = unicodedata.normalize("NFD", "빨간 원피스.png")
+    picture(tmp_path / name)
+    items, _ = read(tmp_path)
+    assert items[0].id == f"{tmp_path}/빨간 원피스.png" and plain(items[0]) == {"title": "빨간 원피스"}
+    assert items[0].images[0].load().size == (24, 24)
+
+
+@pytest.mark.parametrize(("disk", "row"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_table_names_its_pictures_in_either_form(tmp_path: Path, disk: Any, row: Any) -> None:
+    picture(tmp_path / unicodedata.normalize(disk, "사진/원피스.png"))
+    table(tmp_path, "t.jsonl", {"id": "1", "image": unicodedata.normalize(row, "사진/원피스.png")})
+    items, problems = read(tmp_path)
+    assert [it.id for it in items] == ["1"] and not problems  # claimed by the table, so not an item of its own
+    assert items[0].images[0].load().size == (24, 24)
+
+
+def test_a_file_name_that_is_not_utf8_is_a_problem_that_can_be_printed(tmp_path: Path) -> None:
+    broken = os.fsdecode(os.fsencode(tmp_path) + b"/" + "사진.png".encode("cp949"))
+    Path(broken).write_bytes(encoded(draw()))
+    items, problems = read(tmp_path)
+    assert not items and "not UTF-8" in problems[0].reason
+    assert f"{problems[0].where}{problems[0].reason}{problems[0].id}".encode()
+
+
+def test_pipes_and_broken_links(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
+    picture(tmp_path / "a.png")
+    items, problems = read(tmp_path)
+    assert [Path(it.id).name for it in items] == ["a.png"]
+    assert sorted(Path(p.where).name for p in problems) == ["gone.csv", "gone.txt", "pipe.csv", "pipe.txt"]
+    assert sources.count([tmp_path]) >= 1
+
+
+def test_empty_wrong_and_huge_texts(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(" \n")
+    (tmp_path / "b.txt").write_bytes(bytes(range(256)))
+    (tmp_path / "c.txt").write_bytes("빨간 원피스".encode("cp949"))
+    (tmp_path / "d.txt").write_bytes(b"x" * (4 * 2**20 + 1))
+    (tmp_path / "e.txt").write_text("가" * 100_000, "utf-8")
+    items, problems = read(tmp_path)
+    assert [it.text for it in items] == ["빨간 원피스", "가" * 100_000]
+    assert [p.reason.split(",")[0] for p in problems] == ["is empty", "is not text in UTF-8 or CP949; convert it with iconv", "has 4"]
+    assert all(p.id == p.where for p in problems)
+
+
+# Tables
+
+
+def test_rows_have_ids_texts_pictures_and_facts(tmp_path: Path) -> None:
+    picture(tmp_path / "img/a.png")
+    table(tmp_path, "t.jsonl", {"id": "1", "text": "옷", "image": "img/a.png", "price": 9900, "색": ["빨강"], "new": True, "none": None})
+    (one,), problems = read(tmp_path / "t.jsonl")
+    assert not problems and one.id == "1" and one.text == "옷"
+    assert plain(one) == {"price": 9900, "색": ["빨강"], "new": True}
+    assert one.images == (Image(tmp_path / "img/a.png"),)
+
+
+def test_rows_without_ids_are_named_by_file_and_row(tmp_path: Path) -> None:
+    table(tmp_path, "t.jsonl", {"text": "하나"}, {"text": "둘", "id": ""}, {"text": "셋", "id": None})
+    assert [it.id for it in read(tmp_path)[0]] == [f"{tmp_path}/t.jsonl#{n}" for n in (1, 2, 3)]
+
+
+def test_a_table_claims_its_pictures_inside_a_folder_only(tmp_path: Path) -> None:
+    for name in ("img/a.png", "img/b.png", "img/c.png", "free.png"):
+        picture(tmp_path / name)
+    table(tmp_path, "t.jsonl", {"id": "1", "image": "img/a.png"}, {"id": "2", "image": ["img/b.png", "./img/../img/c.png"]})
+    assert [Path(it.id).name for it in read(tmp_path)[0]] == ["free.png", "1", "2"]
+    named, _ = read(tmp_path, tmp_path / "img/a.png")  # asked for by name, so it is wanted
+    assert sorted(Path(it.id).name for it in named) == ["1", "2", "a.png", "free.png"]
+
+
+def test_broken_lines_stop_nothing(tmp_path: Path) -> None:
+    lines = [
+        '{"id": "1", "text": "하나"}'.encode(),
+        b'{"id": "2", "text":',
+        b"",
+        b"[1, 2]",
+        b'"text"',
+        b"\xff\xfe\xff",
+        b'{"a":' * 100_000,
+        b'{"id": "n", "text": "x", "n": ' + b"9" * 5000 + b"}",
+        '{"id": "3", "text": "셋"}'.encode("cp949"),
+        b'{"id": "4", "text": 5, "nan": NaN, "inf": Infinity}',
+        b'{"id": "5", "text": ""}',
+        b'{"id": "6", "text": "x", "big": 99999999999999999999}',
+        b'{"id": "7", "image": 5}',
+        b'{"id": "8", "text": "x", "deep": ' + b"[" * 100 + b"]" * 100 + b"}",
+        b'{"id": "9", "text": NaN}',
+        b'{"id": ["x"], "text": "ten"}',
+    ]
+    (tmp_path / "t.jsonl").write_bytes(b"\n".join(lines))
+    items, problems = read(tmp_path)
+    assert [(it.id, it.text) for it in items] == [("1", "하나"), ("3", "셋"), ("4", "5"), ("['x']", "ten")]
+    assert plain(items[2]) == {}
+    assert len(problems) == 11
+    assert sum("is not JSON" in p.reason for p in problems) == 3
+    assert all(str(tmp_path / "t.jsonl") in p.where and "row " in p.where for p in problems)
+
+
+def test_csv_of_every_kind(tmp_path: Path) -> None:
+    text = 'id,text,code,price,ratio,empty,word\n001,빨간 원피스,00123,9900,0.5,,NaN\n002,"줄,바꿈\n둘째",1,-3,-0.25,,1e5\n'
+    for name, encoding in [("a.csv", "utf-8"), ("b.csv", "utf-8-sig"), ("c.csv", "cp949")]:
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        (first, second), problems = read(tmp_path / name)
+        assert not problems
+        assert (first.id, first.text, second.id, second.text) == ("001", "빨간 원피스", "002", "줄,바꿈 둘째")
+        assert plain(first) == {"code": "00123", "price": 9900, "ratio": 0.5, "word": "NaN"}
+        assert plain(second) == {"code": 1, "price": -3, "ratio": -0.25, "word": "1e5"}
+        assert isinstance(first.facts["price"], int)
+
+
+@pytest.mark.parametrize("content", ["", "id,text\n", "\n\n"])
+def test_csv_without_rows(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    assert read(tmp_path) == ([], [])
+
+
+def test_csv_with_ragged_and_foreign_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,하나,too,many\n2\n3,셋\n", "utf-8")
+    items, problems = read(tmp_path)
+    assert [(it.id, it.text) for it in items] == [("1", "하나"), ("3", "셋")]
+    assert len(problems) == 1 and "neither text nor picture" in problems[0].reason
+    (tmp_path / "b.csv").write_bytes("id\ttext\n1\t하나".encode("utf-16"))
+    assert "not a CSV table" in read(tmp_path / "b.csv")[1][0].reason
+
+
+def test_other_columns_are_told_once(tmp_path: Path) -> None:
+    table(tmp_path, "t.jsonl", *[{"title": "a", "url": "b"}] * 50)
+    items, problems = read(tmp_path)
+    assert not items and len(problems) == 2
+    assert "has the columns title, url, expected 'text' and/or 'image'" in problems[0].reason and problems[0].where.endswith("row 1")
+    assert problems[1].reason == "49 more rows without 'text' and 'image'"
+
+
+def test_the_first_of_equal_ids_stands(tmp_path: Path) -> None:
+    table(tmp_path, "a.jsonl", {"id": "1", "text": "처음"}, {"id": 1, "text": "다시"})
+    table(
+        tmp_path, "b.jsonl", {"id": unicodedata.normalize("NFD", "가"), "text": "x"}, {"id": "가", "text": "y"}, {"id": "1", "text": "또"}
+    )
+    items, problems = read(tmp_path)
+    assert [(it.id, it.text) for it in items] == [("1", "처음"), ("가", "x")]
+    assert [Path(p.where).name for p in problems] == ["a.jsonl", "b.jsonl", "b.jsonl"]
+    assert all("came before" in p.reason for p in problems)
+
+
+def test_parquet_with_pictures_as_published(tmp_path: Path) -> None:
+    picture(tmp_path / "side.png")
+    data = encoded(draw((0, 200, 0)))
+    pictures = [{"bytes": data, "path": None}, {"bytes": None, "path": "side.png"}, None]
+    columns = {
+        "id": [1.0, 2.0, math.nan],
+        "text": ["하나", None, "셋"],
+        "image": pictures,
+        "day": [datetime.date(2024, 1, 2)] * 3,
+        "x": [1.5, math.nan, 2],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    items, problems = read(tmp_path / "t.parquet")
+    assert not problems
+    assert [it.id for it in items] == ["1", "2", f"{tmp_path}/t.parquet#3"]
+    assert [it.text for it in items] == ["하나", None, "셋"]
+    assert items[0].images == (Image(data),) and items[1].images == (Image(tmp_path / "side.png"),) and not items[2].images
+    assert [plain(it) for it in items] == [{"day": "2024-01-02", "x": 1.5}, {"day": "2024-01-02"}, {"day": "2024-01-02", "x": 2}]
+    assert sources.count([tmp_path / "t.parquet"]) == 3
+
+
+def test_parquet_claims_paths_and_passes_bytes_by(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    pq.write_table(pa.table({"image": ["a.png"]}), tmp_path / "paths.parquet")
+    pq.write_table(pa.table({"image": [encoded(draw())], "id": ["b"]}), tmp_path / "bytes.parquet")
+    assert [Path(it.id).name for it in read(tmp_path)[0]] == ["b", "paths.parquet#1"]
+
+
+def test_a_broken_parquet_is_one_problem_with_its_id(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["x"] * 1000}), tmp_path / "whole.parquet")
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    for name, data in [("half", whole[: len(whole) // 2]), ("zero", b""), ("text", b"id,text\n1,a\n" * 9)]:
+        path = tmp_path / f"{name}.parquet"
+        path.write_bytes(data)
+        items, problems = read(path)
+        assert not items and len(problems) == 1
+        assert "not a whole parquet file" in problems[0].reason and "\n" not in problems[0].reason and problems[0].id == str(path)
+        assert sources.count([path]) == 1
+
+
+# Shards
+
+
+def shard(path: Path, *files: tuple[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_a_shard_gives_an_item_for_each_key(tmp_path: Path) -> None:
+    red, blue = encoded(draw((200, 0, 0)), "JPEG"), encoded(draw((0, 0, 200)), "JPEG")
+    rows = [
+        b'{"text": "\xeb\xb9\xa8\xea\xb0\x95", "price": 5, "none": null}',
+        b'{"id": 77, "caption": "blue"}',
+        b'{"id": {"a": 1}, "text": "x"}',
+    ]
+    files = [("0.jpg", red), ("0.json", rows[0]), ("1.jpg", blue), ("1.json", rows[1]), ("2.txt", "글".encode()), ("3.json", rows[2])]
+    path = shard(tmp_path / "s.tar", *files, ("4.jpg", red), ("5.json", b"{"), ("6.json", b"{}"), ("7.txt", b"last"))
+    items, problems = read(tmp_path)
+    assert [(it.id, it.text, len(it.images)) for it in items] == [
+        *(("0", "빨강", 1), ("77", "blue", 1), ("2", "글", 0), ("{'a': 1}", "x", 0), ("4", None, 1), ("7", "last", 0))
+    ]
+    assert plain(items[0]) == {"price": 5}
+    assert isinstance(items[1].images[0].source, Member) and items[1].images[0].read() == blue
+    assert [p.where.removeprefix(str(path)) for p in problems] == ["::5", "::6"]
+    assert sources.count([path]) == 8
+
+
+def test_a_bad_record_of_a_shard_does_not_stop_the_rest(tmp_path: Path) -> None:
+    bad = json.dumps({"text": "x", "big": 2**70}).encode()
+    items, problems = read(shard(tmp_path / "s.tar", ("0.json", bad), ("1.txt", b"after")))
+    assert [it.text for it in items] == ["after"] and [p.where[-3:] for p in problems] == ["::0"]
+
+
+def test_a_truncated_shard_gives_what_is_whole(tmp_path: Path) -> None:
+    data = encoded(draw(size=(64, 64), seed=1), "PNG")
+    path = shard(tmp_path / "s.tar", *[(f"{n}.png", data) for n in range(4)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    items, problems = read(path)
+    assert 1 <= len(items) < 4 and all(it.images[0].load().size == (64, 64) for it in items)
+    assert len(problems) == 1 and "not a whole uncompressed tar" in problems[0].reason and problems[0].id == str(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a tar" * 200, b"\x1f\x8b\x08\x00" + b"\0" * 600])
+def test_something_else_named_tar(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "s.tar").write_bytes(data)
+    items, problems = read(tmp_path)
+    assert not items and "not a whole uncompressed tar" in problems[0].reason
+
+
+# Facts
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (5, 5),
+        (0.5, 0.5),
+        (math.nan, None),
+        (math.inf, None),
+        (unicodedata.normalize("NFD", "빨강"), "빨강"),
+        (datetime.datetime(2024, 1, 2, 3, 4), "2024-01-02T03:04:00"),
+        (datetime.time(3, 4), "03:04:00"),
+        (np.int64(7), 7),
+        (np.float32(0.5), 0.5),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+        (np.array([1, 2]), [1, 2]),
+        (np.float64(math.nan), None),
+        (decimal.Decimal("1.5"), 1.5),
+        (decimal.Decimal("NaN"), None),
+        ((1, [2, (3,)]), [1, [2, [3]]]),
+        ({"b", "a", "c"}, ["a", "b", "c"]),
+        ({unicodedata.normalize("NFD", "색"): {1: math.nan}}, {"색": {"1": None}}),
+    ],
+)
+def test_facts_become_json(given: Any, expected: Any) -> None:
+    made = fact(given)
+    assert made == expected and type(made) is type(expected)
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+
+
+@pytest.mark.parametrize("given", [b"x", object(), uuid.uuid4(), 2**63, -(2**63) - 1, datetime.timedelta(1), 1j])
+def test_facts_that_have_no_json(given: Any) -> None:
+    with pytest.raises(InputError, match="a fact is"):
+        fact(given)
+
+
+def test_facts_that_are_nested_too_deep() -> None:
+    deep: Any = 1
+    for _ in range(32):
+        deep = [deep]
+    assert fact(deep) == deep
+    with pytest.raises(InputError, match="nested"):
+        fact([deep])
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(HannunError, match="nested"):
+        fact(endless)
