@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from hannun.errors import MissingError
 from tests.toy import Toy
 
 ROOT = Path(__file__).parents[1]
+_MEMORY = pytest.StashKey[Path]()
 
 
 def draw(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (24, 24), seed: int | None = None) -> PIL.Image.Image:
@@ -51,7 +54,7 @@ def toy(model: str | Path = "mini") -> Toy:
 TOY_CLI = """
 import sys, hannun.load, hannun.collection
 from tests.conftest import toy
-hannun.load.load = hannun.collection.load = toy
+sys.modules["hannun.load"].load = hannun.collection.load = toy
 from hannun.serve.cli.main import run
 sys.exit(run(sys.argv[1:]))
 """
@@ -61,7 +64,9 @@ def child(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     """A Python process that sees the sources and the tests, wherever it runs."""
     here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PYTHONUTF8": "1"}
     command = [sys.executable, *arguments]
-    return subprocess.Popen(command, cwd=cwd or ROOT, env=here, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, cwd=cwd or ROOT, env=here, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def finished(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -71,10 +76,22 @@ def finished(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPr
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary files go into memory where there is room: the engine's files are large and mostly empty, which disks are slow at."""
+    shared = Path("/dev/shm")
+    if config.option.basetemp is None and shared.is_dir() and shutil.disk_usage(shared).free > 4 * 2**30:
+        config.option.basetemp = config.stash[_MEMORY] = shared / f"hannun-tests-{os.getpid()}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if place := config.stash.get(_MEMORY, None):
+        shutil.rmtree(place, ignore_errors=True)
+
+
 @pytest.fixture
 def toy_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """`hannun.load` gives the toy encoder, whatever module asks."""
-    monkeypatch.setattr("hannun.load.load", toy)
+    monkeypatch.setattr(importlib.import_module("hannun.load"), "load", toy)
     monkeypatch.setattr("hannun.collection.load", toy)
 
 

@@ -8,6 +8,8 @@ shop.search("붉은 드레스")
 
 from __future__ import annotations
 
+import sys
+import types
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +27,16 @@ __all__ = ["Collection", "Embeddings", "Encoder", "HannunError", "Item", "Pair",
 
 _HOMES = {"Collection": "collection", "open": "collection", "Embeddings": "embeddings", "Encoder": "encoder", "HannunError": "errors"}
 _HOMES |= {"Item": "item", "Pair": "item", "load": "load"}
+
+
+class _House(types.ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        # Python hangs an imported module on its package: `hannun.load` would be the module, not the function, from then on.
+        if not (name in __all__ and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _House
 
 
 def __getattr__(name: str) -> object:

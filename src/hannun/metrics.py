@@ -45,7 +45,7 @@ def pessimistic_rank(scores: npt.ArrayLike, target: npt.ArrayLike) -> npt.NDArra
     s, t = _matrix("scores", scores), np.asarray(target)
     if t.shape != (len(s),) or not np.issubdtype(t.dtype, np.integer):
         raise InputError(f"target has shape {t.shape} and type {t.dtype}, expected one whole number for each of {len(s)} queries")
-    if t.size and not (0 <= t.min() and t.max() < s.shape[1]):
+    if t.size and not (t.min() >= 0 and t.max() < s.shape[1]):
         raise InputError(f"target names the documents {t.min()}…{t.max()}, expected 0…{s.shape[1] - 1}")
     return np.asarray((s >= np.take_along_axis(s, t[:, None], axis=1)).sum(axis=1), dtype=np.int64)
 

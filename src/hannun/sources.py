@@ -249,8 +249,7 @@ def _rows(file: Path, pictures_only: bool = False) -> Iterator[Mapping[str, Any]
             try:
                 reader = csv.DictReader(io.StringIO(decode_text(file.read_bytes(), str(file)), newline=""))
                 for row in reader:
-                    cells = {k: v for k, v in row.items() if k and v is not None}
-                    yield {k: v if k in _CONTENT else _typed(v) for k, v in cells.items() if v or k in _CONTENT}
+                    yield {k: v if k in _CONTENT else _typed(v) for k, v in row.items() if k and (v or k in _CONTENT)}
             except (csv.Error, InputError) as e:
                 yield Problem(
                     str(file), f"is not a CSV table ({str(e).removeprefix(f'{file}: ')})", hangul.normalise(os.path.abspath(file))

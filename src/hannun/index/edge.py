@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +15,13 @@ import numpy as np
 import qdrant_edge as qe
 
 from hannun.embeddings import Floats
-from hannun.errors import InputError, StorageError
+from hannun.errors import CollectionBusy, InputError, StorageError
 from hannun.index.engine import AGREEMENT, HAS_IMAGE, HAS_TEXT, All, Among, Any_, Compare, Condition, Match, Not, Plan, Point
 
 # The engine takes only u64 and UUID ids; a name-based UUID makes every upsert of one text id land on one point.
 _NAMESPACE = uuid.UUID("6f0a9c55-57a6-5d64-9d0b-a1c6f2b8e0d3")
 _TRUTHS = "_truths"  # payload key, of the engine's own
+_SPARE = 20  # points asked for beyond the page: the engine orders equal scores anew for every request, we order them by id
 _PAGE = 2000
 # The engine maps its files into memory, and a disk that fills up under a mapped file kills the process (SIGBUS): there is no
 # error to catch. So nothing is opened or written without this much room (bytes), which is refused as an error before.
@@ -41,6 +43,8 @@ def _storage(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: {e.strerror or e}; free some space or make the folder writable, then run the command again") from None
     except Exception as e:  # the binding raises bare Exceptions
         text = " ".join(str(e).split())
+        if "WouldBlock" in text:  # its own lock; a process that is going down may hold it a moment longer than the collection's
+            raise CollectionBusy(f"{path}: another process has this collection open; wait for it or stop it") from None
         if "No space left" in text or "os error 28" in text:
             raise StorageError(f"{path}: the disk is full; free some space, then run the command again (what was added is kept)") from None
         if "Read-only" in text or "Permission denied" in text or "os error 30" in text or "os error 13" in text:
@@ -57,14 +61,21 @@ class Edge:
     def __init__(self, folder: Path, parts: Sequence[str], dim: int) -> None:
         self._folder, self._parts, self._dim = folder, tuple(parts), dim
         with _storage(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._room(0)
-            if (folder / "edge_config.json").exists() or (folder / "segments").exists():
-                self._shard = qe.EdgeShard.load(str(folder))
-            else:
-                vectors = {p: qe.EdgeVectorParams(size=dim, distance=qe.Distance.Dot) for p in self._parts}
-                optimizers = qe.EdgeOptimizersConfig(indexing_threshold=_INDEX_FROM)
-                self._shard = qe.EdgeShard.create(str(folder), qe.EdgeConfig(vectors=vectors, optimizers=optimizers))
+            if not folder.exists() or not any(folder.iterdir()):
+                self._create()
+            self._room(0, folder)
+            self._shard = qe.EdgeShard.load(str(folder))
+
+    def _create(self) -> None:
+        # Made beside its place and moved there whole: a shard whose making was killed midway can neither be loaded nor made again.
+        begun = self._folder.with_name(self._folder.name + ".begun")
+        shutil.rmtree(begun, ignore_errors=True)
+        begun.mkdir(parents=True)
+        self._room(0, begun)
+        vectors = {p: qe.EdgeVectorParams(size=self._dim, distance=qe.Distance.Dot) for p in self._parts}
+        optimizers = qe.EdgeOptimizersConfig(indexing_threshold=_INDEX_FROM)
+        qe.EdgeShard.create(str(begun), qe.EdgeConfig(vectors=vectors, optimizers=optimizers)).close()
+        os.replace(begun, self._folder)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Insert or replace whole points."""
@@ -81,14 +92,14 @@ class Edge:
             rows.append(qe.Point(_uid(p.id), {n: v.tolist() for n, v in p.vectors.items()}, payload))
         if rows:
             with _storage(self._folder):
-                self._room(size)
+                self._room(size, self._folder)
                 self._shard.update(qe.UpdateOperation.upsert_points(rows))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; unknown ids are no error."""
         if ids:
             with _storage(self._folder):
-                self._room(0)
+                self._room(0, self._folder)
                 self._shard.update(qe.UpdateOperation.delete_points([_uid(i) for i in ids]))
 
     def get(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, Mapping[str, Any]]:
@@ -112,7 +123,9 @@ class Edge:
             found = self._shard.query(request)
         parts = _counting(plan)
         gain = plan.gains[parts[0]] if len(parts) == 1 else 1.0  # with two, the formula has it
-        return [Match(float(p.score) * gain, _given(p.payload or {})) for p in found]
+        matches = [Match(float(p.score) * gain, _given(p.payload or {})) for p in found]
+        matches.sort(key=lambda m: (-m.score, str(m.payload["id"])))
+        return matches[plan.offset : plan.offset + plan.limit]
 
     def scan(self, fields: Sequence[str], where: Condition | None = None) -> Iterator[Mapping[str, Any]]:
         """Every payload, page by page."""
@@ -134,7 +147,8 @@ class Edge:
     def optimise(self) -> None:
         """Build HNSW indexes where there are enough points for them (Malkov & Yashunin 2016)."""
         with _storage(self._folder):
-            self._room(2 * sum(f.stat().st_blocks * 512 for f in self._folder.rglob("*") if f.is_file()))  # segments are written anew
+            taken = sum(f.stat().st_blocks * 512 for f in self._folder.rglob("*") if f.is_file())
+            self._room(2 * taken, self._folder)  # segments are written anew
             self._shard.optimize()
 
     def flush(self) -> None:
@@ -148,8 +162,8 @@ class Edge:
             self._shard.flush()
             self._shard.close()
 
-    def _room(self, size: int) -> None:
-        free = shutil.disk_usage(self._folder).free
+    def _room(self, size: int, folder: Path) -> None:
+        free = shutil.disk_usage(folder).free
         if free < _ROOM + size:
             raise StorageError(
                 f"{self._folder}: the disk is full ({free / 2**20:,.0f} MB free, {(_ROOM + size) / 2**20:,.0f} MB needed); "
@@ -162,15 +176,15 @@ def compile_plan(plan: Plan) -> qe.QueryRequest:
     query = plan.query.tolist()
     where = None if plan.where is None else compile_where(plan.where)
     parts = _counting(plan)
-    depth = max(plan.candidates, plan.limit + plan.offset)
+    limit = plan.limit + plan.offset + _SPARE
+    depth = max(plan.candidates, limit)
 
     def nearest(part: str, limit: int, inner: list[qe.Prefetch], params: qe.SearchParams | None) -> qe.Prefetch:
         return qe.Prefetch(limit=limit, query=qe.Query.Nearest(query, using=part), prefetches=inner, filter=where, params=params)
 
     if len(parts) == 1:
         return qe.QueryRequest(
-            limit=plan.limit,
-            offset=plan.offset,
+            limit=limit,
             query=qe.Query.Nearest(query, using=parts[0]),
             params=qe.SearchParams(hnsw_ef=depth),
             filter=where,
@@ -193,7 +207,7 @@ def compile_plan(plan: Plan) -> qe.QueryRequest:
         e.Mult([gain, e.Div(total, e.Sqrt(squared), by_zero_default=0.0)]),
         defaults={"$score[0]": 0.0, "$score[1]": 0.0, HAS_TEXT: 0.0, HAS_IMAGE: 0.0, AGREEMENT: 0.0},
     )
-    return qe.QueryRequest(limit=plan.limit, offset=plan.offset, query=formula, prefetches=[rescored(p) for p in parts], with_payload=True)
+    return qe.QueryRequest(limit=limit, query=formula, prefetches=[rescored(p) for p in parts], with_payload=True)
 
 
 def _counting(plan: Plan) -> list[str]:
@@ -230,8 +244,10 @@ def compile_where(condition: Condition) -> qe.Filter:
 
 
 def _key(field: str, inside: str = "facts") -> str:
-    if not field or '"' in field:
-        raise InputError(f"a condition on the field {field!r} came, but fields with double quotes cannot be asked for; rename it")
+    if not field or '"' in field or "\\" in field:
+        raise InputError(
+            f"a condition on the field {field!r} came, but names with double quotes or backslashes cannot be asked for; rename it"
+        )
     return "id" if field == "id" else f'{inside}."{field}"'
 
 

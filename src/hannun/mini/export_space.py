@@ -68,7 +68,7 @@ def _there(path: Path) -> Path:
 def _spread(left: Floats, right: Floats) -> tuple[float, float]:
     """Mean and standard deviation of the cosines between unrelated rows; row i of both may be related and is left out."""
     scores = left @ right.T
-    scores = scores[~np.eye(*scores.shape, dtype=bool)]
+    scores = scores[np.eye(*scores.shape) == 0]
     return round(float(scores.mean()), 5), round(float(scores.std()), 5)
 
 
@@ -84,7 +84,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     every = words + [caption for _, caption in pairs]
     vectors = class_vectors(text)
     mixed = mixture(image.logits([p for p, _ in pairs] + products), vectors)
-    space = {"classes": vectors.astype(np.float16), "image": mixed.mean(axis=0), **{r: unit(text.encode(every, r)).mean(axis=0) for r in ("query", "passage")}}
+    space = {
+        "classes": vectors.astype(np.float16),
+        "image": mixed.mean(axis=0),
+        "query": unit(text.encode(every, "query")).mean(axis=0),
+        "passage": unit(text.encode(every, "passage")).mean(axis=0),
+    }
     np.savez(arguments.to / "space.npz", allow_pickle=False, **space)
 
     mini = Mini(arguments.to)

@@ -130,7 +130,10 @@ def read_hub(model: str = "intfloat/multilingual-e5-small") -> Source:
 
 
 def english_pieces(source: Source) -> set[str]:
-    """The pieces that the WORDS most frequent English words are cut into: plain and capitalised, the commonest also in capitals and after "(" (inside a word)."""
+    """The pieces that the WORDS most frequent English words are cut into.
+
+    Each word is cut plain and capitalised, the commonest also in capitals and after "(", where pieces do not begin a word.
+    """
     try:
         from wordfreq import top_n_list  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -138,7 +141,8 @@ def english_pieces(source: Source) -> set[str]:
     words: list[str] = top_n_list("en", WORDS)
     whole = tokenizer(source.pieces)
     common = words[: WORDS // 10]
-    forms = [*words, *(w.capitalize() for w in words), *(w.upper() for w in common), *(f"({w}" for w in common), *(f"({w.capitalize()}" for w in common)]
+    forms = [*words, *(w.capitalize() for w in words), *(w.upper() for w in common)]
+    forms += [f"({form}" for w in common for form in (w, w.capitalize())]
     return {source.pieces[i][0] for e in whole.encode_batch_fast(forms, add_special_tokens=False) for i in e.ids}
 
 
@@ -227,7 +231,7 @@ def quantise(weight: npt.NDArray[np.float32], bits: int) -> tuple[npt.NDArray[np
 
 def _pack(values: npt.NDArray[np.uint8], bits: int) -> npt.NDArray[np.uint8]:
     """Two 4-bit values to a byte along the last axis, the first one low; 8-bit values as they are."""
-    return values if bits == 8 else values[..., 0::2] | (values[..., 1::2] << 4)
+    return values if bits == 8 else (values[..., 0::2] | values[..., 1::2] * np.uint8(16)).astype(np.uint8)
 
 
 def linear(g: Graph, x: str, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32], name: str, bits: int) -> str:
@@ -254,7 +258,10 @@ def graph(source: Source, bits: Mapping[int, int] | int = 4) -> Any:
     signed = ((values.astype(np.int16) - 8) & 15).astype(np.uint8)
     g.constants.append(helper.make_tensor("word.w", TensorProto.INT4, table.shape, _pack(signed, 4).tobytes(), raw=True))
     g.constant(scale.astype(np.float16), "word.s")
-    word16 = g.node("GatherBlockQuantized", ["word.w", "ids", "word.s"], "word16", domain="com.microsoft", block_size=BLOCK, gather_axis=0, quantize_axis=1)
+    word16 = g.node(
+        "GatherBlockQuantized", ["word.w", "ids", "word.s"], "word16", domain="com.microsoft",
+        block_size=BLOCK, gather_axis=0, quantize_axis=1,
+    )  # fmt: skip
     word = g.node("Cast", word16, "word", to=TensorProto.FLOAT)[0]
     places = w["embeddings.position_embeddings.weight"] + w["embeddings.token_type_embeddings.weight"][0]
     g.constant(places, "places")
@@ -267,9 +274,8 @@ def graph(source: Source, bits: Mapping[int, int] | int = 4) -> Any:
     for i in range(source.layers):
         at, b = f"encoder.layer.{i}.", bits if isinstance(bits, int) else bits.get(i, 4)
         three = [f"{at}{BERT_KEYS[k]}" for k in "qkv"]
-        qkv = linear(
-            g,            x, np.concatenate([w[f"{k}.weight"] for k in three]), np.concatenate([w[f"{k}.bias"] for k in three]), f"l{i}.qkv", b
-        )  # fmt: skip
+        weight, bias = (np.concatenate([w[f"{k}.{part}"] for k in three]) for part in ("weight", "bias"))
+        qkv = linear(g, x, weight, bias, f"l{i}.qkv", b)
         q, k, v = g.node("Split", [qkv], f"l{i}.part", outputs=3, axis=-1, num_outputs=3)
         heads = g.node("MultiHeadAttention", [q, k, v, "", "mask"], f"l{i}.att", domain="com.microsoft", num_heads=source.heads)[0]
         for stem, inner in (("aln", None), ("oln", "fi")):

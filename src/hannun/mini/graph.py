@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+Port = tuple[str, str, Sequence[int | str]]  # an input or output: name, "FLOAT" or "INT64" or …, shape
+
 
 class Graph:
     """An ONNX graph under construction: nodes and initialisers are appended, names are made up."""
@@ -35,11 +37,11 @@ class Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=f"{name}/{kind}", domain=domain, **attributes))
         return names
 
-    def model(self, name: str, inputs: Sequence[tuple[str, str, Sequence[int | str]]], outputs: Sequence[tuple[str, str, Sequence[int | str]]]) -> Any:
-        """The finished and checked `onnx.ModelProto`; inputs and outputs are (name, "FLOAT" or "INT64" or …, shape)."""
+    def model(self, name: str, inputs: Sequence[Port], outputs: Sequence[Port]) -> Any:
+        """The finished and checked `onnx.ModelProto`."""
         from onnx import TensorProto, checker, helper
 
-        def info(port: tuple[str, str, Sequence[int | str]]) -> Any:
+        def info(port: Port) -> Any:
             return helper.make_tensor_value_info(port[0], getattr(TensorProto, port[1]), list(port[2]))
 
         body = helper.make_graph(self.nodes, name, [info(p) for p in inputs], [info(p) for p in outputs], self.constants)

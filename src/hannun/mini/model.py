@@ -20,6 +20,7 @@ from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encoder import Calibration
 from hannun.item import Content, Image, item, require_content
 from hannun.mini.image import SIDE, ImageTower
+from hannun.mini.session import there
 from hannun.mini.text import WIDTH, Role, TextTower
 
 HERE = Path(__file__).parent
@@ -102,13 +103,13 @@ class Mini:
     def _read(self) -> dict[str, Any]:
         with self._lock:
             if self._facts is None:
-                self._facts = json.loads((self._folder / "space.json").read_text("utf-8"))
+                self._facts = json.loads(there(self._folder / "space.json").read_text("utf-8"))
             return self._facts
 
     def _vectors(self) -> dict[str, Floats]:
         with self._lock:
             if self._space is None:
-                with np.load(self._folder / "space.npz", allow_pickle=False) as f:
+                with np.load(there(self._folder / "space.npz"), allow_pickle=False) as f:
                     self._space = {k: f[k].astype(np.float32) for k in f.files}
             return self._space
 

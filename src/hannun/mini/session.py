@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 def open_session(path: Path, threads: int | None = None) -> InferenceSession:
     """A session; `threads` is by default the number of cores this process may run on. Raises MissingError."""
-    if not path.exists():
-        raise MissingError(f"{path}: no such weights, expected them inside the package; reinstall hannun, or run `python -m hannun.mini.export_*`")
+    there(path)
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -24,6 +23,15 @@ def open_session(path: Path, threads: int | None = None) -> InferenceSession:
     # Threads that wait must not spin: pictures are decoded on the same cores meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def there(path: Path) -> Path:
+    """The path itself. Raises MissingError where there is no such file."""
+    if not path.exists():
+        raise MissingError(
+            f"{path}: no such weights, expected them inside the package; reinstall hannun, or run hannun.mini's export scripts"
+        )
+    return path
 
 
 def cores() -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, final
 import numpy as np
 
 from hannun.embeddings import Floats
-from hannun.mini.session import open_session
+from hannun.mini.session import open_session, there
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -42,7 +42,7 @@ class TextTower:
             if self._loaded is None:
                 from tokenizers import Tokenizer
 
-                tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+                tokenizer = Tokenizer.from_file(str(there(self._folder / "tokenizer.json")))
                 self._loaded = tokenizer, open_session(self._folder / "text.onnx", self._threads)
             return self._loaded
 

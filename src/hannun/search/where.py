@@ -107,7 +107,7 @@ class _Parser:
         if op in ("!=", "<>"):
             return Not(Compare(field, "=", value))
         if op not in ("=", "==") and (isinstance(value, str | bool)):
-            raise self._error(f"{value!r} is not a number; < <= > >= compare numbers", at)
+            raise self._error(f"{value!r} is not a number; < <= > >= compare numbers", self.tokens[self.at - 1][2])
         return Compare(field, "=" if op == "==" else op, value)
 
     def value(self, field: str) -> Scalar:

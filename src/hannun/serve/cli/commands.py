@@ -159,6 +159,8 @@ def embed(
     from hannun.load import load
     from hannun.serve.cli import show
 
+    if to.suffix == ".jsonl":
+        raise InputError(f"--to {to} came, but the ids go there; name a .npz file")
     encoder = load(model or "mini")
     if dim is not None and dim not in encoder.dims:
         raise InputError(f"dim={dim} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")

@@ -6,17 +6,19 @@ import errno
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 import hannun
 from hannun.errors import HannunError
 from hannun.serve.cli import commands, demo
 
+# ClickException: of the click that newer typers carry inside, or of the installed one that older ones use.
+_WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
+_INTERRUPTED = "interrupted; run the same command again to go on"
+
 app = typer.Typer(
     name="hannun",
     help="한눈: search pictures and Korean texts, offline. Start with `hannun demo`.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -53,19 +55,18 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit status of a command: 0 done, 1 nothing could be done, 2 wrong usage, 130 interrupted."""
     try:
-        result = app(args=arguments, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        result = app(args=arguments or ["--help"], standalone_mode=False)
+        if result == 130:
+            return _fail(_INTERRUPTED, 130)
+        return 2 if not arguments else result if isinstance(result, int) else 0
     except HannunError as e:
         return _fail(str(e), 1)
-    except click.exceptions.NoArgsIsHelpError as e:
-        typer.echo(e.format_message())
-        return 2
-    except click.ClickException as e:
-        return _fail(f"{e.format_message()}; see `hannun --help`", 2)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted; run the same command again to go on", 130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone (`| head`): not a mistake, and nobody is left to tell
+    except _WrongUsage as e:
+        said = str(getattr(e, "format_message", e.__str__)())
+        return _fail(f"{said.rstrip('.')}; see `hannun --help`", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail(_INTERRUPTED, 130)
+    except (BrokenPipeError, SystemExit):  # typer makes the second of the first: the reader has gone (`| head`), which is no mistake
         return 0
     except OSError as e:
         full = e.errno == errno.ENOSPC

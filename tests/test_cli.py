@@ -1,0 +1,350 @@
+"""The command line: what it prints, what it writes, and one clear line with a non-zero exit for every mistake."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hannun.embeddings import Embeddings
+from hannun.serve.cli.main import run
+from tests.conftest import TOY_CLI, bomb, child, draw, encoded, finished
+from tests.toy import Toy
+
+Captured = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("toy_models")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with three pictures, a text and a table, and a working folder beside it."""
+    folder = tmp_path / "pics"
+    folder.mkdir()
+    for n, name in enumerate(["빨간 원피스", "파란 가방", "노란 모자"]):
+        draw(seed=n, size=(32, 32)).save(folder / f"{name}.png")
+    (folder / "글.txt").write_text("초록 바지 이야기", "utf-8")
+    rows = [
+        {"id": "r1", "text": "빨간 줄무늬 원피스", "category": "원피스", "price": 39000},
+        {"id": "r2", "text": "검은 코트", "category": "코트", "price": 99000},
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return folder
+
+
+@pytest.fixture
+def shop(pictures: Path, capsys: Captured) -> Path:
+    assert run(["index", "pics", "--to", "shop.hannun"]) == 0
+    capsys.readouterr()
+    return pictures.parent / "shop.hannun"
+
+
+def hits(capsys: Captured, *arguments: str) -> list[dict[str, Any]]:
+    assert run(["search", *arguments, "--in", "shop.hannun", "--json"]) == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def error(capsys: Captured, arguments: list[str], status: int = 1) -> str:
+    """The one line that a bad command prints."""
+    assert run(arguments) == status
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and "Traceback" not in err and "error: " not in out, err
+    assert err.splitlines()[-1] == lines[0]
+    return lines[0]
+
+
+# index
+
+
+def test_index_counts_and_names_the_next_command(pictures: Path, capsys: Captured) -> None:
+    assert run(["index", "pics", "--to", "shop.hannun"]) == 0
+    out, err = capsys.readouterr()
+    assert "6 added, 0 unchanged, 0 problems; shop.hannun now has 6 items" in out
+    assert 'next: hannun search "빨간 원피스" --in shop.hannun' in out and "indexing" in err and "6/6" in err
+    assert run(["index", "pics", "--to", "shop.hannun"]) == 0
+    assert "0 added, 6 unchanged" in capsys.readouterr().out
+
+
+def test_the_collection_may_stand_in_the_environment(pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("HANNUN_COLLECTION", "env.hannun")
+    assert run(["index", "pics"]) == 0 and Path("env.hannun/hannun.json").exists()
+    capsys.readouterr()
+    assert run(["search", "원피스", "--json"]) == 0 and json.loads(capsys.readouterr().out)
+    assert run(["info"]) == 0 and json.loads(capsys.readouterr().out)["items"] == 6
+
+
+def test_broken_and_hostile_files_are_listed_and_stop_nothing(pictures: Path, capsys: Captured) -> None:
+    whole = encoded(draw(size=(99, 99), seed=5), "JPEG")
+    bad = {
+        "half.jpg": whole[:500],
+        "zero.jpg": b"",
+        "text.jpg": "글".encode(),
+        "bomb.png": bomb(),
+        "broken.csv": b"\xff\xfe\0",
+        "broken.tar": b"x" * 99,
+    }
+    for name, data in bad.items():
+        (pictures / name).write_bytes(data)
+    (pictures / "really-a-jpeg.png").write_bytes(whole)
+    assert run(["index", "pics", "--to", "shop.hannun"]) == 0
+    out, err = capsys.readouterr()
+    assert "7 added, 0 unchanged, 6 problems" in out and "6 could not be read:" in err
+    for name in bad:
+        assert len(re.findall(rf"^  .*{re.escape(name)}: \S", err, re.MULTILINE)) == 1
+    assert run(["index", "pics", "--to", "shop.hannun"]) == 0
+    assert "0 added, 7 unchanged, 6 problems" in capsys.readouterr().out
+
+
+def test_prune(pictures: Path, shop: Path, capsys: Captured) -> None:
+    (pictures / "파란 가방.png").unlink()
+    (pictures / "rows.jsonl").write_text('{"id": "r2", "text": "검은 코트", "category": "코트", "price": 99000}\n', "utf-8")
+    assert run(["index", "pics", "--to", "shop.hannun"]) == 0
+    assert "now has 6 items" in capsys.readouterr().out
+    assert run(["index", str(pictures), "--to", "shop.hannun", "--prune"]) == 0
+    assert "0 added, 4 unchanged, 2 removed, 0 problems; shop.hannun now has 4 items" in capsys.readouterr().out
+
+
+def test_prune_of_a_folder_that_is_empty_now(pictures: Path, shop: Path, capsys: Captured) -> None:
+    for file in pictures.iterdir():
+        file.unlink()
+    assert run(["index", "pics", "--to", "shop.hannun", "--prune"]) in (0, 1)
+    capsys.readouterr()
+    assert run(["info", "shop.hannun"]) == 0 and json.loads(capsys.readouterr().out)["items"] == 0
+
+
+def test_one_broken_file_is_an_error_because_nothing_could_be_done(pictures: Path, capsys: Captured) -> None:
+    (pictures / "zero.jpg").touch()
+    assert "zero.jpg: is empty (0 bytes)" in error(capsys, ["index", "pics/zero.jpg", "--to", "shop.hannun"])
+
+
+# search
+
+
+def test_search_by_words(shop: Path, capsys: Captured) -> None:
+    found = hits(capsys, "빨간 줄무늬 원피스")
+    assert (
+        found[0]["id"] == "r1" and found[0]["text"] == "빨간 줄무늬 원피스" and found[0]["facts"] == {"category": "원피스", "price": 39000}
+    )
+    assert [h["score"] for h in found] == sorted((h["score"] for h in found), reverse=True) and len(found) == 6
+    assert hits(capsys, unicodedata.normalize("NFD", "빨간 줄무늬 원피스")) == found
+    assert hits(capsys, "빨간 줄무늬 원피스", "--limit", "2", "--offset", "1") == found[1:3]
+
+
+def test_search_by_picture_and_by_both(shop: Path, capsys: Captured) -> None:
+    picture = "pics/파란 가방.png"
+    found = hits(capsys, "--image", picture)
+    assert found[0]["id"].endswith("파란 가방.png") and found[0]["score"] > 0.99 and found[0]["images"] == [str(shop.parent / picture)]
+    assert hits(capsys, "빨간 줄무늬 원피스", "--image", picture, "--mix", "0")[0]["id"].endswith("파란 가방.png")
+    assert hits(capsys, "빨간 줄무늬 원피스", "--image", picture, "--mix", "1")[0]["id"] == "r1"
+
+
+def test_search_with_weights_and_conditions(shop: Path, capsys: Captured) -> None:
+    assert {h["id"] for h in hits(capsys, "옷", "--weights", "1,0")} == {"r1", "r2", str(shop.parent / "pics/글.txt")}
+    assert [h["id"] for h in hits(capsys, "옷", "--where", "category = 원피스 and price < 50000")] == ["r1"]
+    assert [h["id"] for h in hits(capsys, "옷", "--where", "id in (r2)")] == ["r2"]
+    assert hits(capsys, "옷", "--where", "price > 1000000") == []
+
+
+def test_the_table(shop: Path, capsys: Captured) -> None:
+    assert run(["search", "빨간 줄무늬 원피스", "--in", "shop.hannun"]) == 0
+    out = capsys.readouterr().out
+    rows = [line for line in out.splitlines() if "│" in line]
+    assert re.search(r"1 │ 1\.000 │ 빨간 줄무늬 원피스 +│ r1", rows[0]) and any(
+        "노란 모자" in r and "pics/노란 모자.png" in r for r in rows
+    )
+    assert run(["search", "[bold]x[/bold]", "--where", "price > 1e9", "--in", "shop.hannun"]) == 0
+    assert "[bold]x[/bold]: nothing found" in capsys.readouterr().out
+
+
+def test_the_page_needs_nothing_else(shop: Path, pictures: Path, capsys: Captured) -> None:
+    nasty = '<script>alert("x")</script>'
+    (pictures / "nasty.jsonl").write_text(json.dumps({"id": "<b>", "text": nasty, "title": nasty, "category": nasty}) + "\n")
+    assert run(["index", "pics", "--to", "shop.hannun"]) == 0
+    assert run(["search", nasty, "--image", "pics/파란 가방.png", "--in", "shop.hannun", "--html", "out.html"]) == 0
+    assert "wrote out.html" in capsys.readouterr().out
+    page = Path("out.html").read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") == 4  # the query's picture and three hits
+    assert not re.search(r"""(src|href)=(?!["']?data:)|url\(|@import|<link|<script""", page)
+    assert "&lt;script&gt;" in page and "노란 모자" in page and page.startswith("<!doctype html>")
+    assert not Path("out.html.part").exists()
+
+
+def test_a_page_shows_hits_whose_pictures_are_gone(shop: Path, pictures: Path, capsys: Captured) -> None:
+    (pictures / "파란 가방.png").unlink()
+    assert run(["search", "가방", "--in", "shop.hannun", "--html", "out.html"]) == 0
+    assert Path("out.html").read_text("utf-8").count("data:image/jpeg") == 3
+
+
+# info, delete, reindex, embed
+
+
+def test_info(shop: Path, capsys: Captured) -> None:
+    assert run(["info", "shop.hannun"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert (info["items"], info["with_picture"], info["with_text"], info["encoder"]) == (6, 3, 3, "toy1")
+
+
+def test_delete(shop: Path, capsys: Captured) -> None:
+    assert run(["delete", "r1", "none", "--in", "shop.hannun"]) == 0
+    assert "1 removed; shop.hannun now has 5 items" in capsys.readouterr().out
+    assert run(["delete", "--where", "price >= 99000", "--in", "shop.hannun"]) == 0
+    assert "now has 4 items" in capsys.readouterr().out
+    assert "has none of these items" in error(capsys, ["delete", "r1", "--in", "shop.hannun"])
+    assert "nothing to delete came" in error(capsys, ["delete", "--in", "shop.hannun"])
+
+
+def test_reindex(shop: Path, capsys: Captured) -> None:
+    assert run(["reindex", "shop.hannun", "--model", "toy2"]) == 0
+    out, err = capsys.readouterr()
+    assert "6 encoded, 0 already done; shop.hannun is made by toy2" in out and "encoding" in err
+    assert hits(capsys, "빨간 줄무늬 원피스")[0]["id"] == "r1"
+    assert run(["reindex", "shop.hannun"]) == 0
+    assert "0 encoded, 6 already done" in capsys.readouterr().out
+
+
+def test_embed_texts(pictures: Path, capsys: Captured) -> None:
+    assert run(["embed", "원피스", "pics/파란 가방.png", "", "--to", "x.npz"]) == 0
+    out, err = capsys.readouterr()
+    assert "wrote 2 vectors of 64 values to x.npz, their ids to x.jsonl" in out and "is empty, expected text" in err
+    made = Embeddings.load("x.npz")
+    assert made.dense == pytest.approx(Toy().encode_document(["원피스", "pics/파란 가방.png"]).dense, abs=1e-6)  # a str is text
+    assert [json.loads(line)["text"] for line in Path("x.jsonl").read_text("utf-8").splitlines()] == ["원피스", "pics/파란 가방.png"]
+
+
+def test_embed_files(pictures: Path, capsys: Captured) -> None:
+    (pictures / "zero.jpg").touch()
+    assert run(["embed", "--files", "pics", "--to", "x.npz", "--dim", "32", "--query"]) == 0
+    out, err = capsys.readouterr()
+    assert "wrote 6 vectors of 32 values" in out and "zero.jpg: is empty" in err
+    assert Embeddings.load("x.npz").dense.shape == (6, 32) and len(Path("x.jsonl").read_text("utf-8").splitlines()) == 6
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["index", "nowhere"], 1, "nowhere: no such file or folder"),
+        (["index", "pics", "nowhere"], 1, "nowhere: no such file or folder"),
+        (["index", "empty"], 1, "empty: nothing to index there"),
+        (["index", "pics/table.docx"], 1, "is of no kind that can be indexed"),
+        (["index", "pics", "--to", "pics"], 1, "pics: is a folder with other things in it"),
+        (["index", "pics", "--to", "pics/글.txt"], 1, "is a file, expected the folder of a collection"),
+        (["index", "pics", "--to", "shop.hannun", "--model", "toy2"], 1, "hannun reindex shop.hannun --model toy2"),
+        (["index", "pics", "--model", "unknown"], 1, "unknown: no such model"),
+        (["index"], 2, "Missing argument"),
+        (["search"], 1, "no query came"),
+        (["search", "", "--in", "shop.hannun"], 1, "empty content came"),
+        (["search", "  ", "--in", "shop.hannun"], 1, "empty content came"),
+        (["search", "a", "--in", "nowhere"], 1, "nowhere: no collection there; make one with `hannun index PATH --to nowhere`"),
+        (["search", "a", "--in", "pics"], 1, "pics: no collection there"),
+        (["search", "--image", "none.jpg", "--in", "shop.hannun"], 1, "none.jpg: no such picture"),
+        (["search", "--image", "pics", "--in", "shop.hannun"], 1, "pics: is a folder"),
+        (["search", "--image", "pics/글.txt", "--in", "shop.hannun"], 1, "글.txt: is not a picture"),
+        (["search", "--image", "zero.jpg", "--in", "shop.hannun"], 1, "zero.jpg: is empty"),
+        (["search", "--image", "bomb.png", "--in", "shop.hannun"], 1, "bomb.png: has over 178,956,970 pixels"),
+        (["search", "a", "--in", "shop.hannun", "--where", "price <"], 1, "character 8: the condition ends, expected a value"),
+        (["search", "a", "--in", "shop.hannun", "--where", ""], 1, "empty condition"),
+        (["search", "a", "--in", "shop.hannun", "--where", "price < 싸다"], 1, "'싸다' is not a number"),
+        (["search", "a", "--in", "shop.hannun", "--weights", "1"], 1, "--weights '1' came"),
+        (["search", "a", "--in", "shop.hannun", "--weights", "a,b"], 1, "--weights 'a,b' came"),
+        (["search", "a", "--in", "shop.hannun", "--weights", "0,0"], 1, "not both 0"),
+        (["search", "a", "--in", "shop.hannun", "--weights", "nan,1"], 1, "expected two numbers"),
+        (["search", "a", "--in", "shop.hannun", "--mix", "2"], 1, "mix=2.0 came"),
+        (["search", "a", "--in", "shop.hannun", "--mix", "x"], 2, "--mix"),
+        (["search", "a", "--in", "shop.hannun", "--limit", "0"], 1, "limit=0 came"),
+        (["search", "a", "--in", "shop.hannun", "--offset", "-1"], 1, "offset=-1 came"),
+        (["search", "a", "--in", "shop.hannun", "--html", "no/such/out.html"], 1, "no/such/out.html"),
+        (["search", "a", "--in", "shop.hannun", "--colour"], 2, "No such option"),
+        (["info", "nowhere"], 1, "nowhere: no collection there"),
+        (["delete", "x", "--in", "nowhere"], 1, "nowhere: no collection there"),
+        (["delete", "--where", "a =", "--in", "shop.hannun"], 1, "expected a value"),
+        (["reindex", "nowhere"], 1, "nowhere: no collection there"),
+        (["reindex", "shop.hannun", "--model", "unknown"], 1, "unknown: no such model"),
+        (["embed", "", "--to", "x.npz"], 1, "is empty, expected text"),
+        (["embed", "a", "--to", "no/such/x.npz"], 1, "no/such/x.npz"),
+        (["embed", "a", "--to", "x.jsonl"], 1, "x.jsonl"),
+        (["embed", "a", "--to", "x.npz", "--dim", "7"], 1, "declares the dims 64, 32"),
+        (["embed", "--files", "nowhere", "--to", "x.npz"], 1, "nowhere: no such file"),
+        (["embed", "--files", "empty", "--to", "x.npz"], 1, "nothing to encode there"),
+        (["embed", "a"], 2, "Missing option"),
+        (["serch", "a"], 2, "No such command 'serch'"),
+    ],
+)
+def test_every_mistake_is_one_clear_line(shop: Path, capsys: Captured, arguments: list[str], status: int, message: str) -> None:
+    Path("empty").mkdir()
+    Path("zero.jpg").touch()
+    Path("pics/table.docx").touch()
+    if "bomb.png" in arguments:
+        Path("bomb.png").write_bytes(bomb())
+    assert message in error(capsys, arguments, status)
+    assert run(["info", "shop.hannun"]) == 0
+    assert json.loads(capsys.readouterr().out)["items"] == 6  # nothing lost
+
+
+def test_rows_without_the_expected_columns(pictures: Path, capsys: Captured) -> None:
+    (pictures / "other.csv").write_text("name,url\na,b\nc,d\n")
+    assert "has the columns name, url, expected 'text' and/or 'image'" in error(capsys, ["index", "pics/other.csv", "--to", "o.hannun"])
+
+
+def test_odd_queries_find_something(shop: Path, capsys: Captured) -> None:
+    for words in ("👗", "가" * 100_000, "ㅋㅋ", "[red]", "'", "\ud800"):
+        assert len(hits(capsys, words)) == 6
+
+
+def test_help_and_version(capsys: Captured) -> None:
+    assert run(["--version"]) == 0 and re.fullmatch(r"hannun \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f" {name} " in out for name in ("demo", "index", "search", "info", "delete", "reindex", "embed"))
+    assert run([]) == 2
+    assert "Usage" in capsys.readouterr().out
+
+
+# As a process of its own
+
+
+def test_from_the_shell(pictures: Path) -> None:
+    cwd = pictures.parent
+    made = finished("-c", TOY_CLI, "index", "pics", "--to", "s.hannun", cwd=cwd)
+    assert made.returncode == 0 and "6 added" in made.stdout and "\x1b" not in made.stderr + made.stdout, made
+    found = finished("-c", TOY_CLI, "search", "빨간 줄무늬 원피스", "--in", "s.hannun", "--json", cwd=cwd)
+    assert json.loads(found.stdout)[0]["id"] == "r1" and found.stderr == ""
+    for arguments in (["search", "a", "--in", "none"], ["search", "a", "--in", "s.hannun", "--where", "x"], ["index", "none"], ["nothing"]):
+        bad = finished("-c", TOY_CLI, *arguments, cwd=cwd)
+        assert bad.returncode != 0 and bad.stdout == "" and len(bad.stderr.splitlines()) == 1 and bad.stderr.startswith("error: "), bad
+
+
+def test_a_reader_that_leaves_early_is_no_mistake(shop: Path) -> None:
+    process = child("-c", TOY_CLI, "search", "원피스", "--in", "shop.hannun", "--json", cwd=shop.parent)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait(30) == 0
+    process.stderr.close()
+
+
+def test_interrupted_and_run_again(pictures: Path) -> None:
+    slow = "import time\nfrom tests.toy import Toy\nold = Toy._text\nToy._text = lambda s, t: (time.sleep(0.005), old(s, t))[1]\n" + TOY_CLI
+    rows = "".join(json.dumps({"id": str(n), "text": f"글 {n}"}) + "\n" for n in range(400))
+    (pictures / "many.jsonl").write_text(rows)
+    process = child("-c", slow, "index", "pics", "--to", "s.hannun", cwd=pictures.parent)
+    deadline = time.monotonic() + 20
+    while not (pictures.parent / "s.hannun/shard-1").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.6)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and err.splitlines()[-1] == "error: interrupted; run the same command again to go on", err
+    again = finished("-c", TOY_CLI, "index", "pics", "--to", "s.hannun", cwd=pictures.parent)
+    assert again.returncode == 0 and "now has 406 items" in again.stdout, again
+    assert int(re.search(r"(\d+) unchanged", again.stdout)[1]) > 0  # type: ignore[index]

@@ -1,0 +1,158 @@
+"""Items in, outcomes out: in order, in chunks, with nothing stopped by what is broken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hannun import encode
+from hannun.embeddings import unit
+from hannun.encode import CHUNK, Encoded, Unchanged
+from hannun.item import Image, Item, Problem, Text, item
+from tests.conftest import bomb, draw, encoded
+from tests.toy import Toy
+
+
+def texts(n: int) -> list[Item]:
+    return [item({"id": str(i), "text": f"글 {i}"}) for i in range(n)]
+
+
+def flat(chunks: Iterator[list[encode.Outcome]]) -> list[encode.Outcome]:
+    return [o for chunk in chunks for o in chunk]
+
+
+def test_outcomes_come_in_order_and_in_chunks() -> None:
+    chunks = list(encode.encode(texts(3 * CHUNK + 1), Toy()))
+    assert [len(c) for c in chunks] == [CHUNK, CHUNK, CHUNK, 1]
+    assert [o.item.id for c in chunks for o in c if isinstance(o, Encoded)] == [str(i) for i in range(3 * CHUNK + 1)]
+
+
+def test_nothing_gives_nothing() -> None:
+    assert list(encode.encode([], Toy())) == [] and encode.vectors([], Toy()) == []
+
+
+def test_a_part_vector_for_each_part_and_equal_to_the_encoders(tmp_path: Path) -> None:
+    draw().save(tmp_path / "a.png")
+    both = item({"id": "b", "text": "빨강", "image": tmp_path / "a.png"})
+    word, look, two = flat(encode.encode([item("빨강"), item(tmp_path / "a.png"), both], Toy()))
+    assert isinstance(word, Encoded) and isinstance(look, Encoded) and isinstance(two, Encoded)
+    assert list(word.vectors) == ["text"] and list(look.vectors) == ["image"] and list(two.vectors) == ["text", "image"]
+    truth = Toy().encode_document(["빨강", tmp_path / "a.png"]).dense
+    assert word.vectors["text"] == pytest.approx(truth[0]) and two.vectors["image"] == pytest.approx(truth[1], abs=1e-6)
+
+
+def test_several_pictures_give_their_mean_direction() -> None:
+    pictures = [draw(seed=1), draw(seed=2)]
+    (row,) = encode.vectors([Item("1", tuple(Image(p) for p in pictures))], Toy())
+    assert row["image"] == pytest.approx(unit(Toy().encode_document(list(pictures)).dense.sum(axis=0)), abs=1e-6)
+
+
+def test_an_encoder_of_one_sequence_gives_one_joint_vector() -> None:
+    (row,) = encode.vectors([item({"text": "빨강", "image": draw()})], Toy(parts=False))
+    assert list(row) == ["joint"]
+
+
+def test_broken_pictures_become_problems_in_their_place(tmp_path: Path) -> None:
+    (tmp_path / "zero.jpg").touch()
+    (tmp_path / "text.jpg").write_text("글")
+    (tmp_path / "half.png").write_bytes(encoded(draw(size=(99, 99), seed=1))[:500])
+    (tmp_path / "bomb.png").write_bytes(bomb())
+    draw().save(tmp_path / "good.png")
+    names = ["zero.jpg", "good.png", "text.jpg", "half.png", "bomb.png", "gone.png"]
+    given: list[Item | Problem] = [Item(n, (Image(tmp_path / n),)) for n in names]
+    given += [Problem("row 7", "came broken"), Item("none", ())]
+    found = flat(encode.encode(given, Toy()))
+    assert [isinstance(o, Encoded) for o in found] == [False, True] + [False] * 6
+    problems = [o for o in found if isinstance(o, Problem)]
+    reasons = [
+        "is empty",
+        "is not a picture",
+        "cannot be decoded",
+        "has over 178,956,970",
+        "no such picture",
+        "came broken",
+        "empty content",
+    ]
+    assert all(p.reason.startswith(r) for p, r in zip(problems, reasons, strict=True)), problems
+    assert [p.id for p in problems] == ["zero.jpg", "text.jpg", "half.png", "bomb.png", "gone.png", None, "none"]
+    assert problems[0].where == str(tmp_path / "zero.jpg")
+
+
+def test_the_hash_sees_text_pictures_and_facts_and_nothing_else(tmp_path: Path) -> None:
+    draw().save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
+    base = Item("1", (Text("글"), Image(tmp_path / "a.png")), {"price": 1, "color": "빨강"})
+    same = [
+        replace(base, id="2"),
+        replace(base, parts=(Text("글"), Image(tmp_path / "b.png"))),
+        replace(base, facts={"color": "빨강", "price": 1}),
+    ]
+    other = [
+        replace(base, parts=(Text("글!"), Image(tmp_path / "a.png"))),
+        replace(base, parts=(Text("글"), Image(draw((1, 2, 3))))),
+        replace(base, parts=(Image(tmp_path / "a.png"), Text("글"))),
+        replace(base, facts={"price": 2, "color": "빨강"}),
+    ]
+    hashes = [o.hash for o in flat(encode.encode([base, *same, *other], Toy())) if isinstance(o, Encoded)]
+    assert len(set(hashes[:4])) == 1 and len(set(hashes)) == 5
+
+
+def test_known_items_are_not_encoded_again() -> None:
+    toy = Toy()
+    asked: list[tuple[str, str]] = []
+
+    def known(pairs: Sequence[tuple[str, str]]) -> set[str]:
+        asked.extend(pairs)
+        return {i for i, _ in pairs if int(i) % 2}
+
+    found = flat(encode.encode(texts(10), toy, known))
+    assert [isinstance(o, Unchanged) for o in found] == [False, True] * 5
+    assert toy.encoded == 5 and [i for i, _ in asked] == [str(i) for i in range(10)]
+
+
+def test_only_pictures_without_a_place_of_their_own_are_kept(tmp_path: Path) -> None:
+    draw().save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    three = Item("1", (Image(tmp_path / "a.png"), Image(data), Image(draw())))
+    (row,) = flat(encode.encode([three], Toy()))
+    assert isinstance(row, Encoded)
+    assert row.pictures[:2] == (None, data) and row.pictures[2] is not None and row.pictures[2].startswith(b"\x89PNG")
+
+
+def test_reading_runs_ahead_of_the_encoder() -> None:
+    begun = threading.Event()
+
+    def source() -> Iterator[Item]:
+        yield from texts(CHUNK)
+        begun.set()
+        yield from texts(CHUNK)
+
+    first = next(encode.encode(source(), Toy()))
+    assert len(first) == CHUNK and begun.is_set()
+
+
+def test_an_error_of_the_source_comes_through() -> None:
+    def source() -> Iterator[Item]:
+        yield from texts(2)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        flat(encode.encode(source(), Toy()))
+
+
+def test_embed_gives_one_row_for_each_readable_item() -> None:
+    problems: list[Problem] = []
+    done: list[int] = []
+    given = [*texts(40), Item("bad", (Image(b"x"),)), Item("none", ()), item({"id": "both", "text": "a", "image": draw()})]
+    made, kept = encode.embed(given, Toy(), "document", problems, done.append)
+    assert [it.id for it in kept] == [*map(str, range(40)), "both"] and len(made) == 41
+    assert [p.id for p in problems] == ["bad", "none"] and sum(done) == 43
+    assert made.dense[3] == pytest.approx(Toy().encode_document(["글 3"]).dense[0], abs=1e-6)
+    assert np.linalg.norm(made.dense, axis=1) == pytest.approx(np.ones(41), abs=1e-5)
+    empty, none = encode.embed([], Toy(), "query", problems, done.append)
+    assert empty.dense.shape == (0, 64) and none == []

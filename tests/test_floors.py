@@ -1,0 +1,111 @@
+"""Imports only descend (DESIGN.md §2): every import in src/hannun is read, and one that goes up or sideways fails."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1] / "src" / "hannun"
+
+# Top to bottom. Rooms on one floor do not see each other; files inside a room do, and so do the things on the lowest floor.
+FLOORS: list[set[str]] = [
+    {"serve"},
+    {"recipes", "evaluate", "generate"},
+    {"curate"},
+    {"train"},
+    {"collection", "load"},
+    {"search"},
+    {"encode"},
+    {"models", "index", "mini", "shards", "sources", "catalogue"},
+    {"item", "embeddings", "encoder", "hangul", "metrics", "recipe", "objectives", "errors"},
+]
+# Two rooms that make one thing: the collection loads the encoder it names; sources are read out of shards.
+NEIGHBOURS = {("collection", "load"), ("sources", "shards")}
+# What the HTTP server and the page may see: the face.
+FACE = {"collection", "load", "errors", "item"}
+
+
+def floor(room: str) -> int:
+    found = [n for n, rooms in enumerate(FLOORS) if room in rooms]
+    assert found, f"{room} stands on no floor: give it one here and in DESIGN.md"
+    return found[0]
+
+
+def imports(file: Path) -> list[tuple[str, int]]:
+    """The rooms of hannun that a file imports, with line numbers, imports inside functions too; `if TYPE_CHECKING` counts."""
+    package = ["hannun", *file.relative_to(HOUSE).with_suffix("").parts[:-1]]
+    found: list[tuple[str, int]] = []
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "hannun" else [module]
+        line = getattr(node, "lineno", 0)
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "hannun" and len(parts) > 1:
+                found.append((parts[1], line))
+    return found
+
+
+def wrong(room: str, other: str) -> bool:
+    """Whether a file of `room` may not import `other`."""
+    if other == room or other.startswith("__") or (room, other) in NEIGHBOURS:
+        return False
+    mine, theirs = floor(room), floor(other)
+    return theirs < mine or (theirs == mine and mine != len(FLOORS) - 1)
+
+
+FILES = sorted(f for f in HOUSE.rglob("*.py") if f != HOUSE / "__init__.py")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(HOUSE)))
+def test_imports_descend(file: Path) -> None:
+    room = file.relative_to(HOUSE).parts[0].removesuffix(".py")
+    bad = [f"{file.relative_to(HOUSE)}:{line} imports {other}" for other, line in imports(file) if wrong(room, other)]
+    assert not bad
+
+
+def test_the_http_server_sees_only_the_face() -> None:
+    for file in (HOUSE / "serve" / "http").rglob("*.py"):
+        assert not {other for other, _ in imports(file)} - FACE - {"serve"}
+
+
+def test_the_walk_sees_what_it_should(tmp_path: Path) -> None:
+    assert ("errors", 10) not in imports(HOUSE / "errors.py")
+    assert {"item", "hangul", "shards", "errors"} <= {other for other, _ in imports(HOUSE / "sources.py")}
+    assert "collection" in {other for other, _ in imports(HOUSE / "serve" / "cli" / "commands.py")}  # inside a function
+    assert wrong("item", "collection") and wrong("models", "index") and wrong("load", "serve") and wrong("search", "collection")
+    assert not wrong("serve", "item") and not wrong("item", "errors") and not wrong("collection", "load") and wrong("load", "collection")
+
+
+def test_no_import_of_what_may_not_be_there() -> None:
+    """torchvision has no CPU build here, and timm needs it."""
+    banned = {"torchvision", "timm"}
+    for file in HOUSE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            assert not {n.split(".")[0] for n in names} & banned, file
+
+
+def test_modules_that_must_not_exist() -> None:
+    assert not [
+        f for f in HOUSE.rglob("*") if f.stem in {"utils", "util", "common", "helpers", "helper", "misc", "manager", "factory", "registry"}
+    ]
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if f.read_text("utf-8").strip()], ids=lambda f: str(f.relative_to(HOUSE)))
+def test_every_module_says_what_it_does(file: Path) -> None:
+    said = ast.get_docstring(ast.parse(file.read_text("utf-8")))
+    assert said and said.split("\n")[0].rstrip().endswith((".", ":", "!", ";", ",")), file
