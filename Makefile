@@ -18,10 +18,26 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/first_light.py
+	$(BIN)/python benchmarks/first_light.py --data $(DATA)
+	$(BIN)/python benchmarks/mini.py --data $(DATA)
+
+# The embedded weights from data (docs/data.md says which), with progress, resume and a log; they land in build/mini/out.
+DATA ?= ../shared/data
+mini: $(VENV)/.dev build/frozen/text.onnx build/clipart
+	$(BIN)/python -m hannun.recipes.mini --data $(DATA) --clipart build/clipart --frozen build/frozen --work build/mini
+
+build/frozen/text.onnx: $(VENV)/.dev
+	@$(PIP) --editable '.[mini]'
+	@mkdir -p build/frozen
+	$(BIN)/python -m hannun.mini.export_text --to build/frozen --keep src/hannun/mini/tokenizer.json
+
+# Debian's public-domain drawings; elsewhere, unpack the packages openclipart-png and openclipart-svg into build/clipart.
+build/clipart:
+	@mkdir -p build/download && cd build/download && apt-get download openclipart-png openclipart-svg
+	@for f in build/download/*.deb; do dpkg -x $$f build/clipart; done
 
 clean:
-	rm -rf $(VENV) demo demo.html
+	rm -rf $(VENV) build demo demo.html
 
 # Debian's python3 comes without venv: install it where we may, and say what to do where we may not.
 $(VENV)/bin/python:

@@ -1,4 +1,4 @@
-"""Pictures go in, EfficientNet-Lite2's scores of the 1000 ImageNet classes [n, 1000] come out, without torch.
+"""Pictures go in, their vectors in the joint space (pooled [n, 384], patches [n, 9, 384]) come out, without torch.
 
 The whole picture is scaled to a square, not cropped: what a search should find may stand at the edge.
 """
@@ -6,12 +6,14 @@ The whole picture is scaled to a square, not cropped: what a search should find 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import numpy as np
+import numpy.typing as npt
 import PIL.Image
 
 from hannun.embeddings import Floats
@@ -23,7 +25,12 @@ if TYPE_CHECKING:
 
 SIDE = 260  # pixels, what Lite2 was trained at
 CLASSES = 1000
+WIDTH = 384
+GRID = 3  # cells of a side
 _BATCH = 8  # pictures of one pass: more are no faster on a CPU
+
+
+Pixels = npt.NDArray[np.uint8]
 
 
 @final
@@ -40,17 +47,37 @@ class ImageTower:
                 self._session = open_session(self._folder / "image.onnx", self._threads)
             return self._session
 
+    def dense(self, pictures: Iterable[Image]) -> Floats:
+        """Unit rows, float32 [n, 384]. Raises PictureError for a picture that cannot be read."""
+        return self._run(pictures, "dense", (WIDTH,))
+
+    def patches(self, pictures: Iterable[Image]) -> Floats:
+        """Unit vectors of the 3 × 3 cells, row by row, in the same space: float32 [n, 9, 384]."""
+        return self._run(pictures, "patches", (GRID * GRID, WIDTH))
+
     def logits(self, pictures: Iterable[Image]) -> Floats:
-        """Class scores before the softmax, float32 [n, 1000]. Raises PictureError for one that cannot be read."""
+        """The backbone's class scores before the softmax, float32 [n, 1000]: what ConSE, the baseline, is made of."""
+        return self._run(pictures, "logits", (CLASSES,))
+
+    def _run(self, pictures: Iterable[Image], output: str, shape: tuple[int, ...]) -> Floats:
         found: list[Floats] = []
         source = iter(pictures)
-        while few := list(islice(source, _BATCH)):
-            pixels = np.stack([_pixels(p) for p in few])
-            found.append(self._load().run(["logits"], {"pixels": pixels})[0])
-        return np.concatenate(found) if found else np.zeros((0, CLASSES), np.float32)
+        # The next batch is decoded and scaled while the network works on this one.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="hannun-pixels") as ahead:
+            waiting = ahead.submit(_batch, source)
+            while len(pixels := waiting.result()):
+                waiting = ahead.submit(_batch, source)
+                found.append(self._load().run([output], {"pixels": pixels})[0])
+        return np.concatenate(found) if found else np.zeros((0, *shape), np.float32)
 
 
-def _pixels(picture: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _batch(source: Iterator[Image]) -> Pixels:
+    """The next pictures, uint8 [n ≤ _BATCH, SIDE, SIDE, 3]; n is 0 at the end."""
+    few = [_pixels(p) for p in islice(source, _BATCH)]
+    return np.stack(few) if few else np.zeros((0, SIDE, SIDE, 3), np.uint8)
+
+
+def _pixels(picture: Image) -> Pixels:
     """RGB values, uint8 [SIDE, SIDE, 3]."""
     loaded = picture.load(SIDE)
     if loaded.size != (SIDE, SIDE):

@@ -1,8 +1,7 @@
 """Texts, pictures and both together go in, unit vectors [n, 384] in one space come out: the encoder named "mini".
 
-Texts: multilingual-e5-small (Wang et al. 2024, arXiv:2402.05672), centred. Pictures: ConSE, a convex combination of
-semantic embeddings (Norouzi et al. 2014, arXiv:1312.5650): the class names of ImageNet, in Korean and English, weighted by what
-EfficientNet-Lite2 sees, centred. e5's cosines are bunched at 0.7–0.9; centring spreads them and puts both kinds around zero.
+Both towers were trained by `hannun.recipes.mini`: multilingual-e5-small (Wang et al. 2024) with a projection, EfficientNet-Lite2 with
+a small Transformer over 3 × 3 cells and a learned share of ConSE (Norouzi et al. 2014). Vectors may be truncated to any of `dims`.
 """
 
 from __future__ import annotations
@@ -24,10 +23,9 @@ from hannun.mini.session import there
 from hannun.mini.text import WIDTH, Role, TextTower
 
 HERE = Path(__file__).parent
-WEIGHTS = ("text.onnx", "tokenizer.json", "image.onnx", "space.npz")
-RECIPE = "conse-1"  # change it with anything in code that changes a vector: resizing, prompts, windows, TOP, TEMPERATURE
-TOP = 50  # classes that a picture is a mixture of (ConSE's T); 10 in the paper, with a sharper network
-TEMPERATURE = 2.0  # of the softmax over class scores; flatter than 1, because photos show more than one thing
+WEIGHTS = ("text.onnx", "tokenizer.json", "image.onnx")
+RECIPE = "mini"  # change it with anything in code that changes a vector: resizing, prompts, windows
+DIMS = (384, 256, 128, 96, 64, 48, 32)  # Matryoshka
 
 
 @final
@@ -40,7 +38,6 @@ class Mini:
         self._text, self._image = TextTower(folder, threads), ImageTower(folder, threads)
         self._lock = threading.Lock()
         self._facts: dict[str, Any] | None = None
-        self._space: dict[str, Floats] | None = None
 
     @property
     def name(self) -> str:
@@ -54,8 +51,8 @@ class Mini:
 
     @property
     def dims(self) -> tuple[int, ...]:
-        """Only the full dimension: nothing in e5 or ConSE orders the dimensions."""
-        return (WIDTH,)
+        """The nested dimensions of its training, the full one first."""
+        return DIMS
 
     @property
     def parts(self) -> bool:
@@ -93,35 +90,21 @@ class Mini:
             total += unit(pictured)
         return Embeddings(unit(total))
 
+    def patches(self, pictures: Sequence[Image]) -> Floats:
+        """Unit vectors of 3 × 3 cells of each picture, row by row, in the space of the texts: float32 [n, 9, 384]."""
+        return self._image.patches(pictures)
+
     def _texts(self, texts: Sequence[str], role: Role) -> Floats:
-        return unit(unit(self._text.encode(texts, role)) - self._vectors()[role])
+        return unit(self._text.encode(texts, role))
 
     def _pictures(self, pictures: Sequence[Image]) -> Floats:
-        space = self._vectors()
-        return unit(mixture(self._image.logits(pictures), space["classes"]) - space["image"])
+        return unit(self._image.dense(pictures))
 
     def _read(self) -> dict[str, Any]:
         with self._lock:
             if self._facts is None:
                 self._facts = json.loads(there(self._folder / "space.json").read_text("utf-8"))
             return self._facts
-
-    def _vectors(self) -> dict[str, Floats]:
-        with self._lock:
-            if self._space is None:
-                with np.load(there(self._folder / "space.npz"), allow_pickle=False) as f:
-                    self._space = {k: f[k].astype(np.float32) for k in f.files}
-            return self._space
-
-
-def mixture(logits: Floats, classes: Floats) -> Floats:
-    """ConSE: class vectors [c, dim] averaged by the probabilities of the TOP likeliest classes; [n, c] → [n, dim], not of unit length."""
-    kept = np.argpartition(-logits, TOP - 1, axis=1)[:, :TOP]
-    scores = np.take_along_axis(logits, kept, axis=1) / TEMPERATURE
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    sparse = np.zeros_like(logits)
-    np.put_along_axis(sparse, kept, weights / weights.sum(axis=1, keepdims=True), axis=1)
-    return sparse @ classes
 
 
 def fingerprint(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Texts go in, the mean-pooled vectors [n, 384] of multilingual-e5-small come out, through onnxruntime and without torch.
+"""Texts go in, their joint-space vectors [n, 384] (multilingual-e5-small, projected) come out, through onnxruntime and without torch.
 
 Texts of more than 512 tokens are read through windows of 512, WINDOWS at most and then spread evenly over the text; their
 vectors are averaged by length. So a text of 100,000 characters costs at most WINDOWS passes.
@@ -47,7 +47,7 @@ class TextTower:
             return self._loaded
 
     def encode(self, texts: Sequence[str], role: Role) -> Floats:
-        """Mean token vectors, float32 [n, 384], not of unit length. `role` is the prefix that e5 was trained with."""
+        """Joint-space vectors, float32 [n, 384], of unit length only for one window. `role` is the prefix that e5 was trained with."""
         if not texts:
             return np.zeros((0, WIDTH), np.float32)
         tokenizer, session = self._load()
@@ -66,7 +66,7 @@ class TextTower:
             for i, r in enumerate(rows):
                 ids[i, : len(windows[r])] = windows[r]
                 mask[i, : len(windows[r])] = 1
-            (means,) = session.run(["mean"], {"ids": ids, "mask": mask})
+            (means,) = session.run(["dense"], {"ids": ids, "mask": mask})
             for i, r in enumerate(rows):
                 sums[owners[r]] += means[i] * len(windows[r])
                 weights[owners[r]] += len(windows[r])

@@ -1,0 +1,181 @@
+"""The whole table of hannun-mini in one run: the trained model, ConSE, the untrained start and raw e5 side by side.
+
+    python benchmarks/mini.py --data ../shared/data [--model DIR] [--start DIR] [--clipart DIR]
+
+Every figure is over pictures and sentences that training never saw (`recipes/mini_data/pictures.py` fixes the splits) and
+comes with a 95 % bootstrap interval over its queries (1,000 resamples). `--start` is a folder with the ONNX files of the
+untrained towers (the recipe writes them to WORK/start). Recall for Flickr8k: 1,000 pictures, every caption its own query (5,000);
+image → text counts the best of a picture's five captions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from tokenizers import Tokenizer
+
+import hannun
+from hannun.embeddings import unit
+from hannun.recipes.mini_data import features, measure, pictures
+
+Floats = npt.NDArray[np.float32]
+MINI = Path(hannun.__file__).parent / "mini"
+
+
+class Model:
+    """A folder's two graphs: texts to `mean` and `dense`, pictures to `dense` and `logits`; everything is computed once."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.text = ort.InferenceSession(str(folder / "text.onnx"), options)
+        self.image = ort.InferenceSession(str(folder / "image.onnx"), options)
+        self.tokenizer = Tokenizer.from_file(str((folder if (folder / "tokenizer.json").exists() else MINI) / "tokenizer.json"))
+        self.tokenizer.enable_truncation(512)
+        self.said: dict[str, tuple[Floats, Floats]] = {}
+        self.seen: dict[str, tuple[Floats, Floats]] = {}
+
+    def read(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
+        """(mean, dense) of the texts, prefix included, both [n, 384]."""
+        new = [t for t in dict.fromkeys(texts) if t not in self.said]
+        ids = [e.ids for e in self.tokenizer.encode_batch_fast(new)]
+        for start in range(0, len(new), 32):
+            order = sorted(range(len(new)), key=lambda i: len(ids[i]))[start : start + 32]
+            batch = np.ones((len(order), max(len(ids[i]) for i in order)), np.int64)
+            mask = np.zeros(batch.shape, np.int32)
+            for k, i in enumerate(order):
+                batch[k, : len(ids[i])], mask[k, : len(ids[i])] = ids[i], 1
+            mean, dense = self.text.run(["mean", "dense"], {"ids": batch, "mask": mask})
+            for k, i in enumerate(order):
+                self.said[new[i]] = unit(mean[k]), dense[k]
+        return np.stack([self.said[t][0] for t in texts]), np.stack([self.said[t][1] for t in texts])
+
+    def look(self, every: Sequence[pictures.Picture]) -> float:
+        """Look at the pictures, decoding included; returns pictures per second."""
+        begun = time.perf_counter()
+        for p in every:
+            dense, logits = self.image.run(["dense", "logits"], {"pixels": features.view(p.image.load(260), p.key, 0)[None]})
+            self.seen[p.key] = dense[0], logits[0]
+        return len(every) / (time.perf_counter() - begun)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Rows of probabilities."""
+    e = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
+
+
+def conse(model: Model, names: list[tuple[str, str]], dim: int = 384) -> tuple[measure.Encode, measure.Encode]:
+    """(query, look) of the untrained baseline: class probabilities × centred raw text vectors of the class names."""
+    both = [model.read([f"query: {n[k]}" for n in names])[0] for k in (0, 1)]
+    centre = np.concatenate(both).mean(0)
+    table = unit(both[0] + both[1] - 2 * centre)
+
+    def query(texts: Sequence[str]) -> Floats:
+        return unit(model.read([f"query: {t}" for t in texts])[0] - centre)[:, :dim]
+
+    def look(keys: Sequence[str]) -> Floats:
+        return unit(softmax(np.stack([model.seen[k][1] for k in keys])) @ table)[:, :dim]
+
+    return query, look
+
+
+def trained(model: Model, dim: int = 384) -> tuple[measure.Encode, measure.Encode]:
+    """(query, look) of a model's joint space, cut to `dim`."""
+
+    def query(texts: Sequence[str]) -> Floats:
+        return unit(model.read([f"query: {t}" for t in texts])[1][:, :dim])
+
+    def look(keys: Sequence[str]) -> Floats:
+        return unit(np.stack([model.seen[k][0] for k in keys])[:, :dim])
+
+    return query, look
+
+
+def paired(first: measure.Figure, second: measure.Figure, resamples: int = 1000) -> tuple[float, float]:
+    """95 % interval of first − second over the same queries."""
+    rng, n = np.random.default_rng(0), len(first.outcomes)
+    values = []
+    for _ in range(resamples):
+        at = rng.integers(0, n, n)
+        values.append(measure.statistic(first.outcomes[at], first.kind) - measure.statistic(second.outcomes[at], second.kind))
+    return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--model", type=Path, default=MINI)
+    parser.add_argument("--start", type=Path, help="folder of the untrained towers' ONNX files")
+    parser.add_argument("--clipart", type=Path, help="folder in which openclipart is unpacked")
+    parser.add_argument("--work", type=Path, default=Path("build/mini"), help="where the catalogue is drawn")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--questions", type=int, default=1000, help="of KorQuAD's 5,774")
+    a = parser.parse_args()
+    names = measure.classes_table(MINI / "classes.tsv")
+    every = pictures.flickr8k(a.data) + pictures.fashion(a.data) + pictures.emoji(a.data)
+    every += pictures.catalogue(a.work / "catalogue", count=0)
+    every += pictures.clipart(a.clipart) if a.clipart else []
+    sets = measure.held_sets(every, names)
+    held = [*sets.flickr, *sets.fashion, *sets.emoji, *sets.clipart, *sets.catalogue]
+    model = Model(a.model, a.threads)
+    model.look(held[:50])
+    speed = model.look(held)
+    backbone = {p.key: (int(model.seen[p.key][1].argmax()), float(softmax(model.seen[p.key][1]).max())) for p in held}
+    columns: dict[str, tuple[measure.Encode, measure.Encode]] = {"mini": trained(model), "ConSE": conse(model, names)}
+    if a.start:
+        untrained = Model(a.start, a.threads)
+        untrained.look(held)
+        columns["start"] = trained(untrained)
+    columns |= {"mini@96": trained(model, 96), "mini@48": trained(model, 48)}
+    tables = {k: {f.name: f for f in measure.picture_figures(sets, q, look, backbone)} for k, (q, look) in columns.items()}
+
+    def raw(texts: Sequence[str]) -> Floats:
+        return model.read([f"query: {t}" for t in texts])[0]
+
+    def passage(kind: int, dim: int) -> measure.Encode:
+        return lambda texts: unit(model.read([f"passage: {t}" for t in texts])[kind][:, :dim])
+
+    for k, query, dim, kind in (
+        ("mini", columns["mini"][0], 384, 1), ("e5", raw, 384, 0),
+        ("mini@96", columns["mini@96"][0], 96, 1), ("mini@48", columns["mini@48"][0], 48, 1),
+    ):  # fmt: skip
+        figures = measure.text_figures(a.data, query)
+        if a.questions:
+            questions, paragraphs, answers = measure.korquad(a.data, a.questions)
+            place = measure.ranks(query(questions), passage(kind, dim)(paragraphs), answers)
+            figures.append(measure.Figure("KorQuAD nDCG@10", np.where(place < 10, 1 / np.log2(place + 2.0), 0.0)))
+        tables.setdefault(k, {}).update({f.name: f for f in figures})
+    heads = [*columns, "e5"]
+    print(f"{'set':46}" + "".join(f"{h:>24}" if h == "mini" else f"{h:>10}" for h in heads))
+    for name, figure in tables["mini"].items():
+        low, high = figure.interval()
+        row = f"{name:46}{figure.value:10.3f} [{low:.3f}, {high:.3f}]"
+        row += "".join(f"{tables[h][name].value:10.3f}" if name in tables.get(h, {}) else f"{'–':>10}" for h in heads[1:])
+        print(row)
+    for dim in (96, 48):
+        kept = [tables[f"mini@{dim}"][n].value / f.value for n, f in tables["mini"].items() if f.value > 0]
+        print(f"quality kept at {dim} dims (mean over the table's rows): {np.mean(kept):.1%}, least {np.min(kept):.1%}")
+    for name, figure in tables["mini"].items():
+        if name in tables["e5"]:
+            low, high = paired(figure, tables["e5"][name])
+            print(f"{name}: mini − e5 in [{low:+.4f}, {high:+.4f}] (paired, 95 %)")
+    gap = np.linalg.norm(
+        np.mean([model.seen[p.key][0] for p in sets.flickr], 0)
+        - columns["mini"][0]([c for p in sets.flickr for c in p.facts["captions"]]).mean(0)
+    )
+    print(f"modality gap (distance of the means, Liang et al. 2022), Flickr8k test: {gap:.3f}")
+    print(f"pictures per second, {a.threads} threads, decode included: {speed:.0f}")
+    size = sum(f.stat().st_size for f in a.model.iterdir() if f.suffix in (".onnx", ".json", ".tsv")) / 1e6
+    print(f"size of the weights: {size:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""A student's and a teacher's vectors or scores go in; how far the student is from the teacher comes out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import kl_div, log_softmax, softmax
+
+
+def similarities(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of all cosines within the batch; scalar. [n, d] and [n, e]: the dimensions may differ.
+
+    Keeps the geometry of a text space while its coordinates move. The teacher gets no gradient; the diagonal is left out.
+    Both must be unit rows. Raises ValueError for fewer than two rows.
+    """
+    n = len(student)
+    if n < 2 or len(teacher) != n:
+        raise ValueError(f"{n} student and {len(teacher)} teacher rows came, expected the same number, two or more")
+    difference = (student @ student.T - (teacher @ teacher.T).detach()) ** 2
+    return (difference.sum() - difference.diagonal().sum()) / (n * (n - 1))
+
+
+def distributions(scores: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """KL divergence from softmax(scores) [n, k] to the given probabilities [n, k], weighted mean over rows; scalar (nats).
+
+    Hinton et al. 2015 with the temperature already in `scores`; `target` gets no gradient.
+    """
+    rows = kl_div(log_softmax(scores, dim=-1), target.detach(), reduction="none").sum(-1)
+    if weights is None:
+        return rows.mean()
+    return (rows * weights).sum() / weights.sum().clamp(min=1e-9)
+
+
+def neighbours(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """KL divergence between the two softmax distributions of each row over the other rows; scalar. [n, d] and [n, e], unit rows.
+
+    Looks at who is near, where `similarities` looks at how near.
+    """
+    own = torch.eye(len(student), dtype=torch.bool, device=student.device)
+    target = softmax((teacher @ teacher.T / temperature).masked_fill(own, -1e4), dim=-1)
+    return distributions((student @ student.T / temperature).masked_fill(own, -1e4), target)

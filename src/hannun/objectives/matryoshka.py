@@ -1,0 +1,31 @@
+"""An objective and nested dimensions go in; the weighted mean of the objective over truncated, renormalised vectors comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def matryoshka(
+    objective: Callable[[Tensor, Tensor], Tensor],
+    first: Tensor,
+    second: Tensor,
+    dims: Sequence[int],
+    weights: Sequence[float] | None = None,
+) -> Tensor:
+    """Matryoshka representation learning (Kusupati et al. 2022): `objective` on the first k values, for each k in `dims`; scalar.
+
+    `first` and `second` are [n, d] and [m, d]; their prefixes are made unit rows again before `objective` sees them. Weights
+    default to equal ones, as in the paper, and are scaled to sum to 1. Raises ValueError for a dimension beyond d.
+    """
+    if not dims or max(dims) > first.shape[-1] or min(dims) < 1:
+        raise ValueError(f"dims {tuple(dims)} came, expected some between 1 and {first.shape[-1]}")
+    shares = [1.0] * len(dims) if weights is None else list(weights)
+    if len(shares) != len(dims):
+        raise ValueError(f"{len(shares)} weights came for {len(dims)} dims")
+    total = first.new_zeros(())
+    for dim, share in zip(dims, shares, strict=True):
+        total = total + share / sum(shares) * objective(normalize(first[..., :dim], dim=-1), normalize(second[..., :dim], dim=-1))
+    return total

@@ -1,0 +1,158 @@
+"""The data folder goes in; labelled pictures with fixed splits come out, one list for each source.
+
+Splits are decided here and nowhere else, by id: official ones for Flickr8k and fashion; for emoji by the *base* emoji (skin
+tones and genders of one emoji are near-duplicates and stay together); for the Korean captions by a committed list of ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from hannun.item import Image
+from hannun.shards import read
+
+HERE = Path(__file__).parent
+EMOJI_HELD_OUT = 20  # percent of the base emoji
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: `key` is unique among all sources, `split` is train, dev or test, `facts` is the source's own record."""
+
+    key: str
+    source: str
+    split: str
+    image: Image
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def hash_percent(text: str) -> int:
+    """0…99 from the text alone, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 100
+
+
+def _shards(folder: Path, pattern: str) -> Iterator[tuple[str, dict[str, Any], Image, str]]:
+    for path in sorted(folder.glob(pattern)):
+        for record in read(path):
+            if record.pictures:
+                yield record.key, record.data, Image(record.pictures[0]), path.stem.partition("-")[0]
+
+
+def korean_held_out() -> frozenset[str]:
+    """Ids of the Flickr8k pictures whose Korean captions are for measuring only; training sees none of these pictures."""
+    return frozenset((HERE / "captions_ko_held_out.txt").read_text().split())
+
+
+def flickr8k(data: Path) -> list[Picture]:
+    """Photos with `captions` and, where there are some, `captions_ko`; pictures of the Korean held-out list have split "ko"."""
+    korean: dict[str, dict[str, Any]] = {}
+    for line in (data / "flickr8k/captions_ko.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        korean[row["id"]] = row
+    held = korean_held_out()
+    out = []
+    for key, facts, image, split in _shards(data / "flickr8k", "*.tar"):
+        if key in korean:
+            facts = {**facts, "captions_ko": korean[key]["ko"], "captions_ko_en": korean[key]["en"]}
+        out.append(Picture(f"flickr8k/{key}", "flickr8k", "ko" if key in held else split, image, facts))
+    return out
+
+
+def fashion(data: Path) -> list[Picture]:
+    """Product photos with `articleType`, `baseColour`, `gender`, `season`, `usage` and `productDisplayName`."""
+    return [Picture(f"fashion/{k}", "fashion", s, i, f) for k, f, i, s in _shards(data / "fashion", "*.tar")]
+
+
+_PEOPLE = {0x1F468: 0x1F9D1, 0x1F469: 0x1F9D1, 0x1F466: 0x1F9D2, 0x1F467: 0x1F9D2, 0x1F474: 0x1F9D3, 0x1F475: 0x1F9D3}
+_DROPPED = {0xFE0F, 0xFE0E, 0x200D, 0x2640, 0x2642, *range(0x1F3FB, 0x1F400)}
+
+
+def emoji_base(character: str) -> str:
+    """The emoji without skin tone, gender and variation marks: what its near-duplicates share."""
+    points = [_PEOPLE.get(p, p) for p in map(ord, character) if p not in _DROPPED]
+    return "-".join(f"{p:x}" for p in dict.fromkeys(points))
+
+
+def emoji_split(character: str) -> str:
+    """ "test" for a fifth of the base emoji, "train" for the others."""
+    return "test" if hash_percent("emoji " + emoji_base(character)) < EMOJI_HELD_OUT else "train"
+
+
+def emoji(data: Path) -> list[Picture]:
+    """Noto pictures with `name_ko`, `name_en`, `kw_ko`, `kw_en`, `char`."""
+    rows = _shards(data / "emoji", "*.tar")
+    return [Picture(f"emoji/{k}", "emoji", emoji_split(f["char"]), i, f) for k, f, i, _ in rows]
+
+
+#: Folders of openclipart that hold no recognisable thing: icon themes, generated stars, jigsaw pieces, gradients, cards.
+_ABSTRACT = re.compile(
+    r"^(computer/(icons|buttons|diagrams|folders)|shapes|special|buttons|logos|unsorted/duplicates|recreation/games/cards"
+    r"|signs_and_symbols/(led|flags/(semaphore|signal|naval))|office/telephone/.*icon)"
+)
+
+
+def clipart(folder: Path) -> list[Picture]:
+    """Public-domain drawings of Debian's `openclipart-png` and `-svg`, unpacked under `folder`: `name`, `keywords`, `folder`.
+
+    A tenth (by name, so that numbered variants stay together) is for measuring.
+    """
+    root = folder / "usr/share/openclipart"
+    out = []
+    for path in sorted((root / "png").rglob("*.png")):
+        relative = path.relative_to(root / "png")
+        if _ABSTRACT.match(str(relative)) or path.stat().st_size > 2_000_000:
+            continue
+        title, keywords = _metadata(root / "svg" / relative.with_suffix(".svg"))
+        name = clean_name(path.stem, title)
+        split = "test" if hash_percent("clipart " + name) < 10 else "train"
+        facts = {"name": name, "title": title, "keywords": keywords, "folder": str(relative.parent)}
+        out.append(Picture(f"clipart/{relative.with_suffix('')}", "clipart", split, Image(path), facts))
+    return out
+
+
+def _metadata(svg: Path) -> tuple[str, list[str]]:
+    """Title and keywords of a drawing; empty where its XML cannot be read."""
+    if not svg.exists() or svg.stat().st_size > 4_000_000:
+        return "", []
+    text = svg.read_text(encoding="utf-8", errors="ignore")
+    start, end = text.find("<metadata"), text.find("</metadata>")
+    block = text[start:end] if 0 <= start < end else ""
+    title = re.search(r"<dc:title>([^<]*)</dc:title>", block)
+    subject = re.search(r"<dc:subject>(.*?)</dc:subject>", block, re.S)
+    words = re.findall(r"<rdf:li>([^<]+)</rdf:li>", subject.group(1)) if subject else []
+    return (title.group(1).strip() if title else ""), [w.strip().lower() for w in words if w.strip()]
+
+
+def clean_name(stem: str, title: str) -> str:
+    """A drawing's name in plain words: the title, or the file's name without its author, both without numbers."""
+    name = title if re.search(r"[A-Za-z]{3}", title) and len(title) < 60 else re.split(r"_{1}[a-z]+_[a-z_.]+_\d+$|_\d+$", stem)[0]
+    name = re.sub(r"[_\-]+", " ", re.sub(r"\d+", " ", name))
+    return re.sub(r"\s+", " ", re.sub(r"[^A-Za-z' ]", " ", name)).strip().lower()
+
+
+def catalogue(folder: Path, count: int = 3000, seed: int = 3) -> list[Picture]:
+    """The drawn catalogue: `count` training entries beyond the default one, and the default one's test entries, drawn under `folder`."""
+    from hannun import catalogue as drawn
+
+    chosen = [*drawn.training_entries(count, seed), *(e for e in drawn.entries() if e.split == "test")]
+    drawn.write(folder, chosen)
+    return [Picture(f"catalogue/{e.id}", "catalogue", e.split, Image(folder / f"{e.id}.jpg"), e.row()) for e in chosen]
+
+
+Reader = Callable[[Path], list[Picture]]
+READERS: dict[str, Reader] = {"flickr8k": flickr8k, "fashion": fashion, "emoji": emoji, "clipart": clipart, "catalogue": catalogue}
+
+
+def svg_is_public_domain(svg: Path) -> bool:
+    """Whether the drawing's own metadata names the public domain (the Debian package is public domain as a whole)."""
+    try:
+        return any("PublicDomain" in str(e.attrib) for e in ElementTree.parse(svg).iter())
+    except (ElementTree.ParseError, OSError):
+        return False
