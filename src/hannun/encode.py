@@ -23,7 +23,7 @@ from hannun.encoder import Encoder
 from hannun.errors import HannunError
 from hannun.item import Image, Item, Problem, Text, require_content
 
-CHUNK = 32  # items: large enough to fill a batch by modality, small enough that little is lost when killed
+CHUNK = 64  # items: large enough to fill a batch by modality, small enough that little is lost when killed
 
 T = TypeVar("T")
 

@@ -33,9 +33,9 @@ def demo(
             show.Section("a picture · 사진으로", asked, shop.search(asked, limit=6)),
             show.Section("both, mix 0.5 · 사진과 말을 함께: 파란색", asked, shop.search(both, mix=0.5, limit=6)),
             show.Section(
-                "weights 0.3,0.7 and where · 조건과 함께: 따뜻한 겨울 옷, 100,000원 미만",
+                "weights 0.3,0.7 and where · 조건과 함께: 체크 코트, 200,000원 미만",
                 None,
-                shop.search("따뜻한 겨울 옷", weights=(0.3, 0.7), where="price < 100000", limit=6),
+                shop.search("체크 코트", weights=(0.3, 0.7), where="category = 코트 and price < 200000", limit=6),
             ),
         ]
     for section in sections:
