@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import signal
@@ -300,6 +301,13 @@ def test_rows_without_the_expected_columns(pictures: Path, capsys: Captured) -> 
 def test_odd_queries_find_something(shop: Path, capsys: Captured) -> None:
     for words in ("👗", "가" * 100_000, "ㅋㅋ", "[red]", "'", "\ud800"):
         assert len(hits(capsys, words)) == 6
+
+
+def test_a_query_too_long_for_an_argument_comes_from_standard_input(shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(("빨간 원피스 " * 14_300).encode())))
+    assert [h["id"] for h in hits(capsys, "-", "--in", str(shop))] == [
+        h["id"] for h in hits(capsys, "빨간 원피스 " * 14_300, "--in", str(shop))
+    ]
 
 
 def test_help_and_version(capsys: Captured) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,7 +64,9 @@ def index(
 
 
 def search(
-    words: Annotated[str | None, typer.Argument(metavar="[WORDS]", help="What to look for, in Korean or English.")] = None,
+    words: Annotated[
+        str | None, typer.Argument(metavar="[WORDS]", help="What to look for, in Korean or English; - reads it from standard input.")
+    ] = None,
     image: Annotated[Path | None, typer.Option("--image", help="A picture to look for, alone or together with words.")] = None,
     collection: In = DEFAULT,
     mix: Annotated[float, typer.Option(help="With words and a picture: 1 only the words … 0 only the picture.")] = 0.5,
@@ -78,17 +81,20 @@ def search(
 ) -> int:
     """Search a collection by words, by a picture, or by both."""
     from hannun import collection as face
+    from hannun import sources
     from hannun.serve.cli import show
 
     if words is None and image is None:
         raise InputError("no query came, expected words and/or --image FILE")
+    if words == "-":  # for texts longer than the shell takes as an argument
+        words = sources.decode_text(sys.stdin.buffer.read(), "standard input")
     query: Content = {"text": words or "", **({"image": image} if image is not None else {})}
     if image is not None and not image.exists():
         raise MissingError(f"{image}: no such picture; check the path")
     parts = _weights(weights) if weights is not None else None
     with face.open(collection, create=False) as opened:
         hits = opened.search(query, mix=mix, weights=parts, where=where, limit=limit, offset=offset, diversity=diversity, shuffle=shuffle)
-    title = " + ".join(str(p) for p in (words, image) if p)
+    title = " + ".join(str(p) for p in ((words or "")[:80], image) if p)
     if html is not None:
         show.gallery(html, title, [show.Section(title, image, hits)])
     if json_out:
