@@ -1,6 +1,6 @@
 """The data folder goes in; hannun-mini's trained weights, ready for `mini/`, come out.
 
-`python -m hannun.recipes.mini --data ../shared/data` does all of it: backbone features and text vectors into a cache, training,
+`make mini` (`python -m hannun.recipes.mini --data FOLDER --frozen FOLDER`) does all of it: backbone features and text vectors into a cache, training,
 export to ONNX, evaluation. Killed, it goes on where it was. `--without-restricted` leaves out the sources
 whose licences forbid some uses (Flickr8k and what was made from its captions, fashion, the mixed parallel sentences).
 
@@ -11,7 +11,6 @@ Zhai et al. 2022), nested dimensions, and two paths to a picture's vector: seen 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor
 
 from hannun.errors import DependencyError
+from hannun.mini.model import DIMS, fingerprint
 from hannun.recipe import Recipe
 from hannun.recipes.mini_data import export, features, measure, mix, pictures, sentences
 from hannun.recipes.mini_data.texts import PASSAGE, QUERY, Texts
@@ -31,7 +31,6 @@ from hannun.recipes.mini_data.towers import PictureHead, TextHead, Towers
 from hannun.train.loop import Schedule, Step, train
 
 MINI = Path(__file__).parent.parent / "mini"
-DIMS = (384, 256, 128, 96, 64, 48, 32)
 KEPT = (48, 96, 384, 384)  # prefixes held to the encoder's own similarities; the whole vector counts twice
 
 RECIPE = Recipe(
@@ -255,27 +254,13 @@ def calibration(ready: Ready, towers: Towers) -> dict[str, Any]:
     return {"background": background, "agreement": round(float((seen * said).sum(1).mean()), 5)}
 
 
-def restore(path: Path) -> Towers:
-    """Towers from a saved state: every shape is in it."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    towers = Towers(
-        TextHead(state["text.mean"], state["text.turn.weight"]), PictureHead(state["picture.mean"], state["picture.spread"]), state["names"]
-    )
-    towers.load_state_dict(state)
-    towers.eval()
-    return towers
-
-
 def deliver(ready: Ready, towers: Towers, frozen: Path, to: Path) -> None:
     """image.onnx, text.onnx, tokenizer.json and space.json (calibration, dims, fingerprint) in `to`; `frozen` holds the encoder."""
     to.mkdir(parents=True, exist_ok=True)
     export.image(towers, to / "image.onnx")
     export.text(towers, frozen / "text.onnx", to / "text.onnx")
     shutil.copyfile(frozen / "tokenizer.json", to / "tokenizer.json")
-    digest = hashlib.blake2b(ready.recipe.name.encode(), digest_size=16)
-    for name in ("text.onnx", "tokenizer.json", "image.onnx"):
-        digest.update(hashlib.blake2b((to / name).read_bytes()).digest())
-    export.card(to / "space.json", fingerprint=digest.hexdigest(), dims=sorted(DIMS, reverse=True), calibration=calibration(ready, towers))
+    export.card(to / "space.json", fingerprint=fingerprint(to), dims=sorted(DIMS, reverse=True), calibration=calibration(ready, towers))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -285,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--clipart", type=Path, help="folder in which openclipart-png and -svg are unpacked (`dpkg -x`)")
     parser.add_argument("--work", type=Path, default=Path("build/mini"), help="cache, checkpoints and logs")
     parser.add_argument(
-        "--frozen", type=Path, default=MINI, help="folder with the frozen encoder's text.onnx (hannun.mini.export_text) and tokenizer.json"
+        "--frozen", type=Path, required=True, help="folder with the frozen encoder's text.onnx (hannun.mini.export_text) and tokenizer.json"
     )
     parser.add_argument("--to", type=Path, help="where the ONNX files go (default: WORK/out)")
     parser.add_argument("--steps", type=int, help="override the recipe's number of steps")

@@ -212,10 +212,3 @@ def korquad(data: Path, limit: int | None = None) -> tuple[list[str], list[str],
                 questions.append(q["question"])
                 answers.append(at)
     return questions[:limit], list(paragraphs), answers[:limit]
-
-
-def korquad_figure(data: Path, query: Encode, passage: Encode) -> Figure:
-    """nDCG@10 of finding a question's paragraph; with one answer each it is 1 / log2(place + 2)."""
-    questions, paragraphs, answers = korquad(data)
-    place = ranks(query(questions), passage(paragraphs), answers)
-    return Figure("KorQuAD nDCG@10", np.where(place < 10, 1 / np.log2(place + 2.0), 0.0))

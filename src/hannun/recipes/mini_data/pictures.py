@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from hannun.item import Image
 from hannun.shards import read
@@ -148,11 +147,3 @@ def catalogue(folder: Path, count: int = 3000, seed: int = 3) -> list[Picture]:
 
 Reader = Callable[[Path], list[Picture]]
 READERS: dict[str, Reader] = {"flickr8k": flickr8k, "fashion": fashion, "emoji": emoji, "clipart": clipart, "catalogue": catalogue}
-
-
-def svg_is_public_domain(svg: Path) -> bool:
-    """Whether the drawing's own metadata names the public domain (the Debian package is public domain as a whole)."""
-    try:
-        return any("PublicDomain" in str(e.attrib) for e in ElementTree.parse(svg).iter())
-    except (ElementTree.ParseError, OSError):
-        return False
