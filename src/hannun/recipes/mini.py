@@ -1,7 +1,7 @@
 """The data folder goes in; hannun-mini's trained weights, ready for `mini/`, come out.
 
-`make mini` (`python -m hannun.recipes.mini --data FOLDER --frozen FOLDER`) does all of it: backbone features and text vectors into a cache, training,
-export to ONNX, evaluation. Killed, it goes on where it was. `--without-restricted` leaves out the sources
+`make mini` (`python -m hannun.recipes.mini --data FOLDER --frozen FOLDER`) does all of it: backbone features and text vectors into
+a cache, training, export to ONNX, evaluation. Killed, it goes on where it was. `--without-restricted` leaves out the sources
 whose licences forbid some uses (Flickr8k and what was made from its captions, fashion, the mixed parallel sentences).
 
 Ours, not from a paper, unless a module says so. The scheme is CLIP's (Radford et al. 2021) with frozen bodies (as LiT does for pictures,
