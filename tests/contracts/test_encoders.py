@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,11 +28,42 @@ def mini() -> Encoder:
     return made
 
 
+def trained(kind: str) -> Encoder:
+    """A model as training saves it: a tiny real class with random weights, through its folder and `hannun.load`."""
+    torch = pytest.importorskip("torch", reason="needs hannun[train]: torch")
+    pytest.importorskip("peft", reason="needs hannun[train]: peft")
+    from hannun.load import load
+    from hannun.models.adapters import TWO_SIDED
+    from hannun.models.backbones import tiny
+    from hannun.models.fused import Fused, Shape
+    from hannun.models.two_tower import TwoTower
+    from hannun.models.vlm import Conventions, Heads, OneSequence
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "model"
+        model: Any
+        if kind == "fused":
+            torch.manual_seed(0)
+            model = Fused.from_mini(Path(importlib.import_module("hannun").__file__ or "").parent / "mini", Shape(token_dim=32, cut=11))
+            torch.nn.init.normal_(model.out.weight, std=0.05)
+        elif kind == "two-tower":
+            model = TwoTower.dual(*tiny.siglip(["가나다"]))
+        else:
+            heads = Heads(48, 16, (24,), True, (TWO_SIDED,), rank=4)
+            model = OneSequence(*getattr(tiny, kind)(["가나다"]), Conventions(), heads)
+        model.save(folder)
+        return load(folder)
+
+
 # A new encoder is one line here.
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "toy": Toy,
     "toy-joint": lambda: Toy(parts=False),
     "mini": mini,
+    "trained-llava": lambda: trained("llava"),
+    "trained-qwen": lambda: trained("qwen"),
+    "trained-two-tower": lambda: trained("two-tower"),
+    "trained-fused": lambda: trained("fused"),
 }
 TOLERANCE = 2e-3  # quantised weights add differently in batches of other shapes
 

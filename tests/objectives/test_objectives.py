@@ -8,11 +8,36 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 
-from hannun.objectives.distill import distributions, neighbours, similarities  # noqa: E402
-from hannun.objectives.infonce import infonce, same  # noqa: E402
+from hannun.objectives import agreement as agreeing  # noqa: E402
+from hannun.objectives import ranking, tiles  # noqa: E402
+from hannun.objectives import sigmoid as siglip  # noqa: E402
+from hannun.objectives.agreement import agreement  # noqa: E402
+from hannun.objectives.distill import distributions, neighbours, similarities, vectors  # noqa: E402
+from hannun.objectives.infonce import LARGEST_SCALE, START_TEMPERATURE, bounded, infonce, same  # noqa: E402
+from hannun.objectives.late_interaction import late_interaction, maxsim  # noqa: E402
 from hannun.objectives.matryoshka import matryoshka  # noqa: E402
+from hannun.objectives.ranking import cosent  # noqa: E402
+from hannun.objectives.sigmoid import sigmoid  # noqa: E402
 
 AXES = torch.eye(2)
+EVERY = slice(0, None)
+
+
+def units(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Random unit rows."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.nn.functional.normalize(torch.randn(*shape, generator=generator), dim=-1)
+
+
+def gradients(loss: torch.Tensor, *of: torch.Tensor) -> torch.Tensor:
+    return torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, of)])
+
+
+def test_constants_are_their_sources() -> None:
+    assert (START_TEMPERATURE, LARGEST_SCALE) == (0.07, 100.0)  # CLIP
+    assert (siglip.START_SCALE, siglip.START_BIAS) == (10.0, -10.0)  # SigLIP
+    assert ranking.SCALE == 20.0  # CoSENT
+    assert agreeing.TEMPERATURE > 0.02  # where a softmax is a hard label
 
 
 def test_infonce_of_two_orthogonal_pairs() -> None:
@@ -90,3 +115,163 @@ def test_distributions_of_a_coin() -> None:
 def test_neighbours_do_not_see_themselves() -> None:
     rows = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), dim=-1)
     assert neighbours(rows, rows, 0.1).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_tiles_change_neither_loss_nor_gradient() -> None:
+    q, k, scale = units(7, 5).requires_grad_(), units(11, 5, seed=1).requires_grad_(), torch.tensor(9.0, requires_grad=True)
+    labels = torch.tensor([[0], [1], [0], [2], [3], [4], [5]]), torch.tensor([[0], [1], [0], [2], [3], [4], [5], [-1], [1], [-1], [-1]])
+    more = {"labels": labels, "margin": 0.3, "log_q": torch.linspace(-3, -1, 11), "owners": torch.tensor([0, 3, 3, 6])}
+    whole, tiled = infonce(q, k, scale, **more), infonce(q, k, scale, **more, tile=2)  # type: ignore[arg-type]
+    assert tiled.item() == pytest.approx(whole.item(), rel=1e-6)
+    torch.testing.assert_close(gradients(tiled, q, k, scale), gradients(whole, q, k, scale), rtol=1e-5, atol=1e-7)
+    assert infonce(q, k, 9.0, tile=3).item() == pytest.approx(plain_infonce(q, k, 9.0), rel=1e-6)
+
+
+def plain_infonce(q: torch.Tensor, k: torch.Tensor, scale: float) -> float:
+    scores, target = q @ k.T * scale, torch.arange(len(q))
+    entropy = torch.nn.functional.cross_entropy
+    return ((entropy(scores, target) + entropy(scores[:, : len(q)].T, target)) / 2).item()
+
+
+def test_labels_ignore_what_equals_and_nothing_unknown() -> None:
+    rows = torch.ones(3, 1)
+    # Queries 0 and 1 share their second label: each sees itself and row 2; query 2 sees all three. −1 equals nothing, not even −1.
+    labels = torch.tensor([[1, 7], [2, 7], [-1, -1]])
+    loss = infonce(rows, rows, 1.0, labels=(labels, labels), symmetric=False)
+    assert loss.item() == pytest.approx((2 * math.log(2) + math.log(3)) / 3)
+
+
+def test_a_margin_ignores_what_scores_above_the_positive() -> None:
+    queries, keys = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, 1.0]])
+    # Cosines 0.6, 1.0 and 0.0: the second is more than 0.1 above the positive and does not count.
+    expected = math.log(1 + math.exp(0 - 0.6))
+    assert infonce(queries, keys, 1.0, margin=0.1, symmetric=False).item() == pytest.approx(expected)
+    assert infonce(queries, keys, 1.0, margin=0.5, symmetric=False).item() == pytest.approx(math.log(1 + math.exp(0.4) + math.exp(-0.6)))
+
+
+def test_a_hard_negative_may_be_its_owners_alone() -> None:
+    rows = torch.ones(2, 1)
+    keys = torch.ones(3, 1)
+    # Query 0 sees 2 keys and its own negative, query 1 only 2 keys.
+    loss = infonce(rows, keys, 1.0, owners=torch.tensor([0]), symmetric=False)
+    assert loss.item() == pytest.approx((math.log(3) + math.log(2)) / 2)
+    with pytest.raises(ValueError, match="owners"):
+        infonce(rows, keys, 1.0, owners=torch.tensor([0, 1]))
+
+
+def test_log_q_takes_popularity_out() -> None:
+    rows = torch.ones(2, 1)
+    # Equal scores; key 0 is drawn three times as often, so it counts a third: 1/3 of 4/3 for query 0, 1 of 4/3 for query 1.
+    loss = infonce(rows, rows, 1.0, log_q=torch.log(torch.tensor([3.0, 1.0])), symmetric=False)
+    assert loss.item() == pytest.approx((math.log(4) + math.log(4 / 3)) / 2)
+
+
+def test_the_scale_is_bounded() -> None:
+    assert bounded(torch.tensor(math.log(20.0))).item() == pytest.approx(20.0)
+    assert bounded(torch.tensor(9.0)).item() == 100.0
+
+
+def test_sigmoid_of_two_orthogonal_pairs() -> None:
+    # Own keys have the logit 2 · 1 − 1 = 1, the others 2 · 0 − 1 = −1: every one of the two terms of a row is softplus(−1).
+    assert sigmoid(AXES, AXES, 2.0, -1.0).item() == pytest.approx(2 * math.log(1 + math.exp(-1)))
+    equal = torch.tensor([[5], [5]])
+    assert sigmoid(AXES, AXES, 2.0, -1.0, labels=(equal, equal)).item() == pytest.approx(math.log(1 + math.exp(-1)))
+    assert sigmoid(AXES, AXES, 2.0, -1.0, tile=1).item() == pytest.approx(2 * math.log(1 + math.exp(-1)))
+
+
+TOKENS = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [9.0, 9.0]]])  # the last one is padding
+MASK = torch.tensor([[True, True], [True, False]])
+
+
+def test_maxsim_by_hand() -> None:
+    # Document 0 has both axes, document 1 the first alone. Query 0 asks for both, query 1 for the first.
+    assert maxsim(TOKENS, MASK, TOKENS, MASK)(EVERY).tolist() == [[1.0, 0.5], [1.0, 1.0]]
+    assert maxsim(TOKENS, MASK, TOKENS, MASK, mean=False)(EVERY).tolist() == [[2.0, 1.0], [1.0, 1.0]]
+
+
+def test_padding_of_keys_is_never_the_best_even_when_all_else_is_negative() -> None:
+    keys = torch.tensor([[[-1.0, 0.0], [0.0, 0.0]]])
+    assert maxsim(TOKENS[1:], MASK[1:], keys, torch.tensor([[True, False]]))(EVERY).item() == -1.0
+
+
+def test_xtr_counts_only_tokens_that_were_retrieved() -> None:
+    # Query 0's second token finds itself in document 0; in document 1 its best is 0, not among the nearest, so it is not counted:
+    # document 1 scores 1, its one token that was, divided by 1, where plain MaxSim gives it 1/2.
+    scores = maxsim(TOKENS, MASK, TOKENS, MASK, top=1)(slice(0, 1))
+    assert scores.tolist() == [[1.0, 1.0]]
+    assert maxsim(TOKENS, MASK, TOKENS, MASK, top=99)(slice(0, 1)).tolist() == [[1.0, 0.5]]
+
+
+def test_late_interaction_is_infonce_over_maxsim_whatever_the_tile() -> None:
+    a, b, mask = units(5, 4, 3).requires_grad_(), units(6, 3, 3, seed=1).requires_grad_(), torch.ones(5, 4, dtype=torch.bool)
+    mask[2, 2:] = False
+    held = torch.ones(6, 3, dtype=torch.bool)
+    scores = torch.einsum("ntk,muk->nmtu", a, b).amax(-1)
+    scores = (scores * mask[:, None]).sum(-1) / mask.sum(-1)[:, None]
+    target, entropy = torch.arange(5), torch.nn.functional.cross_entropy
+    expected = (entropy(scores * 7, target) + entropy(scores[:, :5].T * 7, target)) / 2
+    wanted = gradients(expected, a, b)
+    for tile in (None, 1, 2):
+        loss = late_interaction(a, mask, b, held, 7.0, tile=tile)
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+        torch.testing.assert_close(gradients(loss, a, b), wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_matryoshka_goes_over_token_vectors_too() -> None:
+    # One value of (1, 0) and (0, 1) is 1 and 0: of document 0's tokens the first is left, so it scores 1/2 for query 0.
+    loss = matryoshka(lambda a, b: maxsim(a, MASK, b, MASK)(EVERY)[0, 0], TOKENS, TOKENS, (1, 2))
+    assert loss.item() == pytest.approx((0.5 + 1.0) / 2)
+
+
+def test_cosent_orders_by_score() -> None:
+    first, second = torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    # Cosines 1 and 0. In the right order the exponent is 20 · (0 − 1), in the wrong one 20 · (1 − 0).
+    assert cosent(first, second, torch.tensor([5.0, 1.0])).item() == pytest.approx(math.log(1 + math.exp(-20)), abs=1e-7)
+    assert cosent(first, second, torch.tensor([1.0, 5.0])).item() == pytest.approx(20.0)
+    assert cosent(first, second, torch.tensor([3.0, 3.0])).item() == 0.0
+    a, b, gold = units(9, 4).requires_grad_(), units(9, 4, seed=1), torch.tensor([0.0, 1, 2, 3, 4, 5, 5, 2, 1])
+    torch.testing.assert_close(gradients(cosent(a, b, gold, tile=2), a), gradients(cosent(a, b, gold), a), rtol=1e-5, atol=1e-7)
+
+
+def test_agreement_is_zero_between_equals_and_teaches_the_student_only() -> None:
+    student, teacher = units(4, 3).requires_grad_(), units(4, 3, seed=1).requires_grad_()
+    same_scores = tiles.cosines(student, student)
+    assert agreement(same_scores, same_scores, 4, 4).item() == pytest.approx(0.0, abs=1e-6)
+    loss = agreement(tiles.cosines(student, student), tiles.cosines(teacher, teacher), 4, 4, tile=1)
+    loss.backward()
+    assert teacher.grad is None and student.grad is not None and loss.item() > 0
+
+
+def test_agreement_of_a_coin() -> None:
+    # The teacher is sure (scores 1 and 0 at a tiny temperature), the student cannot tell: ln 2.
+    sure, unsure = tiles.cosines(AXES, AXES), tiles.cosines(torch.ones(2, 2), torch.ones(2, 2))
+    assert agreement(unsure, sure, 2, 2, temperature=0.01).item() == pytest.approx(math.log(2))
+
+
+def test_distilled_vectors_by_hand() -> None:
+    assert vectors(AXES * 3, AXES).item() == pytest.approx(0.0)  # length is not what is taught
+    assert vectors(AXES, AXES.flip(0)).item() == pytest.approx(2.0)  # 2 − 2 · 0
+    with pytest.raises(ValueError, match="same shape"):
+        vectors(AXES, torch.ones(2, 3))
+
+
+def test_the_product_of_a_batch_is_never_held() -> None:
+    """The largest tensor that any operation makes for a batch of 4,096 is a tile, not 4,096 × 4,096."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    largest = 0
+
+    class Watch(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(
+            self, func: object, types: object, args: tuple[object, ...] = (), kwargs: dict[str, object] | None = None
+        ) -> object:
+            nonlocal largest
+            out = func(*args, **(kwargs or {}))  # type: ignore[operator]
+            for x in out if isinstance(out, tuple | list) else (out,):
+                largest = max(largest, x.numel()) if isinstance(x, torch.Tensor) else largest
+            return out
+
+    q, k = units(4096, 8).requires_grad_(), units(4096, 8, seed=1)
+    with Watch():
+        infonce(q, k, 10.0, tile=64).backward()
+    assert 64 * 4096 <= largest < 4096 * 4096 / 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,21 +111,80 @@ def test_an_interval_holds_its_figure() -> None:
     assert low < figure.value == 0.5 < high and math.isclose(high - low, 0.196, abs_tol=0.05)  # 2 × 1.96 × 0.5 / √100
 
 
-def test_untrained_towers_have_unit_rows_and_mix_both_paths() -> None:
+def untrained() -> Any:
+    """Towers on a last stage of random weights: nothing here needs the backbone's package."""
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini_data.backbone import CELL
+    from hannun.recipes.mini_data.backbone import CELL, DEEP, Top
     from hannun.recipes.mini_data.towers import PictureHead, TextHead, Towers
 
     torch.manual_seed(0)
-    towers = Towers(
-        TextHead(torch.zeros(384), torch.eye(384)), PictureHead(torch.zeros(CELL), torch.ones(CELL)), torch.randn(1000, 4, 384)
-    ).eval()
+    head = PictureHead(Top(), (torch.zeros(DEEP), torch.ones(DEEP)), (torch.zeros(CELL), torch.ones(CELL)))
+    return Towers(TextHead(torch.zeros(384), torch.eye(384)), head, torch.randn(1000, 4, 384))
+
+
+def test_untrained_towers_have_unit_rows_and_mix_both_paths() -> None:
+    torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
+    from hannun.recipes.mini_data.backbone import CELL, MAP
+
+    towers = untrained().eval()
     names, classes = towers.classes(), torch.arange(20).repeat(2, 1)
-    pooled, patches, gate = towers.picture(torch.rand(2, 9, CELL), torch.full((2, 20), 0.05), names[classes])
+    maps, cells = torch.rand(2, 81, MAP), torch.rand(2, 9, CELL)
+    pooled, patches, gate = towers.picture(maps, cells, torch.full((2, 20), 0.05), names[classes])
     assert torch.allclose(pooled.norm(dim=-1), torch.ones(2)) and torch.allclose(patches.norm(dim=-1), torch.ones(2, 9))
     assert torch.allclose(gate, torch.full((2, 1), 2 / (1 + math.e)))  # the gate starts at 2 · sigmoid(−1)
     x = torch.nn.functional.normalize(torch.randn(3, 384), dim=-1)
     assert torch.allclose(towers.text(x), x, atol=1e-6)  # a zero residual and no turn: nothing changes
+
+
+def test_the_trained_stage_starts_as_the_frozen_one() -> None:
+    torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
+    from hannun.recipes.mini_data.backbone import MAP, Top
+    from hannun.recipes.mini_data.towers import EASE, Eased
+
+    torch.manual_seed(0)
+    top, maps = Top(), torch.rand(2, 81, MAP)
+    eased = Eased(top)
+    assert all(torch.allclose(a, b) for a, b in zip(eased(maps), top(maps), strict=True))
+    with torch.no_grad():
+        eased.moved_last_bias.fill_(1.0)
+    settled = eased.settled()
+    assert torch.allclose(settled.last.bias, top.last.bias + EASE)
+    assert all(torch.allclose(a, b) for a, b in zip(eased(maps), settled(maps), strict=True))
+
+
+def test_a_crop_is_a_square_of_the_map_maybe_mirrored() -> None:
+    torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
+    from hannun.recipes.mini_data.towers import cropped
+
+    torch.manual_seed(0)
+    places = torch.arange(81.0).reshape(1, 81, 1).expand(5, -1, -1)  # a map that says where each of its places was
+    sizes = set()
+    for _ in range(20):
+        crop = cropped(places)[..., 0]
+        side = math.isqrt(crop.shape[1])
+        sizes.add(side)
+        grid = crop.reshape(5, side, side)
+        assert (grid[:, 1:] - grid[:, :-1] == 9).all() and ((grid[..., 1:] - grid[..., :-1]).abs() == 1).all()
+    assert sizes == {6, 7, 8, 9}
+
+
+def test_two_sentences_of_a_picture_are_in_both_languages_where_there_are_both() -> None:
+    pytest.importorskip("torch", reason="torch is in the [train] extra")
+    from hannun.recipes.mini_data.mix import pick
+
+    korean, english = [(1, -1, frozenset[str]())], [(2, -1, frozenset[str]())]
+    rng = np.random.default_rng(0)
+    assert pick(korean, english, 1.0, rng) == (korean[0], english[0])
+    assert pick(korean, english, 0.0, rng) == (english[0], korean[0])
+    assert pick([], english, 1.0, rng) == (english[0], english[0])
+    assert pick([], [], 1.0, rng) is None
+
+
+def test_the_words_are_many_and_each_is_told_once() -> None:
+    keys = [e.strip().lower() for line in (pictures.HERE / "words.tsv").read_text(encoding="utf-8").splitlines()
+            for e in line.split("\t")[0].split("|")]  # fmt: skip
+    assert len(sentences.dictionary()) >= 1500
+    assert not {k for k in keys if keys.count(k) > 1}
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the data folder is not here")

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +19,14 @@ from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.item import Content, Item, Text, item, require_content
+from hannun.models import adapters
 from hannun.models.network import Network, Role, Row, decoded
-from hannun.models.stock import StockModules
-from hannun.models.vlm import Conventions, OneSequence
+from hannun.models.saving import OWN, quiet
+
+if TYPE_CHECKING:
+    from hannun.models.fused import Fused
+    from hannun.models.two_tower import TwoTower
+    from hannun.models.vlm import Conventions, OneSequence
 
 ROWS = 32  # rows in a batch of texts
 PICTURES = 8  # rows in a batch with pictures, which are decoded a batch at a time
@@ -33,16 +38,26 @@ OTHER_BACKENDS = ("onnx/*", "openvino/*", "original/*", "*.onnx", "*.msgpack", "
 
 
 class CheckpointEncoder:
-    """An Encoder over a Network: keeps order, batches items of one kind and like length, decodes pictures, averages parts."""
+    """An Encoder over a Network: keeps order, batches items of one kind and like length, decodes pictures, averages parts.
 
-    def __init__(self, name: str, network: Network, fingerprint: str, dims: tuple[int, ...]) -> None:
-        self.name = name
-        self.fingerprint = fingerprint
+    `tasks` names what the network has adapters for; `task` gives the encoder of another one.
+    """
+
+    def __init__(self, name: str, network: Network, fingerprint: str, dims: tuple[int, ...], task: str = "") -> None:
+        self.name = f"{name}#{task}" if task else name
+        self.fingerprint = f"{fingerprint}#{task}" if task else fingerprint
         self.dims = dims
+        self.tasks = tuple(t.name for t in network.tasks)
+        self._made = (name, fingerprint, task)
         self.parts = network.parts
         self.side = network.side
         self.calibration: Calibration = UNCALIBRATED
         self._network = network
+
+    def task(self, name: str) -> CheckpointEncoder:
+        """The same model with a task's prompts and adapter: another encoder with another fingerprint. Raises InputError."""
+        adapters.named(self._network.tasks, name)
+        return CheckpointEncoder(self._made[0], self._network, self._made[1], self.dims, name)
 
     def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
         """Unit rows [n, dim]; `instruction` replaces the model's own prompt for queries."""
@@ -63,11 +78,14 @@ class CheckpointEncoder:
                 )
         slots = [(i, s) for i, it in enumerate(items) for s in (_split(it) if self.parts else [it])]
         vectors: Floats = np.zeros((len(slots), self.dims[0]), np.float32)
+        tokens: dict[int, Floats] = {}
         for batch in _batches([s for _, s in slots]):
             rows = [self._row(slots[b][1]) for b in batch]
-            vectors[batch] = unit(self._network.vectors(rows, role, instruction))
+            made = self._network.vectors(rows, role, instruction, self._made[2])
+            vectors[batch] = unit(made.dense)
+            tokens |= dict(zip(batch, made.tokens or (), strict=False))
         if not self.parts:
-            return Embeddings(vectors)
+            return Embeddings(vectors, tuple(tokens[n] for n in range(len(slots))) if tokens else None)
         texts: Floats = np.zeros((len(items), self.dims[0]), np.float32)
         pictures = np.zeros_like(texts)
         for (i, slot), vector in zip(slots, vectors, strict=True):
@@ -81,24 +99,25 @@ class CheckpointEncoder:
 def open_checkpoint(name_or_path: str) -> CheckpointEncoder:
     """The encoder in a folder, or with an id of the model hub (fetched once, then read from its cache).
 
+    `folder#task` is that task's encoder of a model with adapters; without it such a model speaks for its first task.
+
     Raises MissingError where there is no such model or it cannot be fetched, DependencyError without the `[train]`
     extra, and InputError for a model that gives no text or text-image embeddings.
     """
     try:
         import sentence_transformers  # noqa: F401
         import torch
-        import transformers
+        import transformers  # noqa: F401
     except ImportError:
         raise DependencyError(
             f"{name_or_path} needs torch and transformers, which the base install leaves out; pip install 'hannun[train]'"
         ) from None
-    folder = _folder(name_or_path)
+    place, _, task = name_or_path.partition("#") if not Path(name_or_path).is_dir() else (name_or_path, "", "")
+    folder = model_folder(place)
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    log: Any = transformers.logging
-    bars = log.is_progress_bar_enabled()
-    log.disable_progress_bar()
     try:
-        network, dims = _network(folder, device)
+        with quiet():
+            network, dims = _network(folder, device)
     except HannunError as e:
         raise type(e)(f"{name_or_path}: {e}") from None
     except ImportError as e:
@@ -106,20 +125,29 @@ def open_checkpoint(name_or_path: str) -> CheckpointEncoder:
     except Exception as e:  # a damaged or foreign folder makes the libraries raise anything, SafetensorError included
         remedy = "expected a complete folder of stock sentence-transformers or transformers classes"
         raise InputError(f"{name_or_path}: cannot be loaded ({_line(e)}); {remedy}") from None
-    finally:
-        if bars:
-            log.enable_progress_bar()
-    return CheckpointEncoder(name_or_path, network, _fingerprint(folder), dims)
+    encoder = CheckpointEncoder(place, network, _fingerprint(folder), dims)
+    return encoder.task(task or encoder.tasks[0]) if encoder.tasks else encoder.task(task) if task else encoder
+
+
+def open_model(folder: str | Path) -> Fused | OneSequence | TwoTower:
+    """The trainable model in a folder that a model's `save` wrote. Raises MissingError where it has no hannun.json."""
+    path = Path(folder)
+    if not (path / OWN).exists():
+        raise MissingError(f"{folder}: holds no trained model of Hannun ({OWN} is not there); give the folder that `hannun train` wrote")
+    with quiet():
+        model: Fused | OneSequence | TwoTower = _own(path, "cpu")
+    return model
 
 
 def _line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
 
 
-def _folder(name_or_path: str) -> Path:
+def model_folder(name_or_path: str) -> Path:
+    """The folder of a model by path or hub id, fetched where it is not in the hub's cache yet. Raises MissingError."""
     path = Path(name_or_path).expanduser()
     if path.is_dir():
-        if not any((path / f).exists() for f in ("config.json", "modules.json")):
+        if not any((path / f).exists() for f in (OWN, "config.json", "modules.json")):
             raise MissingError(
                 f"{name_or_path}: holds no model (neither config.json nor modules.json); give the folder that save_pretrained wrote"
             )
@@ -153,9 +181,10 @@ def _fingerprint(folder: Path) -> str:
     if folder.parent.name == "snapshots" and re.fullmatch("[0-9a-f]{40}", folder.name):
         return f"{folder.parent.parent.name}@{folder.name}/{FORMAT}"
     h = hashlib.sha256(FORMAT.encode())
-    for path in sorted(p for pattern in (*READ, "*.bin") for p in folder.rglob(pattern) if p.is_file()):
+    own = ("*.onnx",) if (folder / OWN).exists() else ()  # there a part of the network, elsewhere another copy of it
+    for path in sorted(p for pattern in (*READ, "*.bin", *own) for p in folder.rglob(pattern) if p.is_file()):
         relative = path.relative_to(folder)
-        if relative.parts[0] in ("onnx", "openvino") or any(p.startswith(".") for p in relative.parts):
+        if relative.parts[0] in ("onnx", "openvino", "stock") or any(p.startswith(".") for p in relative.parts):
             continue
         with path.open("rb") as f:
             h.update(f"{relative.as_posix()}\0".encode() + hashlib.file_digest(f, "sha256").digest())
@@ -170,6 +199,13 @@ def _network(folder: Path, device: str) -> tuple[Network, tuple[int, ...]]:
     """The Network that fits the folder's configuration, and its dimensions, the full one first."""
     from transformers import MODEL_MAPPING, AutoConfig
 
+    from hannun.models.stock import StockModules
+    from hannun.models.vlm import Conventions, OneSequence
+
+    facts = _json(folder / OWN)
+    if facts and facts.get("kind") != "two_tower":
+        trained: Any = _own(folder, device)
+        return trained, _dims(trained.dim, trained.dims)
     stock = _json(folder / "config_sentence_transformers.json")
     kind = stock.get("model_type", "SentenceTransformer")
     if kind != "SentenceTransformer":
@@ -183,18 +219,45 @@ def _network(folder: Path, device: str) -> tuple[Network, tuple[int, ...]]:
     gridded = hasattr(vision, "spatial_merge_size") and hasattr(config, "image_token_id")  # the Qwen-VL class
     network: Network
     if gridded and modules:
-        network = OneSequence(inner, device, _conventions(folder, inner, modules, stock))
+        network = OneSequence.open(inner, device, _conventions(folder, inner, modules, stock))
     elif vision is not None and not modules and not hasattr(MODEL_MAPPING[type(config)], "get_text_features"):
-        network = OneSequence(folder, device, Conventions())
+        network = OneSequence.open(folder, device, Conventions())
     else:
         network = StockModules(folder, device)
     said = [getattr(config, k, None) or stock.get(k) for k in ("matryoshka_dims", "matryoshka_dimensions")]
-    shorter = {int(d) for dims in said if dims for d in dims if 0 < int(d) < network.dim}
-    return network, (network.dim, *sorted(shorter, reverse=True))
+    return network, _dims(network.dim, [int(d) for dims in (*said, facts.get("dims")) if dims for d in dims])
+
+
+def _dims(full: int, nested: Sequence[int]) -> tuple[int, ...]:
+    """The full dimension first, then the shorter ones."""
+    return (full, *sorted({d for d in nested if 0 < d < full}, reverse=True))
+
+
+def _own(folder: Path, device: str) -> Any:
+    """The trained model in a folder of Hannun's own format."""
+    facts = _json(folder / OWN)
+    if facts.get("format") != 1:
+        raise InputError(f"is of format {facts.get('format')}, expected 1; update hannun")
+    match facts.get("kind"):
+        case "fused":
+            from hannun.models.fused import Fused
+
+            return Fused.load(folder).to(device)
+        case "one_sequence":
+            from hannun.models.vlm import OneSequence
+
+            return OneSequence.load(folder, device)
+        case "two_tower":
+            from hannun.models.two_tower import TwoTower
+
+            return TwoTower.load(folder).to(device)
+    raise InputError(f"is of kind {facts.get('kind')!r}, expected fused, one_sequence or two_tower; update hannun")
 
 
 def _conventions(folder: Path, inner: Path, modules: list[dict[str, Any]], stock: dict[str, Any]) -> Conventions:
     """What a sentence-transformers folder says of a Qwen-VL-class model, whose stock processor needs torchvision."""
+    from hannun.models.vlm import Conventions
+
     kinds = [m["type"].rsplit(".", 1)[-1] for m in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or kinds[2:] not in ([], ["Normalize"]):
         raise InputError(f"is of modules {kinds}, expected Transformer, Pooling and perhaps Normalize for a model with an image grid")

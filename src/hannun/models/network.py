@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import PIL.Image
 
-from hannun.embeddings import Floats
+from hannun.embeddings import Embeddings
+from hannun.models.adapters import Role, Task
+
+__all__ = ["Network", "Role", "Row", "decoded", "instructed", "plain_text", "shortened", "side_of"]
 
 Row = tuple[str | PIL.Image.Image, ...]  # one item's texts and RGB pictures, in order; at least one of them
-Role = Literal["query", "document"]
 
 THINNEST = 100  # longer over shorter side of a picture; beyond it resizing explodes (Qwen's processor refuses 200)
 MAX_TOKENS = 8192  # of a sequence, or the model's own window where that is shorter; longer texts lose their end
@@ -26,7 +28,8 @@ class Network(Protocol):
     """A loaded model that turns rows of one kind into vectors of length `dim`.
 
     `side` is the pixels of the picture side that it looks at, `sees` whether it takes pictures, and `parts` whether texts
-    and pictures have vectors of their own in one space: then a row is one text or one picture.
+    and pictures have vectors of their own in one space: then a row is one text or one picture. `tasks` are those it has prompts
+    and adapters for, and `dims` the shorter dimensions it was trained for.
     """
 
     dim: int
@@ -34,8 +37,14 @@ class Network(Protocol):
     sees: bool
     parts: bool
 
-    def vectors(self, rows: Sequence[Row], role: Role, instruction: str | None) -> Floats:
-        """Vectors [n, dim] float32, of any length; all rows are alike in whether they hold text and pictures."""
+    @property
+    def tasks(self) -> tuple[Task, ...]: ...
+
+    @property
+    def dims(self) -> tuple[int, ...]: ...
+
+    def vectors(self, rows: Sequence[Row], role: Role, instruction: str | None, task: str = "") -> Embeddings:
+        """Rows [n, dim] of any length, and token vectors where it has them; all rows are alike in whether they hold text and pictures."""
         ...
 
 

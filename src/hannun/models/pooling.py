@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hannun.errors import InputError
+
+POOLINGS = ("lasttoken", "mean", "vision")
+
 
 def last_token(hidden: Any, mask: Any) -> Any:
     """The state of each sequence's last unmasked token: hidden [b, t, d], mask [b, t] of 0 and 1 → [b, d].
@@ -21,3 +25,22 @@ def mean(hidden: Any, mask: Any) -> Any:
     """The mean of each sequence's unmasked tokens: hidden [b, t, d], mask [b, t] of 0 and 1 → [b, d] in float32."""
     weight = mask.unsqueeze(-1).to(hidden.device).float()
     return (hidden.float() * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+
+def vision_span(hidden: Any, mask: Any, pictured: Any) -> Any:
+    """The mean of each sequence's picture tokens, or of all its tokens where it has none: pictured [b, t] of 0 and 1 → [b, d]."""
+    import torch
+
+    span = mask.bool() & pictured.bool()
+    return mean(hidden, torch.where(span.any(dim=1, keepdim=True), span, mask.bool()))
+
+
+def pooled(hidden: Any, mask: Any, how: str, pictured: Any) -> Any:
+    """Pooling by name: "lasttoken" (the state of [EOS]), "mean" or "vision" → [b, d] in float32."""
+    if how == "lasttoken":
+        return last_token(hidden, mask).float()
+    if how == "mean":
+        return mean(hidden, mask)
+    if how == "vision":
+        return vision_span(hidden, mask, pictured)
+    raise InputError(f"pooling {how!r} came, expected 'lasttoken', 'mean' or 'vision'")

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from hannun.embeddings import Floats
+from hannun.embeddings import Embeddings
 from hannun.errors import InputError
+from hannun.models.adapters import Task
 from hannun.models.network import DEFAULT_SIDE, MAX_TOKENS, Role, Row, instructed, plain_text, shortened, side_of
 
 
@@ -31,7 +32,8 @@ class StockModules:
         if not self._model.supports("text"):
             raise InputError(f"the model takes {self._model.modalities}, expected text among them; choose a text or text-image model")
         first: Any = self._model[0]
-        processor = getattr(first, "processor", None)
+        routes = getattr(first, "sub_modules", None)  # a Router: a backbone for each modality
+        processor = getattr(routes["image"][0] if routes is not None and "image" in routes else first, "processor", None)
         self._tokenizer = getattr(first, "tokenizer", None)
         self.side = side_of(getattr(processor, "image_processor", processor)) if self.sees else DEFAULT_SIDE
         config: Any = getattr(first, "config", None)
@@ -40,9 +42,19 @@ class StockModules:
             self._tokenizer.model_max_length = min(self._tokenizer.model_max_length, window, MAX_TOKENS)
         if self.parts and window and str(config.model_type).startswith("siglip"):  # pools the last position: padded in training
             first.processing_kwargs["text"] = {"padding": "max_length", "max_length": window, **first.processing_kwargs.get("text", {})}
-        self.dim = int(self.vectors([("a",)], "document", None).shape[1])
+        self.dim = int(self.vectors([("a",)], "document", None).dim)
 
-    def vectors(self, rows: Sequence[Row], role: Role, instruction: str | None) -> Floats:
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """None: stock modules have one set of prompts."""
+        return ()
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """None of its own: a checkpoint's configuration says them."""
+        return ()
+
+    def vectors(self, rows: Sequence[Row], role: Role, instruction: str | None, task: str = "") -> Embeddings:
         """Vectors [n, dim] with the model's own prompt for the role, or with `instruction` in its place."""
         encode = self._model.encode_query if role == "query" else self._model.encode_document
         prompt = None if instruction is None else instructed(self._model.prompts.get(role) or "", instruction)
@@ -50,7 +62,7 @@ class StockModules:
             out = encode([self._input(r) for r in rows], prompt=prompt, batch_size=len(rows), show_progress_bar=False)
         except ValueError as e:
             raise InputError(f"the model takes {self._model.modalities} and refuses this input ({str(e).splitlines()[0]})") from None
-        return np.asarray(out, dtype=np.float32)
+        return Embeddings(np.asarray(out, dtype=np.float32))
 
     def _input(self, row: Row) -> str | dict[str, Any]:
         text = "\n".join(p for p in row if isinstance(p, str))

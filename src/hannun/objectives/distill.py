@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import kl_div, log_softmax, softmax
+from torch.nn.functional import kl_div, log_softmax, normalize, softmax
 
 
 def similarities(student: Tensor, teacher: Tensor) -> Tensor:
@@ -18,6 +18,17 @@ def similarities(student: Tensor, teacher: Tensor) -> Tensor:
         raise ValueError(f"{n} student and {len(teacher)} teacher rows came, expected the same number, two or more")
     difference = (student @ student.T - (teacher @ teacher.T).detach()) ** 2
     return (difference.sum() - difference.diagonal().sum()) / (n * (n - 1))
+
+
+def vectors(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared distance of each student's vector from its teacher's, as unit rows: 2 − 2 · cosine; scalar. [n, d] both.
+
+    Embedding distillation (Reimers and Gurevych 2020). The teacher gets no gradient. Raises ValueError where the shapes differ: cut the
+    longer one, or hand over the student's projection.
+    """
+    if student.shape != teacher.shape:
+        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} came, expected the same shape")
+    return ((normalize(student, dim=-1) - normalize(teacher.detach(), dim=-1)) ** 2).sum(-1).mean()
 
 
 def distributions(scores: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -17,8 +17,9 @@ def matryoshka(
 ) -> Tensor:
     """Matryoshka representation learning (Kusupati et al. 2022): `objective` on the first k values, for each k in `dims`; scalar.
 
-    `first` and `second` are [n, d] and [m, d]; their prefixes are made unit rows again before `objective` sees them. Weights
-    default to equal ones, as in the paper, and are scaled to sum to 1. Raises ValueError for a dimension beyond d.
+    `first` and `second` are [..., d]: dense rows [n, d] or token vectors [n, t, d] alike; their prefixes are made unit rows again
+    before `objective` sees them (a padded token stays zero). What else an objective needs (masks, scores, a teacher) comes along in its
+    closure. Weights default to equal ones, as in the paper, and are scaled to sum to 1. Raises ValueError for a dimension beyond d.
     """
     if not dims or max(dims) > first.shape[-1] or min(dims) < 1:
         raise ValueError(f"dims {tuple(dims)} came, expected some between 1 and {first.shape[-1]}")

@@ -25,19 +25,21 @@ from torch import Tensor
 from hannun.errors import DependencyError
 from hannun.mini.model import DIMS, fingerprint
 from hannun.recipe import Recipe
-from hannun.recipes.mini_data import export, features, measure, mix, pictures, sentences
+from hannun.recipes.mini_data import backbone, export, features, measure, mix, pictures, sentences
 from hannun.recipes.mini_data.texts import PASSAGE, QUERY, Texts
 from hannun.recipes.mini_data.towers import PictureHead, TextHead, Towers
 from hannun.train.loop import Schedule, Step, train
 
 MINI = Path(__file__).parent.parent / "mini"
+VIEWS = {"flickr8k": 5}  # other sources: 2
+DECAY = 0.5  # of the weights, times the learning rate, each step: with 6,800 photos the head must forget what one of them taught
 KEPT = (48, 96, 384, 384)  # prefixes held to the encoder's own similarities; the whole vector counts twice
 
 RECIPE = Recipe(
     name="mini",
-    sources={"flickr8k": 2.0, "fashion": 1.0, "emoji": 0.8, "clipart": 0.8, "catalogue": 0.6},
+    sources={"flickr8k": 4.0, "fashion": 1.0, "emoji": 0.8, "clipart": 0.8, "catalogue": 0.6},
     restricted=frozenset({"flickr8k", "fashion"}),
-    steps=1700,
+    steps=1500,
     batch=256,
     learning_rate=1e-3,
     dims=DIMS,
@@ -47,6 +49,10 @@ RECIPE = Recipe(
     weights={
         "korean": 0.6,
         "patch": 0.2,
+        "soft": 0.7,
+        "thaw": 0.5,
+        "drawn_batch": 160,
+        "prefix": 0.5,
         "classes": 0.5,
         "parallel": 0.3,
         "mixed": 0.5,
@@ -90,14 +96,16 @@ def name_texts(names: Sequence[tuple[str, str]]) -> list[tuple[str, str, str, st
     return [(ko, ko.split(",")[0].strip(), en, en.split(",")[0].strip()) for ko, en in names]
 
 
-def prepare(data: Path, clipart: Path | None, work: Path, recipe: Recipe, threads: int = 1, tell: Callable[[str], None] = print) -> Ready:
-    """Features and text vectors in the cache under `work`, and everything loaded."""
+def prepare(
+    data: Path, clipart: Path | None, work: Path, recipe: Recipe, threads: int = 1, tell: Callable[[str], None] = print, frozen: Path = MINI
+) -> Ready:
+    """Features and text vectors in the cache under `work`, and everything loaded; `frozen` holds the encoder that reads the texts."""
     work.mkdir(parents=True, exist_ok=True)
     every = read_pictures(data, clipart, work, recipe)
     for source in recipe.sources:
         mine = [p for p in every if p.source == source]
         trained = [p for p in mine if p.split in ("train", "dev")]
-        for number in range(3 if source == "flickr8k" else 2):
+        for number in range(VIEWS.get(source, 2)):
             features.cache(work, source, number, trained if number else mine, tell)
     described = {p.key: sentences.describe(p) for p in every}
     names = measure.classes_table(MINI / "classes.tsv")
@@ -115,7 +123,7 @@ def prepare(data: Path, clipart: Path | None, work: Path, recipe: Recipe, thread
         pairs += [(ko, sentences.clean(p.facts["captions"][number])) for p, (ko, number) in photos]
     free = recipe.name.endswith("-free")
     general, passages = sentences.everyday(data), [] if free else sentences.passages(data)
-    texts = Texts(work, MINI, threads, tell)
+    texts = Texts(work, frozen, threads, tell)
     wanted = [s.text for d in described.values() for s in d.sentences]
     wanted += [
         s.negative for d in described.values() if d.source in ("flickr8k", "catalogue") for s in d.sentences if s.korean and s.negative
@@ -124,36 +132,42 @@ def prepare(data: Path, clipart: Path | None, work: Path, recipe: Recipe, thread
     wanted += [t for a, b, _ in measure.similarity_sets(data).values() for t in (*a, *b)]
     texts.add([QUERY + t for t in wanted])
     texts.add([*(PASSAGE + t for t in passages), *(QUERY + t for t in passages[:200])], 256)
-    return Ready(recipe, every, described, texts, mix.Views.load(work, list(recipe.sources)), pairs, general, passages, names)
+    return Ready(
+        recipe, every, described, texts, mix.Views.load(work, list(recipe.sources), max(VIEWS.values())), pairs, general, passages, names
+    )
 
 
 def start(
-    vectors: npt.NDArray[np.float32], cells: npt.NDArray[np.float16], names: Tensor, whiten: float, temperature: float
+    vectors: npt.NDArray[np.float32], views: mix.Views, rows: Sequence[int], names: Tensor, whiten: float, temperature: float
 ) -> tuple[Towers, Tensor]:
     """Untrained towers, and the teacher [t, 384]: text vectors centred, turned to their main axes, partly whitened.
 
-    Main axes first is what lets a truncated vector start good; whitening by 0.2 raises KLUE-STS from 0.777 to 0.785.
+    Main axes first is what lets a truncated vector start good; whitening by 0.2 raises KLUE-STS from 0.777 to 0.785. `rows` are the
+    views over which the pictures' channels are standardised.
     """
     centre = vectors.mean(0)
     spread, axes = np.linalg.eigh(np.cov(vectors.T))
     turn = (axes[:, ::-1] * np.maximum(spread[::-1], 1e-8) ** -whiten).T.copy()
     teacher = (vectors - centre) @ turn.T
-    sample = cells[np.random.default_rng(0).choice(len(cells), min(4000, len(cells)), replace=False)].astype(np.float32)
-    flat = sample.reshape(-1, sample.shape[-1])
     scale = turn / np.linalg.norm(turn, axis=1).mean()
     text = TextHead(torch.from_numpy(centre), torch.from_numpy(scale.astype(np.float32)))
-    picture = PictureHead(torch.from_numpy(flat.mean(0)), torch.from_numpy(flat.std(0) + 1e-3))
-    return Towers(text, picture, names, temperature), torch.from_numpy(teacher.astype(np.float32))
+    top = backbone.top(backbone.load().network)
+    maps, cells, _, _ = views.take(np.random.default_rng(0).choice(rows, min(1000, len(rows)), replace=False))
+    with torch.no_grad():
+        deep = torch.cat([backbone.cells(top(part)[1]) for part in maps.split(100)]).flatten(0, 1)
+    stats = [(x.mean(0), x.std(0) + 1e-3) for x in (deep, cells.flatten(0, 1))]
+    return Towers(text, PictureHead(top, stats[0], stats[1]), names, temperature), torch.from_numpy(teacher.astype(np.float32))
 
 
-def build(ready: Ready) -> tuple[Towers, dict[str, Step]]:
-    """The untrained towers, and the step of each stage, "both" and "polish"."""
+def build(ready: Ready, splits: Sequence[str] = ("train", "dev")) -> tuple[Towers, dict[str, Step]]:
+    """The untrained towers, and the step of each stage, "both", "again" and "polish", over pictures of the splits."""
     torch.manual_seed(ready.recipe.seed)
     recipe, texts = ready.recipe, ready.texts
     vectors = texts.vectors.astype(np.float32)
     rows = np.array([[texts.rows[QUERY + t] for t in row] for row in name_texts(ready.names)])
-    towers, teacher = start(vectors, ready.views.cells, torch.from_numpy(vectors[rows]), recipe.weights["whiten"], recipe.temperature)
-    trained = [p for p in ready.every if p.split in ("train", "dev")]
+    trained = [p for p in ready.every if p.split in splits]
+    seen = [ready.views.places[p.key][0] for p in trained]
+    towers, teacher = start(vectors, ready.views, seen, torch.from_numpy(vectors[rows]), recipe.weights["whiten"], recipe.temperature)
     pools = {s: mix.pool([ready.described[p.key] for p in trained if p.source == s], texts) for s in recipe.sources}
     pools = {s: p for s, p in pools.items() if p.described}
     pools["mixed"] = mix.Pool(*([x for p in pools.values() for x in getattr(p, k)] for k in ("described", "korean", "english")))
@@ -165,28 +179,42 @@ def build(ready: Ready) -> tuple[Towers, dict[str, Step]]:
     # Half sentences, half paragraphs, where there are paragraphs.
     more = np.concatenate([general, np.repeat(long, max(1, len(general) // len(long)))]) if len(long) else general
     unit = torch.nn.functional.normalize
-    own = [(d, unit(teacher[:, :d], dim=-1)) for d in KEPT]  # while both towers move, each prefix follows the teacher's prefix
-    whole = [(d, unit(teacher, dim=-1)) for d in KEPT]  # in the end, every prefix follows the whole teacher
+    full = unit(teacher, dim=-1)
+    own = [(d, full if d == full.shape[1] else unit(teacher[:, :d], dim=-1)) for d in KEPT]  # while both move, prefixes follow prefixes
+    whole = [(d, full) for d in KEPT]  # in the end, every prefix follows the whole teacher
     fixed, prompts = (pools, ready.views, torch.from_numpy(vectors), pairs), rows[:, [1, 3]]
     return towers, {
         "both": mix.step(recipe, *fixed, general, own, prompts),
-        "polish": mix.step(polish(recipe), *fixed, more, whole, prompts),
+        "again": mix.step(again(recipe), *fixed, more, own, prompts),
+        "polish": mix.step(polish(recipe), *fixed, more, whole, prompts, thaws=False),
     }
 
 
+def again(recipe: Recipe) -> Recipe:
+    """The recipe of the second stage, a warm restart: fewer photos, less softness and decay, and paragraphs are held too."""
+    more = {"fashion": 2.0, "emoji": 1.6}
+    sources = {k: more.get(k, v) for k, v in recipe.sources.items()}
+    weights = {**recipe.weights, "soft": 0.4, "thaw": 0.0, "drawn_batch": 192}
+    steps = max(1, round(0.21 * recipe.steps))
+    return replace(
+        recipe, seed=recipe.seed + 2, sources=sources, steps=steps, learning_rate=recipe.learning_rate / 2, ema=0.99, weights=weights
+    )
+
+
 def polish(recipe: Recipe) -> Recipe:
-    """The recipe of the last stage: the text head alone, held twice as firmly to the encoder's own similarities, paragraphs included."""
-    weights = {**recipe.weights, "keep": 2 * recipe.weights["keep"]}
-    return replace(recipe, seed=recipe.seed + 1, steps=130, learning_rate=recipe.learning_rate / 2, ema=0.98, weights=weights)
+    """The recipe of the last stage: the text head alone, held more firmly to the encoder's own similarities, paragraphs included."""
+    weights = {**recipe.weights, "keep": 4 * recipe.weights["keep"]}
+    return replace(recipe, seed=recipe.seed + 1, steps=250, learning_rate=recipe.learning_rate / 2, ema=0.98, weights=weights)
 
 
 def run(towers: Towers, steps: dict[str, Step], recipe: Recipe, folder: Path, tell: Callable[[str], None] = print) -> None:
-    """Both stages, "both" and "polish"; each resumes by itself. The towers end trained."""
-    for name, r in (("both", recipe), ("polish", polish(recipe))):
+    """The three stages, one after the other; each resumes by itself. The towers end trained."""
+    for name, r, decay in (("both", recipe, DECAY), ("again", again(recipe), DECAY / 10), ("polish", polish(recipe), DECAY / 10)):
         if name == "polish":
             towers.picture.requires_grad_(False)
             towers.scale.requires_grad_(False)
-        train(towers, steps[name], Schedule(r.steps, r.learning_rate, ema=r.ema, seed=r.seed), folder / name, tell)
+        schedule = Schedule(r.steps, r.learning_rate, weight_decay=decay, ema=r.ema, seed=r.seed, save_every=200)
+        train(towers, steps[name], schedule, folder / name, tell)
     towers.eval()
 
 
@@ -212,13 +240,13 @@ class Sight:
         """[n, dim] unit rows for pictures by key, view 0."""
         named = self.towers.classes()
         out = []
-        for at in range(0, len(keys), 512):
-            cells, share, classes = self.ready.views.take([self.ready.views.places[k][0] for k in keys[at : at + 512]])
-            out.append(self.towers.picture(cells, share, named[classes])[0])
+        for at in range(0, len(keys), 256):
+            maps, cells, share, classes = self.ready.views.take([self.ready.views.places[k][0] for k in keys[at : at + 256]])
+            out.append(self.towers.picture(maps, cells, share, named[classes])[0])
         return self._unit(torch.cat(out))
 
 
-def backbone_top(ready: Ready) -> dict[str, tuple[int, float]]:
+def classes_seen(ready: Ready) -> dict[str, tuple[int, float]]:
     """The backbone's own class and its confidence, by picture."""
     v = ready.views
     return {k: (int(v.classes[at[0]][0]), float(v.share[at[0]][0])) for k, at in v.places.items()}
@@ -228,7 +256,7 @@ def evaluate(ready: Ready, towers: Towers, data: Path, dim: int = 384) -> list[m
     """The table, from the cache."""
     sight = Sight(ready, towers, dim)
     sets = measure.held_sets(ready.every, ready.names)
-    return [*measure.picture_figures(sets, sight.query, sight.look, backbone_top(ready)), *measure.text_figures(data, sight.query)]
+    return [*measure.picture_figures(sets, sight.query, sight.look, classes_seen(ready)), *measure.text_figures(data, sight.query)]
 
 
 def spread(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -275,6 +303,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, help="where the ONNX files go (default: WORK/out)")
     parser.add_argument("--steps", type=int, help="override the recipe's number of steps")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--select", action="store_true", help="train without the dev splits and print their figures, to choose settings by")
     parser.add_argument("--without-restricted", action="store_true", help="leave out sources with restricted licences")
     a = parser.parse_args(argv)
     if not a.data.exists():
@@ -283,7 +312,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     recipe = RECIPE.without_restricted() if a.without_restricted else RECIPE
     if a.steps:
         recipe = replace(recipe, steps=a.steps)
-    ready = prepare(a.data, a.clipart, a.work, recipe, a.threads)
+    ready = prepare(a.data, a.clipart, a.work, recipe, a.threads, frozen=a.frozen)
+    if a.select:
+        towers, steps = build(ready, ("train",))
+        run(towers, steps, recipe, a.work / f"{recipe.name}-select")
+        for dim in (384, 96, 48):
+            sight = Sight(ready, towers, dim)
+            for figure in (*measure.selection_figures(ready.every, sight.query, sight.look), *measure.text_figures(a.data, sight.query)):
+                print(f"{dim:3} {figure.name:44} {figure.value:.3f}", flush=True)
+        return
     towers, steps = build(ready)
     deliver(ready, towers.eval(), a.frozen, a.work / "start")  # the untrained start, for benchmarks/mini.py
     run(towers, steps, recipe, a.work / recipe.name)

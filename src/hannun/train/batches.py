@@ -1,14 +1,24 @@
-"""Sources of different sizes go in; a reproducible stream of batches, each from one source, comes out.
+"""Sources of different sizes go in; a reproducible stream of batches comes out, each from one source or interleaved from several.
 
-Batch number i is a function of (seed, i) alone: a resumed run sees what the killed one would have seen.
+What comes next is a function of the seed and a few numbers that `Mixture.state` gives, so that a resumed run sees what the
+killed one would have seen. `draw` goes further, for steps that choose by themselves: there batch i follows from (seed, i).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
+
+from hannun import shards
+from hannun.errors import HannunError, InputError
+from hannun.item import Pair
+from hannun.train import pairs as reading
+from hannun.train.distributed import world
 
 Rows = npt.NDArray[np.int64]
 
@@ -40,3 +50,229 @@ def without_twins(rows: Rows, labels: Sequence[int] | npt.NDArray[np.int64]) -> 
     """The rows, in order, without those whose label came before: no positive appears twice in a batch."""
     _, first = np.unique(np.asarray(labels)[: len(rows)], return_index=True)
     return rows[np.sort(first)]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pairs under one name, in windows that are read one at a time (a list of pairs is one window).
+
+    `size` is the number of pairs, about. `query_prompt` and `document_prompt` are its instructions (None: the model's own).
+    `task` names the adapter and prompts that its batches are made for.
+    """
+
+    name: str
+    windows: Sequence[Callable[[], Sequence[Pair]]]
+    size: int
+    weight: float = 1.0
+    query_prompt: str | None = None
+    document_prompt: str | None = None
+    task: str = ""
+
+
+def from_pairs(
+    name: str,
+    pairs: Sequence[Pair],
+    *,
+    weight: float = 1.0,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+    task: str = "",
+) -> Source:
+    """A source that is in memory; its pairs go by its name."""
+    named = [p if p.source == name else replace(p, source=name) for p in pairs]
+    return Source(name, [lambda: named], len(named), weight, query_prompt, document_prompt, task)
+
+
+def from_shards(
+    name: str,
+    paths: Sequence[Path],
+    *,
+    window: int = 4,
+    read: Callable[[shards.Record, str], Pair] = reading.from_record,
+    weight: float = 1.0,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+    task: str = "",
+) -> Source:
+    """A source that streams from tar shards, `window` of them at a time; pictures stay in the archives until a batch needs them.
+
+    `read` makes a Pair of a record, or raises a HannunError, which leaves that record out. Counting goes once over the
+    archives' headers, without reading their content.
+    """
+    groups = [list(paths[a : a + window]) for a in range(0, len(paths), window)]
+
+    def opened(group: Sequence[Path]) -> list[Pair]:
+        found = []
+        for path in group:
+            for record in shards.read(path):
+                try:
+                    found.append(read(record, name))
+                except HannunError:
+                    continue
+        return found
+
+    size = sum(1 for path in paths for _ in shards.keys(path))
+    windows = [lambda g=g: opened(g) for g in groups]
+    return Source(name, windows, size, weight, query_prompt, document_prompt, task)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pairs that are contrasted with each other; `number` counts from 0. Every process sees only its own `pairs` of `size`."""
+
+    number: int
+    pairs: tuple[Pair, ...]
+    size: int
+
+
+@final
+class Mixture:
+    """Batches of `size` pairs, whose sources are drawn by `shares`; a source that is through begins anew in another order.
+
+    A batch is of one source, or of several in blocks of `block` pairs (the interleaved sub-batches of VLM2Vec-V2, Meng et al.
+    2025: hard enough within, varied enough together). No positive comes twice in a batch: its twin waits for the next one.
+    Every process draws the same batch and keeps its part of it, so that a run does not depend on their number.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        size: int,
+        *,
+        seed: int = 0,
+        temperature: float = 5.0,
+        block: int | None = None,
+        same: Callable[[Pair], str] = lambda pair: reading.label(pair.positive),
+    ) -> None:
+        """Raises InputError for no sources, a batch of fewer than two, or a source with fewer than two different positives."""
+        if size < 2:
+            raise InputError(f"a batch of {size} came, expected 2 or more: a contrast needs another to contrast with")
+        if block is not None and not 1 <= block <= size:
+            raise InputError(f"block={block} came, expected 1…{size}")
+        if not sources:
+            raise InputError("no source of pairs came, expected one or more")
+        if len({s.name for s in sources}) < len(sources):
+            raise InputError(f"two sources have one name ({', '.join(s.name for s in sources)}); name them apart")
+        self._sources, self._size, self._seed, self._block, self._same = {s.name: s for s in sources}, size, seed, block, same
+        for s in sources:
+            if s.size < 2:
+                raise InputError(f"the source {s.name!r} has {s.size} pairs, expected 2 or more")
+        self.shares = shares({s.name: s.size for s in sources}, temperature, {s.name: s.weight for s in sources})
+        self._number = 0
+        self._places = {s.name: _Place(s, seed, n) for n, s in enumerate(sources)}
+        self._last = "none yet"
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """The sources by name."""
+        return self._sources
+
+    def small(self) -> list[str]:
+        """A line for each source that cannot fill a batch (or block) by itself: its batches are smaller."""
+        wanted = self._block or self._size
+        return [
+            f"the source {s.name!r} has {s.size} pairs, fewer than the batch of {wanted}: its batches hold all of them"
+            for s in self._sources.values()
+            if s.size < wanted
+        ]
+
+    def next(self) -> Batch:
+        """The next batch. Raises InputError where a source turns out to have no two different positives."""
+        rng = np.random.default_rng([self._seed, self._number])
+        names, odds = list(self.shares), list(self.shares.values())
+        taken: list[Pair] = []
+        used: set[str] = set()
+        drawn: list[str] = []
+        block = self._block or self._size
+        for start in range(0, self._size, block):
+            name = names[int(rng.choice(len(names), p=odds))]
+            drawn.append(name)
+            taken += self._places[name].take(min(block, self._size - start), used, self._same)
+        if len(taken) < 2:
+            raise InputError(f"the source {drawn[0]!r} gave {len(taken)} different positives, expected 2 or more for a contrast")
+        self._last = f"{self._number} ({', '.join(dict.fromkeys(drawn))}: {', '.join(repr(p.query.id) for p in taken[:3])}, …)"
+        self._number += 1
+        rank, processes = world()
+        taken = taken[: len(taken) // processes * processes] if len(taken) >= processes else taken  # all processes go in step
+        return Batch(self._number - 1, tuple(taken[rank::processes]), len(taken))
+
+    def __str__(self) -> str:
+        return self._last
+
+    def state(self) -> dict[str, Any]:
+        """Where the stream is."""
+        return {"number": self._number, "places": {k: p.state() for k, p in self._places.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state. Raises InputError where it is of other sources."""
+        if set(state["places"]) != set(self._places):
+            raise InputError(f"the checkpoint was made with the sources {sorted(state['places'])}, and {sorted(self._places)} came")
+        self._number = int(state["number"])
+        for name, place in self._places.items():
+            place.restore(state["places"][name])
+
+
+@final
+class _Place:
+    """How far a source has been read: the epoch, the window in this epoch's order, the pairs of it taken, and those that wait."""
+
+    def __init__(self, source: Source, seed: int, number: int) -> None:
+        self._source, self._seed, self._key = source, seed, number
+        self._epoch = self._window = self._taken = 0
+        self._waiting: list[tuple[int, int, int]] = []  # (epoch, window, position) of pairs whose twin was in the batch
+        self._open: dict[tuple[int, int], Sequence[Pair]] = {}
+
+    def take(self, count: int, used: set[str], same: Callable[[Pair], str]) -> list[Pair]:
+        """Up to `count` pairs whose positives are not in `used` yet, which grows; at most one epoch is read for it."""
+        out: list[Pair] = []
+        still: list[tuple[int, int, int]] = []
+        for at in self._waiting:
+            pair = self._at(*at)
+            if len(out) < count and same(pair) not in used:
+                used.add(same(pair))
+                out.append(pair)
+            else:
+                still.append(at)
+        read = 0
+        while len(out) < count and read < self._source.size:
+            order = self._order(self._epoch, self._window)
+            if self._taken >= len(order):
+                self._taken, self._window = 0, self._window + 1
+                if self._window >= len(self._source.windows):
+                    self._window, self._epoch = 0, self._epoch + 1
+                read += not len(order)
+                continue
+            at = (self._epoch, self._window, self._taken)
+            pair = order[self._taken]
+            self._taken += 1
+            read += 1
+            if same(pair) in used:
+                still.append(at)
+            else:
+                used.add(same(pair))
+                out.append(pair)
+        self._waiting = still[: self._source.size]
+        needed = {(e, w) for e, w, _ in self._waiting} | {(self._epoch, self._window)}
+        self._open = {k: v for k, v in self._open.items() if k in needed}
+        return out
+
+    def _order(self, epoch: int, window: int) -> Sequence[Pair]:
+        """The pairs of the window that comes `window`-th in an epoch, in that epoch's order."""
+        if (epoch, window) not in self._open:
+            rng = np.random.default_rng([self._seed, self._key, epoch])
+            which = int(rng.permutation(len(self._source.windows))[window])
+            pairs = self._source.windows[which]()
+            shuffled = np.random.default_rng([self._seed, self._key, epoch, which]).permutation(len(pairs))
+            self._open[(epoch, window)] = [pairs[i] for i in shuffled]
+        return self._open[(epoch, window)]
+
+    def _at(self, epoch: int, window: int, position: int) -> Pair:
+        return self._order(epoch, window)[position]
+
+    def state(self) -> dict[str, Any]:
+        return {"epoch": self._epoch, "window": self._window, "taken": self._taken, "waiting": [list(w) for w in self._waiting]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._epoch, self._window, self._taken = int(state["epoch"]), int(state["window"]), int(state["taken"])
+        self._waiting = [(int(e), int(w), int(p)) for e, w, p in state["waiting"]]
+        self._open = {}

@@ -1,11 +1,14 @@
-"""Pictures [n, 260, 260, 3] uint8 go in; grid features, dense class evidence and logits of a frozen EfficientNet-Lite come out.
+"""Pictures [n, 260, 260, 3] uint8 go in; maps, grid features and logits of a frozen EfficientNet-Lite come out.
 
-The features of a picture are 3 × 3 cells of `CELL` values: the last convolution (1,280), two earlier layers (120 at stride
-16, 48 at stride 8: texture and pattern), and a soft histogram of the cell's colours (32), which the deep layers forget.
+What is kept of a picture: the 9 × 9 map that enters the network's last stage (208 channels; `Top` is that stage, to be trained
+further), and 3 × 3 cells of two earlier layers (120 at stride 16, 48 at stride 8: texture and pattern) and of a soft histogram
+of colours (32), which the deep layers forget.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,10 @@ from torch import Tensor, nn
 
 SIDE = 260  # EfficientNet-Lite2's own resolution (Tan and Le 2019; tpu/models/official/efficientnet/lite)
 GRID = 3
-FINE = 9  # side of the last convolution's map at 260 px
-DEEP, MIDDLE, EARLY, COLOURS = 1280, 120, 48, 32
-CELL = DEEP + MIDDLE + EARLY + COLOURS
+FINE = 9  # side of the last stage's map at 260 px
+MAP, WIDE, NARROW, DEEP = 208, 1248, 352, 1280  # channels of the last stage: what enters, inside, what leaves, the last convolution
+MIDDLE, EARLY, COLOURS = 120, 48, 32
+CELL = MIDDLE + EARLY + COLOURS
 CLASSES = 1000
 
 #: Centres of the soft colour histogram, RGB in 0…255: shades a shop names, from black to pastel.
@@ -36,14 +40,57 @@ def pooling(cells: int, size: int) -> Tensor:
     return cover.clamp(min=0) * (cells / size)
 
 
+def cells(fine: Tensor) -> Tensor:
+    """[n, 81, c] of the map's places → [n, 9, c], averaged over the grid's cells."""
+    pool = pooling(GRID, FINE)
+    return torch.einsum("ap,bq,npqc->nabc", pool, pool, fine.unflatten(1, (FINE, FINE))).flatten(1, 2)
+
+
+class Top(nn.Module):  # type: ignore[misc]
+    """The last stage and the last convolution, normalisation folded in; see `stage`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expand, self.project = nn.Linear(MAP, WIDE), nn.Linear(WIDE, NARROW)
+        self.near = nn.Conv2d(WIDE, WIDE, 3, padding=1, groups=WIDE)
+        self.last = nn.Linear(NARROW, DEEP)
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        return stage(maps, dict(self.named_parameters()))
+
+
+def stage(maps: Tensor, w: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Square maps [n, s², 208] and the weights of a `Top` → what leaves the stage [n, s², 352], the last convolution [n, s², 1280]."""
+    side, relu6, linear = math.isqrt(int(maps.shape[1])), nn.functional.relu6, nn.functional.linear
+    x = relu6(linear(maps, w["expand.weight"], w["expand.bias"]))
+    x = x.transpose(1, 2).reshape(-1, WIDE, side, side)
+    x = relu6(nn.functional.conv2d(x, w["near.weight"], w["near.bias"], padding=1, groups=WIDE))
+    x = linear(x.flatten(2).transpose(1, 2), w["project.weight"], w["project.bias"])
+    return x, relu6(linear(x, w["last.weight"], w["last.bias"]))
+
+
+def top(network: Any) -> Top:
+    """The network's own last stage as a `Top`."""
+    block, out = network._blocks[-1], Top()
+    for mine, conv, norm in (
+        (out.expand, block._expand_conv, block._bn0), (out.near, block._depthwise_conv, block._bn1),
+        (out.project, block._project_conv, block._bn2), (out.last, network._conv_head, network._bn1),
+    ):  # fmt: skip
+        factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        with torch.no_grad():
+            mine.weight.copy_((conv.weight * factor[:, None, None, None]).reshape(mine.weight.shape))
+            mine.bias.copy_(norm.bias - norm.running_mean * factor)
+    return out
+
+
 class Backbone(nn.Module):  # type: ignore[misc]
-    """uint8 [n, 260, 260, 3] → cells [n, 9, CELL], fine map [n, 81, 1280], logits [n, 1000]."""
+    """uint8 [n, 260, 260, 3] → map [n, 81, MAP], cells [n, 9, CELL], logits [n, 1000]."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("centres", torch.tensor(COLOUR_CENTRES, dtype=torch.float32))
-        for name, size in (("pool_fine", FINE), ("pool_middle", 17), ("pool_early", 33), ("pool_colour", 65)):
+        for name, size in (("pool_middle", 17), ("pool_early", 33), ("pool_colour", 65)):
             self.register_buffer(name, pooling(GRID, size))
 
     def _cells(self, x: Tensor, pool: Tensor) -> Tensor:
@@ -63,17 +110,16 @@ class Backbone(nn.Module):  # type: ignore[misc]
         net = self.network
         pixels = pictures.permute(0, 3, 1, 2).float()
         x = net._swish(net._bn0(net._conv_stem((pixels - 127.0) / 128.0)))
-        early = middle = x
+        early = middle = before = x
         for i, block in enumerate(net._blocks):
-            x = block(x)
+            before, x = x, block(x)
             if i == 6:
                 early = x
             elif i == 14:
                 middle = x
         fine = net._swish(net._bn1(net._conv_head(x)))
-        cells = [self._cells(m, p) for m, p in ((fine, self.pool_fine), (middle, self.pool_middle), (early, self.pool_early))]
-        tokens = fine.flatten(2).transpose(1, 2)
-        return torch.cat([*cells, self.colours(pixels)], dim=-1), tokens, net._fc(tokens.mean(1))
+        cells = [self._cells(m, p) for m, p in ((middle, self.pool_middle), (early, self.pool_early))]
+        return before.flatten(2).transpose(1, 2), torch.cat([*cells, self.colours(pixels)], dim=-1), net._fc(fine.mean((2, 3)))
 
 
 def load() -> Backbone:
@@ -89,19 +135,9 @@ def load() -> Backbone:
 
 
 def export(path: Path) -> None:
-    """The frozen backbone as an ONNX graph, for the feature cache: cells and logits only."""
-
-    class Cached(nn.Module):  # type: ignore[misc]
-        def __init__(self, inner: Backbone) -> None:
-            super().__init__()
-            self.inner = inner
-
-        def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-            cells, _, logits = self.inner(pictures)
-            return cells, logits
-
-    ports = ["cells", "logits"]
+    """The frozen backbone as an ONNX graph, for the feature cache."""
+    ports = ["maps", "cells", "logits"]
     torch.onnx.export(
-        Cached(load()).eval(), (torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8),), str(path), input_names=["pictures"],
+        load(), (torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8),), str(path), input_names=["pictures"],
         output_names=ports, dynamic_axes={k: {0: "n"} for k in ("pictures", *ports)}, opset_version=17, dynamo=False,
     )  # fmt: skip

@@ -7,6 +7,7 @@ row, the same space), `gate` [n, 1], `logits` [n, 1000]. `text.onnx`: `ids`, `ma
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,15 @@ class Seeing(nn.Module):  # type: ignore[misc]
 
     def __init__(self, towers: Towers) -> None:
         super().__init__()
-        self.body, self.head = backbone.load(), towers.picture.eval()
+        self.body, self.head = backbone.load(), copy.deepcopy(towers.picture).eval()
+        self.head.top = self.head.top.settled()
         with torch.no_grad():
             self.register_buffer("names", towers.classes())
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        cells, _, logits = self.body(pixels)
+        maps, cells, logits = self.body(pixels)
         share, classes = torch.topk(torch.softmax(logits, dim=-1), TOP, dim=-1)
-        dense, patches, gate = self.head(cells, share, self.names[classes])
+        dense, patches, gate = self.head(maps, cells, share, self.names[classes])
         return dense, patches, gate, logits
 
 

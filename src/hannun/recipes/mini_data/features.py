@@ -28,9 +28,10 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Features:
-    """Row i belongs to `keys[i]`: cells [n, 9, CELL], the TOP largest class probabilities [n, 20] and their classes [n, 20]."""
+    """Row i belongs to `keys[i]`: its map (row i of `maps` end to end), cells [n, 9, CELL], the TOP class shares and classes [n, 20]."""
 
     keys: tuple[str, ...]
+    maps: tuple[Halves, ...]  # files of at most CHUNK pictures, each [m, 81, MAP], mapped into memory
     cells: Halves
     share: Halves
     classes: npt.NDArray[np.int16]
@@ -67,21 +68,23 @@ def cache(folder: Path, name: str, number: int, pictures: Sequence[Picture], tel
             continue
         session = session or ort.InferenceSession(str(graph), options)
         rows = pictures[start : start + CHUNK]
-        keys, cells, share, classes = [], [], [], []
+        keys, maps, cells, share, classes = [], [], [], [], []
         for p in rows:
             try:
                 pixels = view(p.image.load(backbone.SIDE), p.key, number)
             except PictureError as e:
                 tell(f"left out: {e}")
                 continue
-            c, logits = session.run(None, {"pictures": pixels[None]})
+            m, c, logits = session.run(None, {"pictures": pixels[None]})
             probability = np.exp(logits[0] - logits[0].max())
             probability /= probability.sum()
             best = np.argsort(-probability)[:TOP]
             keys.append(p.key)
+            maps.append(m[0].astype(np.float16))
             cells.append(c[0].astype(np.float16))
             share.append(probability[best].astype(np.float16))
             classes.append(best.astype(np.int16))
+        np.save(part.with_suffix(".npy"), np.stack(maps))
         temporary = part.with_suffix(".part")
         with temporary.open("wb") as f:
             np.savez(f, keys=json.dumps(keys), cells=np.stack(cells), share=np.stack(share), classes=np.stack(classes))
@@ -95,9 +98,11 @@ def cache(folder: Path, name: str, number: int, pictures: Sequence[Picture], tel
 def load(folder: Path, name: str, number: int) -> Features:
     """All cached chunks of one source's view, in order."""
     keys: list[str] = []
+    maps: list[Halves] = []
     parts: list[tuple[Halves, Halves, npt.NDArray[np.int16]]] = []
     for path in sorted(folder.glob(f"{name}.{number}.*.npz")):
         with np.load(path) as f:
             keys += json.loads(str(f["keys"]))
             parts.append((f["cells"], f["share"], f["classes"]))
-    return Features(tuple(keys), *(np.concatenate([p[i] for p in parts]) for i in range(3)))
+        maps.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
+    return Features(tuple(keys), tuple(maps), *(np.concatenate([p[i] for p in parts]) for i in range(3)))

@@ -151,18 +151,7 @@ def picture_figures(
         korean = [(k[0], i) for i, p in enumerate(sets.clipart) if (k := sentences.dictionary().get(p.facts["name"]))]
         if korean:
             out += retrieval("clipart test ko", [a for a, _ in korean], [i for _, i in korean], v, query, (10,))
-    words = sentences.table("fashion_words.json")
-    for label, fact, part, count in (("type", "articleType", "types", HELD_TYPES), ("colour", "baseColour", "colours", HELD_COLOURS)):
-        seen = [p.facts[fact] for p in sets.fashion if p.facts[fact] in words[part]]
-        common = sorted(set(seen), key=lambda c: (-seen.count(c), c))[:count]
-        group = [p for p in sets.fashion if p.facts[fact] in common]
-        v, true = look([p.key for p in group]), [common.index(p.facts[fact]) for p in group]
-        for lang in ("ko", "en"):
-            prompts = [
-                words[part][c][lang][0] + (" 옷" if part == "colours" and lang == "ko" else " clothes" if part == "colours" else "")
-                for c in common
-            ]
-            out += _accuracy(f"fashion test {label} {lang}", prompts, true, v, query)
+    out += _fashion(sets.fashion, "test", query, look)
     sure = [p.key for p in (*test, *sets.fashion) if backbone[p.key][1] >= 0.7]
     for lang, column in (("ko", 0), ("en", 1)):
         guess = (look(sure) @ query([n[column].split(",")[0] for n in sets.names]).T).argmax(1)
@@ -172,6 +161,38 @@ def picture_figures(
                 np.array([g == backbone[k][0] for g, k in zip(guess, sure, strict=True)], np.float64),
             )
         )
+    return out
+
+
+def selection_figures(every: Sequence[pictures.Picture], query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[Figure]:
+    """The dev splits, which settings are chosen on: Flickr8k dev (English; Korean by people's captions) and fashion dev."""
+    photos = [p for p in every if p.source == "flickr8k" and p.split == "dev"]
+    out: list[Figure] = []
+    if photos:
+        v = look([p.key for p in photos])
+        english = [(sentences.clean(c), i) for i, p in enumerate(photos) for c in p.facts["captions"]]
+        out += retrieval("flickr8k dev en", [c for c, _ in english], [i for _, i in english], v, query)
+        korean = [(c, i) for i, p in enumerate(photos) for c in p.facts.get("captions_ko", ())]
+        out += retrieval("flickr8k dev ko", [c for c, _ in korean], [i for _, i in korean], v, query)
+    return out + _fashion([p for p in every if p.source == "fashion" and p.split == "dev"], "dev", query, look)
+
+
+def _fashion(group: Sequence[pictures.Picture], split: str, query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[Figure]:
+    out: list[Figure] = []
+    words = sentences.table("fashion_words.json")
+    for label, fact, part, count in (("type", "articleType", "types", HELD_TYPES), ("colour", "baseColour", "colours", HELD_COLOURS)):
+        seen = [p.facts[fact] for p in group if p.facts[fact] in words[part]]
+        common = sorted(set(seen), key=lambda c: (-seen.count(c), c))[:count]
+        kept = [p for p in group if p.facts[fact] in common]
+        if not kept:
+            continue
+        v, true = look([p.key for p in kept]), [common.index(p.facts[fact]) for p in kept]
+        for lang in ("ko", "en"):
+            prompts = [
+                words[part][c][lang][0] + (" 옷" if part == "colours" and lang == "ko" else " clothes" if part == "colours" else "")
+                for c in common
+            ]
+            out += _accuracy(f"fashion {split} {label} {lang}", prompts, true, v, query)
     return out
 
 

@@ -1,0 +1,289 @@
+"""A trained model goes in; folders of stock sentence-transformers modules that give the same vectors come out.
+
+Stock means: classes of the packages sentence-transformers and transformers alone, so that the folder loads without trust_remote_code
+and without Hannun. What they cannot say is returned by name, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hannun.errors import InputError
+from hannun.models import adapters
+from hannun.models.adapters import Task
+from hannun.models.saving import whole
+
+if TYPE_CHECKING:
+    from hannun.models.two_tower import Plan, Tower, TwoTower
+    from hannun.models.vlm import OneSequence
+
+TORCHVISION = (
+    "a Qwen-VL class needs torchvision inside sentence-transformers (its video processor); the network/ folder is plain transformers"
+)
+
+
+def roles(tasks: tuple[Task, ...]) -> dict[str, tuple[str, dict[str, str]]]:
+    """Export's name → (adapter, prompts by role): a task whose roles share an adapter is one export, else one for each role."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    for task in tasks:
+        if len(set(task.adapters.values())) == 1:
+            found[task.name] = (next(iter(task.adapters.values())), dict(task.prompts))
+        else:
+            found |= {f"{task.name}-{r}": (a, {r: task.prompts[r]}) for r, a in task.adapters.items()}
+    return found or {"": ("", {})}
+
+
+def stock_sequence(model: OneSequence, folder: Path) -> Mapping[str, Any]:
+    """Write `folder`/stock/NAME/dense and …/tokens for each adapter or role; returns what was written and what is our own format."""
+    own: dict[str, str] = {}
+    if model.gridded:
+        return {"stock": {}, "own_format": {"everything": TORCHVISION}}
+    own["truncation"] = "a text beyond the window loses its end token in sentence-transformers, and keeps it here"
+    if model.rules.pooling == "vision":
+        own["dense"] = "no stock pooling reads the picture's tokens alone"
+    if len(model.tasks) > 0:
+        own["adapters"] = "one model with many adapters; each is merged into an export of its own"
+    written: dict[str, Any] = {}
+    for name, (adapter, prompts) in roles(model.tasks).items():
+        whole = adapters.merged(model, adapter) if model.tasks else model
+        place = Path("stock") / name if name else Path("stock")
+        prompts = prompts or dict(model.rules.prompts)
+        if model.rules.pooling != "vision":
+            _dense(whole, folder / place / "dense", prompts)
+            written[str(place / "dense")] = {"class": "SentenceTransformer", "adapter": adapter, "roles": sorted(prompts) or ["any"]}
+        if whole.token_head is not None:
+            _tokens(whole, folder / place / "tokens", prompts)
+            written[str(place / "tokens")] = {"class": "MultiVectorEncoder", "adapter": adapter, "roles": sorted(prompts) or ["any"]}
+    return {"stock": written, "own_format": own}
+
+
+def _transformer(model: OneSequence) -> Any:
+    """The stock Transformer module, its chat template saying all that we write around the content."""
+    from sentence_transformers.base.modules import Transformer
+
+    with tempfile.TemporaryDirectory() as place:
+        model.save_network(Path(place), model.whole_template())
+        module = Transformer(place, model_kwargs={"local_files_only": True}, processor_kwargs={"local_files_only": True})
+    module.tokenizer.padding_side = "right"
+    module.tokenizer.model_max_length = model.window
+    return module
+
+
+def _linear(head: Any, key: str, source: str) -> Any:
+    """A Dense module without bias or activation."""
+    from sentence_transformers.base.modules.dense import Dense
+    from torch import nn
+
+    dense = Dense(
+        head.in_features, head.out_features, bias=False, activation_function=nn.Identity(), module_input_name=source, module_output_name=key
+    )
+    dense.linear.weight.data.copy_(head.weight.data)
+    return dense
+
+
+def _dense(model: OneSequence, folder: Path, prompts: dict[str, str]) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Normalize
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    modules = [_transformer(model), Pooling(model.width, model.rules.pooling)]
+    if model.dense_head is not None:
+        modules.append(_linear(model.dense_head, "sentence_embedding", "sentence_embedding"))
+    stock = SentenceTransformer(modules=[*modules, Normalize()], device="cpu", prompts=prompts or None)
+    stock.save(str(folder), create_model_card=False)
+    _nested(folder, model)
+
+
+def _tokens(model: OneSequence, folder: Path, prompts: dict[str, str]) -> None:
+    from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers.base.modules import Normalize
+
+    modules = [_transformer(model), _linear(model.token_head, "token_embeddings", "token_embeddings"), Normalize("token_embeddings")]
+    MultiVectorEncoder(modules=modules, device="cpu", prompts=prompts or None).save(str(folder), create_model_card=False)
+
+
+def _nested(folder: Path, model: OneSequence) -> None:
+    """The nested dimensions, which sentence-transformers keeps no place for, in its configuration: it leaves unknown keys alone."""
+    file = folder / "config_sentence_transformers.json"
+    facts = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps({**facts, "matryoshka_dims": list(model.dims)}, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def stock_towers(model: TwoTower, folder: Path) -> None:
+    """Write two towers as a SentenceTransformer: a dual class as one Transformer, two backbones as a Router by modality."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Normalize, Router, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    with tempfile.TemporaryDirectory() as place:
+        here = {"model_kwargs": {"local_files_only": True}, "processor_kwargs": {"local_files_only": True}}
+        if model.text.backbone is model.image.backbone:
+            name = type(model.text.backbone).__name__.replace("Model", "Processor")
+            import transformers
+
+            model.text.backbone.save_pretrained(place)
+            getattr(transformers, name)(model.images, model.tokenizer).save_pretrained(place)
+            padded = {"padding": "max_length", "max_length": model.limit, "truncation": True}
+            text = {"processing_kwargs": {"text": padded}} if model.pads else {}
+            modules = [Transformer(place, **here, **text), Normalize()]
+        else:
+            routes: dict[str, list[Any]] = {}
+            for name, tower, processor in (("text", model.text, model.tokenizer), ("image", model.image, model.images)):
+                tower.backbone.save_pretrained(f"{place}/{name}")
+                processor.save_pretrained(f"{place}/{name}")
+                width = tower.head[0].in_features
+                routes[name] = [Transformer(f"{place}/{name}", **here), Pooling(width, "mean"), *_layers(tower.head), Normalize()]
+            routes["text"][0].max_seq_length = model.limit
+            modules = [Router(routes, default_route="text", allow_empty_key=True)]
+        stock = SentenceTransformer(modules=modules, device="cpu", prompts=dict(model.plan.prompts) or None)
+        stock.save(str(folder), create_model_card=False)
+
+
+def _layers(head: Any) -> list[Any]:
+    """Linear layers and the GELUs between them as Dense modules."""
+    from sentence_transformers.base.modules.dense import Dense
+    from torch import nn
+
+    made = []
+    for n, layer in enumerate(head):
+        if isinstance(layer, nn.Linear):
+            after = nn.GELU() if n + 1 < len(head) else nn.Identity()
+            dense = Dense(layer.in_features, layer.out_features, activation_function=after)
+            dense.linear.load_state_dict(layer.state_dict())
+            made.append(dense)
+    return made
+
+
+def towers(folder: Path, plan: Plan) -> TwoTower:
+    """The two towers in a folder that `stock_towers` wrote."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Router
+    from sentence_transformers.base.modules.dense import Dense
+    from torch import nn
+
+    from hannun.models.two_tower import Tower, TwoTower
+
+    first: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)[0]
+    if not isinstance(first, Router):
+        return TwoTower.dual(first.model.float(), first.processor, plan)
+    made = {}
+    for name in ("text", "image"):
+        modules = first.sub_modules[name]
+        layers: list[Any] = []
+        for dense in (m for m in modules if isinstance(m, Dense)):
+            layers += [dense.linear, dense.activation_function]
+        made[name] = Tower(modules[0].model.float(), nn.Sequential(*layers[:-1]))
+    return TwoTower(made["text"], made["image"], first.sub_modules["text"][0].tokenizer, first.sub_modules["image"][0].processor, plan)
+
+
+# ------------------------------------------------------------------------------------------------------------------ ONNX
+
+
+def onnx_bytes(tower: Tower, inputs: Mapping[str, Any], projected: bool) -> bytes:
+    """A tower as an ONNX model with the names of `inputs`: `states` [n, width] out, or unit `vectors` [n, dim] where `projected`."""
+    import io
+
+    import torch
+    from torch import nn
+
+    names = list(inputs)
+
+    class Said(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.tower = tower
+
+        def forward(self, *values: Any) -> Any:
+            states = self.tower.states(dict(zip(names, values, strict=True)))
+            return self.tower(states) if projected else states
+
+    out, held = io.BytesIO(), logging.getLogger("torch.onnx").level
+    modes = [(m, m.training) for m in tower.modules()]
+    axes = {k: {0: "n", **({1: "t"} if v.ndim == 2 else {})} for k, v in inputs.items()}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # tracing warns of shapes that become constants; the check in `write_onnx` decides
+            torch.onnx.export(
+                Said().eval(), tuple(inputs.values()), out, input_names=names, output_names=["vectors" if projected else "states"],
+                dynamic_axes={**axes, "vectors" if projected else "states": {0: "n"}}, opset_version=18, dynamo=False,
+            )  # fmt: skip
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        logging.getLogger("torch.onnx").setLevel(held)
+    return out.getvalue()
+
+
+def session(model: bytes) -> Any:
+    """onnxruntime's session of a model on the CPU, on as many threads as torch uses."""
+    import onnxruntime as ort
+    import torch
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def write_onnx(model: TwoTower, folder: Path, int8: bool) -> Mapping[str, float]:
+    """text.onnx and image.onnx (unit vectors of whole inputs), tokenizer, picture settings and export.json in `folder`.
+
+    Returns the smallest cosine of each file's vectors to the model's own over probe texts and pictures. `int8` stores and computes
+    matrix products in 8 bits (dynamic quantisation); picture networks are convolutions, which it leaves in float32.
+    Raises InputError where float32 vectors differ by more than 1e-4: tracing has lost something.
+    """
+    import numpy as np
+    import PIL.Image
+    import torch
+
+    rng = np.random.default_rng(0)
+    texts = ["빨간 줄무늬 원피스", "a", "두 사람이 바닷가를 걷는다. " * 4, "the quick brown fox"]
+    pictures = [PIL.Image.fromarray(rng.integers(0, 255, (s, 2 * s, 3), dtype=np.uint8)) for s in (40, 90, 300)]
+    found: dict[str, float] = {}
+
+    def write(part: Path) -> None:
+        for name, tower, inputs in (("text", model.text, model.tokens(texts)), ("image", model.image, model.pixels(pictures))):
+            data = onnx_bytes(tower, {k: v[:2] for k, v in inputs.items()}, projected=True)
+            with torch.inference_mode():
+                own = tower(tower.states(inputs)).numpy()
+            given = {k: v.numpy() for k, v in inputs.items()}
+            worst = float((session(data).run(None, given)[0] * own).sum(axis=1).min())
+            if worst < 1 - 1e-4:
+                raise InputError(f"the {name} tower's ONNX vectors have cosine {worst:.4f} to its own, expected 0.9999 or more")
+            file = part / f"{name}.onnx"
+            file.write_bytes(data)
+            if int8:
+                _quantise(file)
+                worst = float((session(file.read_bytes()).run(None, given)[0] * own).sum(axis=1).min())
+            found[name] = round(worst, 6)
+        model.tokenizer.save_pretrained(part)
+        model.images.save_pretrained(part)
+        facts = {
+            "dim": model.dim,
+            "dims": list(model.dims),
+            "prompts": dict(model.plan.prompts),
+            "limit": model.limit,
+            "int8": int8,
+            "cosine": found,
+        }
+        (part / "export.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+    whole(folder, write)
+    return found
+
+
+def _quantise(file: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    level = logging.getLogger().level
+    logging.getLogger().setLevel(logging.ERROR)  # it logs advice to the root logger
+    try:
+        quantize_dynamic(file, file, op_types_to_quantize=["MatMul", "Gather", "Gemm"], weight_type=QuantType.QInt8, per_channel=True)
+    finally:
+        logging.getLogger().setLevel(level)

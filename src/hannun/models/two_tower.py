@@ -1,0 +1,286 @@
+"""Texts and pictures go in, a vector for each comes out of one of two towers in one space; an item with both gets their average.
+
+Contrastive language–image training (Radford et al. 2021) of any transformers dual class (CLIP, SigLIP, ChineseCLIP), or of a text
+and a picture backbone of any class with heads on top. A frozen backbone runs once for each text and picture.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import PIL.Image
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from hannun.embeddings import Embeddings
+from hannun.errors import InputError
+from hannun.item import Image, Item, Text
+from hannun.models.adapters import Role, Task
+from hannun.models.features import Features, Vectors, embeddings
+from hannun.models.frozen import Kept, stamp
+from hannun.models.network import Row, decoded, side_of
+from hannun.models.pooling import pooled
+
+KIND = "two_tower"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is saved with two towers besides their modules.
+
+    `frozen` names the towers ("text", "image") whose backbone is not trained; `prompts` stand before a text, by role; `limit` tokens of a
+    text are read; `dims` are the nested dimensions of its training; `drop` is the share of a picture's states that training leaves out: a
+    few thousand pictures are soon learned by heart.
+    """
+
+    frozen: tuple[str, ...] = ()
+    drop: float = 0.0
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 512
+    dims: tuple[int, ...] = ()
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Plan:
+        """The inverse of `dataclasses.asdict`."""
+        return Plan(tuple(data["frozen"]), float(data["drop"]), dict(data["prompts"]), int(data["limit"]), tuple(data["dims"]))
+
+
+def head(*widths: int) -> nn.Sequential:
+    """Linear layers from each width to the next with GELU between them: what stock Dense modules can say."""
+    layers: list[nn.Module] = []
+    for n, (a, b) in enumerate(pairwise(widths)):
+        layers += [*([nn.GELU()] if n else []), nn.Linear(a, b)]
+    return nn.Sequential(*layers)
+
+
+@final
+class Tower(nn.Module):  # type: ignore[misc]
+    """One backbone, how its states become one vector, and the head. `method` is "forward" or a dual class's own projection."""
+
+    def __init__(self, backbone: Any, top: nn.Sequential, method: str = "forward") -> None:
+        super().__init__()
+        self.backbone, self.head, self.method = backbone, top, method
+        self._takes = set(inspect.signature(getattr(backbone, method)).parameters)
+
+    def states(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[n, width] in float32: the mean of the last states over tokens or places, or what the dual class projects."""
+        out = getattr(self.backbone, self.method)(**{k: v for k, v in inputs.items() if k in self._takes})
+        if self.method != "forward":
+            return (out if isinstance(out, Tensor) else out.pooler_output).float()
+        hidden = out.last_hidden_state
+        if hidden.ndim == 4:  # a picture network's map
+            return hidden.float().mean(dim=(2, 3))
+        mask = inputs.get("attention_mask", torch.ones(hidden.shape[:2], device=hidden.device))
+        return pooled(hidden, mask, "mean", mask)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Unit rows [n, dim] from states."""
+        return normalize(self.head(states), dim=-1)
+
+
+@final
+class TwoTower(nn.Module):  # type: ignore[misc]
+    """Two towers; `tokenizer` and `images` (a transformers image processor) make their inputs."""
+
+    sees = True
+    parts = True
+
+    def __init__(self, text: Tower, image: Tower, tokenizer: Any, images: Any, plan: Plan = Plan()) -> None:
+        super().__init__()
+        if unknown := set(plan.frozen) - {"text", "image"}:
+            raise InputError(f"frozen names {sorted(unknown)}, expected 'text' and/or 'image'")
+        self.text, self.image, self.tokenizer, self.images, self.plan = text, image, tokenizer, images, plan
+        for name in plan.frozen:
+            getattr(self, name).backbone.requires_grad_(False)
+        self.log_scale = nn.Parameter(torch.tensor(1 / 0.07).log())  # CLIP's start
+        self.kept = Kept(None)
+        self._quick: dict[str, Any] | None = None
+        config = text.backbone.config
+        window = getattr(getattr(config, "text_config", config), "max_position_embeddings", plan.limit)
+        self.limit = min(plan.limit, window, tokenizer.model_max_length)
+        # SigLIP's text tower reads the last position, and was trained with every text padded up to there.
+        self.pads = str(config.model_type).startswith("siglip")
+        self._padding = "max_length" if self.pads else "longest"
+        self.side = side_of(images)
+        with torch.no_grad():
+            self.dim = int(self.text(self._said(["a"]).to(self.log_scale)).shape[1])
+
+    @staticmethod
+    def dual(network: Any, processor: Any, plan: Plan = Plan()) -> TwoTower:
+        """Both towers of one dual class, such as CLIPModel or SiglipModel, with its processor."""
+        if not hasattr(network, "get_text_features"):
+            raise InputError(f"{type(network).__name__} came, expected a dual class with get_text_features, such as CLIPModel")
+        text, image = (Tower(network, nn.Sequential(), f"get_{k}_features") for k in ("text", "image"))
+        return TwoTower(text, image, processor.tokenizer, processor.image_processor, plan)
+
+    def train(self, mode: bool = True) -> TwoTower:
+        """Training mode for what is trained; a frozen backbone never drops anything."""
+        super().train(mode)
+        for name in self.plan.frozen:
+            getattr(self, name).backbone.eval()
+        return self
+
+    @property
+    def token_dim(self) -> int:
+        """0: two towers give one vector each."""
+        return 0
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """None."""
+        return ()
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The nested dimensions of its training, besides the full one."""
+        return self.plan.dims
+
+    def remember(self, folder: Path) -> None:
+        """Keep what frozen backbones say in `folder`, computed by onnxruntime, which is two to four times as fast as torch on a CPU.
+
+        They are kept under a name that other weights do not have.
+        """
+        frozen = nn.ModuleList([getattr(self, name).backbone for name in sorted(self.plan.frozen)])
+        self.kept, self._quick = Kept(folder / stamp(frozen)), {}
+
+    def _states(self, name: str, inputs: Mapping[str, Tensor]) -> list[Any]:
+        """States of one tower's frozen backbone, as numpy arrays."""
+        tower = getattr(self, name)
+        device = self.log_scale.device
+        if self._quick is None or device.type != "cpu":
+            with torch.inference_mode():
+                return list(tower.states({k: v.to(device) for k, v in inputs.items()}).cpu().numpy())
+        if name not in self._quick:
+            from hannun.models.export import onnx_bytes, session
+
+            twice = {k: torch.cat([v[:1], v[:1]]) for k, v in inputs.items()}  # a batch of one would be traced as a constant
+            self._quick[name] = session(onnx_bytes(tower, twice, projected=False))
+        return list(self._quick[name].run(None, {k: v.numpy() for k, v in inputs.items()})[0])
+
+    # ------------------------------------------------------------------------------------------------------------- features
+
+    def collate(self, items: Sequence[Item], role: Role, *, instruction: str | None = None, task: str = "") -> Features:
+        """Features of items: texts and pictures in any mixture."""
+        return self._features([tuple(p.value if isinstance(p, Text) else p for p in it.parts) for it in items], role, instruction)
+
+    def _features(self, rows: Sequence[tuple[str | Image | PIL.Image.Image, ...]], role: Role, instruction: str | None) -> Features:
+        prompt = self.plan.prompts.get(role, "") if instruction is None else instruction
+        texts = ["\n".join(p for p in row if isinstance(p, str)) for row in rows]
+        pictures = [p for row in rows for p in row if not isinstance(p, str)]
+        counts = tuple(sum(not isinstance(p, str) for p in row) for row in rows)
+        tensors: dict[str, Tensor] = {"worded": torch.tensor([bool(t) for t in texts])}
+        written = [prompt + t if t else "" for t in texts]
+        if any(texts):
+            tensors |= {"text_states": self._said(written)} if "text" in self.plan.frozen else self.tokens(written)
+        pixels: dict[str, Tensor] = {}
+        if pictures:
+            pixels = {"picture_states": self._seen(pictures)} if "image" in self.plan.frozen else self.pixels(pictures)
+        return Features(tensors, counts, pixels, None, "", role)
+
+    def tokens(self, written: Sequence[str]) -> dict[str, Tensor]:
+        """The text tower's inputs [n, t] for texts with their prompts."""
+        batch = self.tokenizer(list(written), padding=self._padding, truncation=True, max_length=self.limit, return_tensors="pt")
+        return {k: v for k, v in batch.items() if k == "input_ids" or (k == "attention_mask" and not self.pads)}
+
+    def pixels(self, pictures: Sequence[Image | PIL.Image.Image]) -> dict[str, Tensor]:
+        """The picture tower's input [n, 3, h, w]."""
+        loaded = [decoded(p.load(self.side)) if isinstance(p, Image) else p for p in pictures]
+        return {"pixel_values": self.images(images=loaded, return_tensors="pt")["pixel_values"]}
+
+    def _said(self, written: Sequence[str]) -> Tensor:
+        """States [n, width] of the text backbone, kept by text."""
+
+        def compute(positions: Sequence[int]) -> list[Any]:
+            return self._states("text", self.tokens([written[n] for n in positions]))
+
+        found = self.kept.states([f"t{self.limit}:{t}" for t in written], compute)
+        return torch.from_numpy(np.stack(found).astype(np.float32))
+
+    def _seen(self, pictures: Sequence[Image | PIL.Image.Image]) -> Tensor:
+        """States [n, width] of the picture backbone, kept by the picture's bytes."""
+
+        def compute(positions: Sequence[int]) -> list[Any]:
+            return self._states("image", self.pixels([pictures[n] for n in positions]))
+
+        keys = [f"i:{blake2b(p.read(), digest_size=16).hexdigest()}" if isinstance(p, Image) else f"-{n}" for n, p in enumerate(pictures)]
+        return torch.from_numpy(np.stack(self.kept.states(keys, compute)).astype(np.float32))
+
+    # -------------------------------------------------------------------------------------------------------------- network
+
+    def forward(self, features: Features) -> Vectors:
+        """Dense [n, dim]: normalise each tower's vector, average, renormalise; a row without text or pictures has the other alone."""
+        rows, worded = features.rows, features.rows["worded"]
+        total = torch.zeros(len(features), self.dim, device=worded.device)
+        if len(rows) > 1 and bool(worded.any()):
+            said = {k: v[worded] for k, v in rows.items() if k != "worded"}
+            vectors = self.text(said["text_states"] if "text_states" in said else self.text.states(said))
+            total = total.index_put((worded.nonzero().squeeze(1),), vectors.float(), accumulate=True)
+        if features.pixels:
+            pixels = features.pixels
+            states = pixels["picture_states"] if "picture_states" in pixels else self.image.states(pixels)
+            vectors = self.image(nn.functional.dropout(states, self.plan.drop, self.training))
+            owner = torch.repeat_interleave(torch.arange(len(features)), torch.tensor(features.pictures)).to(worded.device)
+            pictured = torch.zeros_like(total).index_put((owner,), vectors.float(), accumulate=True)
+            total = total + normalize(pictured, dim=-1)
+        return Vectors(normalize(total, dim=-1))
+
+    def vectors(self, rows: Sequence[Row], role: Role, instruction: str | None, task: str = "") -> Embeddings:
+        """Vectors [n, dim] of rows of decoded pictures."""
+        with torch.inference_mode():
+            return embeddings(self(self._features(rows, role, instruction).to(self.log_scale.device)))
+
+    # -------------------------------------------------------------------------------------------------------------- files
+
+    def save(self, folder: Path) -> None:
+        """A folder that stock sentence-transformers loads as it is; hannun.json beside holds the plan and the scale."""
+        from hannun.models.export import stock_towers
+        from hannun.models.saving import whole, write_facts
+
+        def write(part: Path) -> None:
+            stock_towers(self, part)
+            facts = {"kind": KIND, "plan": {**asdict(self.plan), "prompts": dict(self.plan.prompts)}, "dims": list(self.dims)}
+            own = {"average": "an item of text and picture; sentence-transformers gives a vector for each and no average"}
+            write_facts(
+                part, {**facts, "log_scale": self.log_scale.item(), "stock": {".": {"class": "SentenceTransformer"}}, "own_format": own}
+            )
+
+        whole(folder, write)
+
+    @staticmethod
+    def load(folder: Path) -> TwoTower:
+        """What `save` wrote."""
+        from hannun.models.export import towers
+
+        facts = json.loads((folder / "hannun.json").read_text("utf-8"))
+        model = towers(folder, Plan.from_json(facts["plan"]))
+        with torch.no_grad():
+            model.log_scale.fill_(facts["log_scale"])
+        model.eval()
+        return model
+
+
+def identity_head(width: int, hidden: int, dim: int) -> nn.Sequential:
+    """Linear → GELU → Linear that begins as the identity on `width` values (GELU(x) − GELU(−x) = x), so that training starts at what
+    the backbone knows. `hidden` is at least 2 × width; dimensions beyond width start at zero, and the further units idle.
+    """
+    if hidden < 2 * width or dim < width:
+        raise InputError(f"hidden={hidden} and dim={dim} came for width={width}, expected at least {2 * width} and {width}")
+    made = head(width, hidden, dim)
+    first, last = made[0], made[2]
+    with torch.no_grad():
+        eye = torch.eye(width)
+        first.bias.zero_()
+        first.weight[: 2 * width].copy_(torch.cat([eye, -eye]))
+        last.weight.zero_()
+        last.bias.zero_()
+        last.weight[:width, : 2 * width].copy_(torch.cat([eye, -eye], dim=1))
+    return made

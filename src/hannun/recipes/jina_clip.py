@@ -1,0 +1,286 @@
+"""The data folder goes in; two towers that are good at text–text and at text–picture, trained in three stages, and their table come out.
+
+jina-clip-v1 and -v2 (Koukounas et al. 2024, arXiv:2405.20204 and arXiv:2412.08802): every step contrasts text pairs and (text, picture)
+pairs at once, in stages: short captions, then long texts, then hard-negative triplets beside long captions. The seeds name the limit that
+this lifts: CLIP reads 77 tokens. `tiny` is the same three stages over two frozen backbones that install offline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hannun.item import Item, Pair
+from hannun.models.backbones import e5, efficientnet
+from hannun.models.two_tower import Plan, Tower, TwoTower, head, identity_head
+from hannun.objectives.distill import similarities
+from hannun.recipe import Recipe, Stage
+from hannun.recipes import tiny_data
+from hannun.recipes.mini_data import pictures, sentences
+from hannun.train.batches import Mixture, from_pairs
+from hannun.train.loop import Moment, Schedule, Step, train
+from hannun.train.steps.contrastive import Contrast, losses
+
+_SOURCE = "from the source"
+PHOTOS, LONG, ALBUMS = 6000, 1000, 500  # training photos, those with a long text, and pages of them: as many as a CPU reads in minutes
+CLIP_TOKENS = 77  # what CLIP reads (Radford et al. 2021)
+
+PAPER = Recipe(
+    name="jina_clip",
+    about="two towers trained text–text and text–picture in three stages: short captions, long texts, hard negatives (Jina)",
+    sources={},
+    restricted=frozenset({"short", "long"}),
+    steps=0,
+    batch=0,
+    learning_rate=0.0,
+    dims=(64, 128, 256, 512, 768, 1024),
+    temperature=0.07,
+    source_temperature=5.0,
+    backbone="jinaai/jina-embeddings-v3's XLM-RoBERTa and EVA02-L/14",
+    pooling="mean",
+    chunk=256,
+    negatives=7,
+    precision="bf16",
+    stages=(
+        Stage("short", {"parallel": 1.0, "paraphrase": 1.0, "question": 1.0, "short": 3.0}, 100_000, 16_384, 2e-4),
+        Stage("long", {"parallel": 1.0, "paraphrase": 1.0, "question": 1.0, "long": 3.0}, 1_000, 16_384, 5e-5),
+        Stage("triplets", {"inference": 3.0, "long": 3.0}, 16_000, 1_024, 1e-5),
+    ),
+    origins={
+        "stages": f"{_SOURCE}: what each stage trains on; ours their steps, batches and rates",
+        "dims": f"{_SOURCE} (v2): 1,024, truncatable to 64",
+        "pooling": f"{_SOURCE}: the mean of the text tower's states",
+        "backbone": f"{_SOURCE} (v2)",
+        "negatives": f"{_SOURCE}: seven hard negatives of a query in the last stage",
+        "temperature": f"{_SOURCE}: learned, from 0.07",
+        "chunk": "ours",
+    },
+)
+TINY = replace(
+    PAPER,
+    size="tiny",
+    dims=(384, 192, 96),
+    temperature=0.05,
+    backbone="multilingual-e5-small and EfficientNet-Lite2, both frozen",
+    chunk=0,
+    negatives=1,
+    precision="fp32",
+    ema=0.98,
+    stages=(
+        Stage("short", {"parallel": 1.0, "paraphrase": 0.7, "question": 0.7, "short": 3.0}, 240, 256, 5e-4),
+        Stage("long", {"parallel": 1.0, "paraphrase": 0.7, "question": 1.4, "short": 1.5, "long": 3.0}, 120, 256, 3e-4),
+        Stage("triplets", {"inference": 1.5, "paraphrase": 1.0, "short": 1.5, "long": 3.0}, 100, 256, 2e-4),
+    ),
+    weights={"text": 1.0, "picture": 1.0, "keep": 20.0},
+    origins={
+        **PAPER.origins,
+        "stages": f"{_SOURCE}: what each stage trains on; ours the data at hand, steps, batches and rates",
+        "dims": "ours",
+        "backbone": "ours: what installs offline",
+        "negatives": "ours: one contradiction for each premise",
+        "temperature": "ours, learned from there",
+        "weights": "ours",
+        "ema": "ours",
+    },
+)
+SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
+PICTURED = ("short", "long")  # the sources of (text, picture) pairs; the others are text pairs
+
+
+def build(recipe: Recipe, limit: int = 256) -> TwoTower:
+    """The untrained towers. The text head begins as the identity: text–text starts at what e5 knows. `limit` tokens are read."""
+    torch.manual_seed(recipe.seed)
+    text, image = e5.model(tiny_data.MINI), efficientnet.model()
+    full = max(recipe.dims)
+    width = text.config.hidden_size
+    plan = Plan(
+        ("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), limit, tuple(d for d in recipe.dims if d < full)
+    )
+    said = Tower(text, identity_head(width, 4 * width, full))
+    return TwoTower(said, Tower(image, head(efficientnet.WIDTH, 1024, full)), e5.tokenizer(tiny_data.MINI), efficientnet.processor(), plan)
+
+
+def description(p: pictures.Picture, skip: set[str]) -> str:
+    """A long text of one photo: all that is said of it but for some sentences, Korean first."""
+    said = [*tiny_data.korean(p), *(sentences.clean(c) for c in p.facts["captions"])]
+    return " ".join(s for s in said if tiny_data.plain(s) not in skip)
+
+
+def pairs(data: Path) -> dict[str, list[Pair]]:
+    """Training pairs by source."""
+    trained = tiny_data.training_photos(data, PHOTOS)
+    measured = tiny_data.measured_sentences(data)
+    measured += [c for split in ("test", "ko") for p in tiny_data.photos(data, split) for c in p.facts["captions"]]
+    held = {tiny_data.plain(s) for s in measured}  # Flickr8k's Korean captions are KorSTS sentences, some of its test's among them
+    short = tiny_data.captioned(trained, "en", 1) + tiny_data.captioned(trained, "ko", 2)
+    same = [g for g in tiny_data.paraphrases(data, test=False) if len(g) > 1]
+    return {
+        "parallel": tiny_data.parallel(data, measured)[::5],
+        "paraphrase": [
+            Pair(tiny_data.worded(f"parakqc/{n}/{k}", g[k]), tiny_data.worded(f"parakqc/{n}/{k}/same", g[k + 1]), (), "paraphrase")
+            for n, g in enumerate(same)
+            for k in range(0, min(2, len(g) - 1), 2)
+        ],
+        "question": [p for p in tiny_data.questions(data, test=False)[0] if tiny_data.share(p.positive.id) < 25],
+        "inference": tiny_data.inferences(data)[::3],
+        "short": [p for p in short if p.query.text not in held],
+        "long": [Pair(tiny_data.worded(f"{p.key}/long", description(p, held)), tiny_data.pictured(p), (), "long") for p in trained[:LONG]]
+        + tiny_data.albums(trained, held, most=ALBUMS),
+    }
+
+
+def both(texts: Mixture, seen: Mixture, recipe: Recipe) -> Step:
+    """One batch of text pairs and one of (text, picture) pairs in every step, as the source does; their losses are added."""
+    settings, keep = Contrast.of(recipe), recipe.weights.get("keep", 0.0)
+    weight = {"text": recipe.weights.get("text", 1.0), "picture": recipe.weights.get("picture", 1.0)}
+
+    def go(module: nn.Module, number: int) -> dict[str, Tensor]:
+        out: dict[str, Tensor] = {}
+        for name, mixture in (("text", texts), ("picture", seen)):
+            batch = mixture.next()
+            found = losses(module, batch, mixture, settings)
+            out |= {f"{name}_{k}": weight[name] * v for k, v in found.items()}
+            if keep:
+                out[f"{name}_keep"] = keep * kept(module, [p.query for p in batch.pairs])
+        return out
+
+    return go
+
+
+def kept(module: Any, items: Sequence[Item]) -> Tensor:
+    """How far the text head has turned the frozen backbone's similarities of these texts, both centred over the batch."""
+    states = module.collate(items, "query").rows["text_states"]
+    both = module.text(states), torch.nn.functional.normalize(states, dim=-1)
+    return similarities(*(torch.nn.functional.normalize(v - v.mean(dim=0), dim=-1) for v in both))
+
+
+class Two:
+    """Two mixtures as one thing to resume."""
+
+    def __init__(self, texts: Mixture, seen: Mixture) -> None:
+        self.texts, self.seen = texts, seen
+
+    def state(self) -> dict[str, Any]:
+        """Where both are."""
+        return {"texts": self.texts.state(), "seen": self.seen.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.texts.restore(state["texts"])
+        self.seen.restore(state["seen"])
+
+    def __str__(self) -> str:
+        return f"{self.texts}; {self.seen}"
+
+
+def mixtures(stage: Stage, made: Mapping[str, list[Pair]], recipe: Recipe, number: int) -> Two:
+    """The two mixtures of a stage."""
+
+    def mixed(names: Sequence[str]) -> Mixture:
+        sources = [from_pairs(n, made[n], weight=stage.sources[n]) for n in names]
+        return Mixture(sources, stage.batch, seed=recipe.seed + number, temperature=recipe.source_temperature)
+
+    return Two(mixed([n for n in stage.sources if n not in PICTURED]), mixed([n for n in stage.sources if n in PICTURED]))
+
+
+def run(
+    recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
+) -> list[str]:
+    """Train the stages, save the model in `work`/model, and measure after each stage."""
+    tiny_data.missing(data, ("flickr8k", "texts"))
+    model = build(recipe)
+    model.remember(work / "states")
+    made = pairs(data)
+    tests = Tests(data)
+    columns = {"start": tests.measure(tiny_data.of_model(model))}
+    for number, stage in enumerate(recipe.stages):
+        tell(f"stage {stage.name}")
+        two = mixtures(stage, made, recipe, number)
+        schedule = Schedule(
+            stage.steps,
+            stage.learning_rate,
+            recipe.warmup,
+            recipe.weight_decay,
+            ema=recipe.ema,
+            seed=recipe.seed + number,
+            curve=recipe.curve,
+        )
+        train(model, both(two.texts, two.seen, recipe), schedule, work / stage.name, tell, batches=two, watch=watch)
+        columns[stage.name] = tests.measure(tiny_data.of_model(model))
+    model.save(work / "model")
+    lines = [f"{'':34}" + "  ".join(f"{c:>8}" for c in columns)]
+    for name in columns["start"]:
+        lines.append(f"{name:34}" + "  ".join(f"{np.mean(c[name]):8.3f}" for c in columns.values()))
+    return [*lines, *tests.beyond(model, work)]
+
+
+class Tests:
+    """What every stage is measured on; nothing of it is trained on."""
+
+    def __init__(self, data: Path) -> None:
+        self.photos = tiny_data.Photos.read(data)
+        self.graded = tiny_data.korsts(data, "test")
+        self.questions, paragraphs = tiny_data.questions(data, test=True)
+        self.paragraphs = paragraphs[::2]
+        self.same = [g for g in tiny_data.paraphrases(data, test=True) if len(g) > 1]
+
+    def measure(self, embed: tiny_data.Embed) -> dict[str, Any]:
+        """Text–text and text–picture outcomes by name."""
+        place = {p.id: n for n, p in enumerate(self.paragraphs)}
+        asked = [q for q in self.questions if q.positive.id in place][::3]
+        scores = embed([p.query for p in asked], "query") @ embed(self.paragraphs, "document").T
+        first = [tiny_data.worded(f"{n}", g[0]) for n, g in enumerate(self.same)]
+        second = [tiny_data.worded(f"{n}/same", g[-1]) for n, g in enumerate(self.same)]
+        return {
+            "text–text KorSTS test Spearman": tiny_data.similarity(self.graded, embed)[0],
+            "text–text KorQuAD R@1": tiny_data.found(scores, [place[p.positive.id] for p in asked], 1),
+            "text–text ParaKQC R@1": tiny_data.found(embed(first, "query") @ embed(second, "document").T, range(len(first)), 1),
+            **{f"text–picture {k}": v for k, v in self.photos.measure(embed).items()},
+        }
+
+    def long(self, model: TwoTower) -> tuple[list[Item], list[int]]:
+        """Descriptions of test photos that are longer than CLIP reads, and their photos' numbers."""
+        texts = [" ".join(sentences.clean(c) for c in p.facts["captions"]) for p in self.photos.test]
+        lengths = [len(i) for i in model.tokenizer(texts)["input_ids"]]
+        kept = [n for n, length in enumerate(lengths) if length > CLIP_TOKENS]
+        return [tiny_data.worded(f"long{n}", texts[n]) for n in kept], kept
+
+    def beyond(self, model: TwoTower, work: Path) -> list[str]:
+        """Finding photos by descriptions of more than 77 tokens: read whole, and cut where CLIP cuts."""
+        asked, answers = self.long(model)
+        seen = tiny_data.embed(model, [tiny_data.pictured(p) for p in self.photos.test], "document")[0]
+        whole = tiny_data.embed(model, asked, "query")[0]
+        limit, model.limit = model.limit, CLIP_TOKENS
+        cut = tiny_data.embed(model, asked, "query")[0]
+        model.limit = limit
+        lines = [f"descriptions of more than {CLIP_TOKENS} tokens ({len(asked)} of {len(self.photos.test)}): whole, cut at {CLIP_TOKENS}"]
+        for k in (1, 10):
+            outcomes = [tiny_data.found(v @ seen.T, answers, k) for v in (whole, cut)]
+            lines.append(tiny_data.line(f"  photo R@{k}", outcomes))
+        pages = tiny_data.albums(self.photos.test)
+        place = {p.id: n for n, p in enumerate(self.paragraphs)}
+        asked_of = [q for q in self.questions if q.positive.id in place][::3]
+        sides = {
+            f"page of four photos R@10 ({len(pages)})": (
+                [p.query for p in pages],
+                [p.positive for p in pages],
+                list(range(len(pages))),
+                10,
+            ),
+            "KorQuAD paragraph R@1": ([q.query for q in asked_of], self.paragraphs, [place[q.positive.id] for q in asked_of], 1),
+        }
+        for name, (queries, documents, answers, k) in sides.items():
+            outcomes = []
+            for tokens in (limit, CLIP_TOKENS):
+                model.limit = tokens
+                q, d = (tiny_data.embed(model, x, r)[0] for x, r in ((queries, "query"), (documents, "document")))
+                outcomes.append(tiny_data.found(q @ d.T, answers, k))
+            lines.append(tiny_data.line(f"  {name}", outcomes))
+        model.limit = limit
+        return lines

@@ -1,0 +1,343 @@
+"""The data folder goes in; one model with dense and token vectors and an adapter for each task, and its tables, come out.
+
+jina-embeddings-v4 (Günther et al. 2025, arXiv:2506.18902): one vision-language model, two outputs of one forward pass, a mean-pooled
+vector (2,048, truncatable to 128) and one of 128 values for each token (MaxSim); a joint loss of InfoNCE on both and the KL divergence
+between their score distributions; LoRA adapters per task: asymmetric retrieval, text matching (CoSENT where pairs have scores, InfoNCE
+where not), code. `tiny` is the same training of a small one-sequence model that starts as mini, on pages of six real pictures each.
+
+The seed wants separate query and key adapters with `query:` and `key:`; the paper one adapter told apart by `Query:` and `Passage:`. Both
+are built: `--set instructions.retrieval=two-sided` or `=prefixes`; the choice is saved with the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from hannun.embeddings import Floats
+from hannun.errors import InputError, neighbours
+from hannun.item import Item, Pair
+from hannun.models import adapters
+from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
+from hannun.models.fused import Fused, Shape
+from hannun.recipe import Recipe, Stage
+from hannun.recipes import tiny_data
+from hannun.recipes.mini_data import pictures, sentences
+from hannun.train.batches import Mixture, from_pairs
+from hannun.train.loop import Moment, Schedule, train
+from hannun.train.steps.contrastive import Contrast, contrastive
+
+_SOURCE = "from the source"
+CHOICES = {"prefixes": RETRIEVAL, "two-sided": TWO_SIDED}
+COLUMNS, ROWS = 2, 3  # a page of six pictures
+SPREADS = 150  # training pages of each kind
+
+PAPER = Recipe(
+    name="jina_v4",
+    about="one forward, two outputs (dense and per token), KL between them, a LoRA adapter per task (Jina)",
+    sources={"spread": 1.0, "caption": 1.0, "question": 1.0, "parallel": 1.0},
+    restricted=frozenset({"spread", "caption"}),
+    steps=0,
+    batch=0,
+    learning_rate=0.0,
+    dims=(128, 256, 512, 1024, 2048),
+    temperature=0.02,
+    source_temperature=5.0,
+    backbone="Qwen/Qwen2.5-VL-3B-Instruct",
+    pooling="mean",
+    chunk=32,
+    token_dim=128,
+    lora_rank=32,
+    lora_alpha=32,
+    precision="bf16",
+    instructions={"retrieval": "prefixes"},
+    weights={"late": 1.0, "agreement": 1.0, "cosent": 1.0},
+    stages=(
+        Stage("pairs", {"spread": 1.0, "caption": 1.0, "question": 1.0, "parallel": 1.0}, 10_000, 1024, 1e-4),
+        Stage("retrieval", {"spread": 1.0, "question": 1.0}, 2_000, 256, 5e-5),
+        Stage("matching", {"graded": 2.0, "paraphrase": 1.0}, 2_000, 256, 5e-5),
+        Stage("code", {"code": 1.0}, 2_000, 256, 5e-5),
+    ),
+    origins={
+        "backbone": f"{_SOURCE}: Qwen2.5-VL-3B-Instruct",
+        "pooling": f"{_SOURCE}: mean",
+        "dims": f"{_SOURCE}: 2,048, truncatable to 128",
+        "token_dim": f"{_SOURCE}: 128",
+        "lora_rank": f"{_SOURCE}'s published adapters: 32, about 60 M parameters each",
+        "lora_alpha": f"{_SOURCE}'s published adapters: 32",
+        "instructions": f"{_SOURCE}: `Query:` and `Passage:` before the text; the seed's two adapters are `two-sided`",
+        "weights": f"{_SOURCE}: three losses on pairs, CoSENT on scores; ours their weights",
+        "stages": f"{_SOURCE}: pairs first, then the three tasks; ours their mix, steps, batches and rates",
+        "temperature": "ours",
+        "chunk": "ours",
+    },
+)
+TINY = replace(
+    PAPER,
+    size="tiny",
+    dims=(64, 128, 256, 512),
+    temperature=0.05,
+    late_temperature=0.05,
+    backbone="mini",
+    chunk=0,
+    lora_rank=16,
+    lora_alpha=32,
+    precision="fp32",
+    stages=(
+        Stage("pairs", {"spread": 2.0, "caption": 0.7, "question": 0.7, "parallel": 0.5}, 100, 40, 5e-4),
+        Stage("retrieval", {"spread": 1.0, "question": 1.5}, 40, 32, 5e-4),
+        Stage("matching", {"graded": 2.0, "paraphrase": 1.0}, 60, 48, 1e-3),
+        Stage("code", {"code": 1.0}, 40, 32, 1e-3),
+    ),
+    origins={
+        **PAPER.origins,
+        "backbone": "ours: a one-sequence model over mini's towers (hannun.models.fused)",
+        "dims": "ours",
+        "lora_rank": "ours",
+        "lora_alpha": "ours",
+        "late_temperature": "ours",
+        "temperature": "ours, learned from there",
+    },
+)
+SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
+
+
+def tasks(recipe: Recipe) -> tuple[Task, ...]:
+    """The three tasks, retrieval as the recipe chooses. Raises InputError for a choice that is not built."""
+    choice = recipe.instructions.get("retrieval", "prefixes")
+    if choice not in CHOICES:
+        raise InputError(f"instructions.retrieval={choice!r} came; {neighbours(choice, CHOICES)}")
+    return CHOICES[choice], MATCHING, CODE
+
+
+def adapter_sizes(recipe: Recipe = PAPER) -> dict[str, int]:
+    """Parameters of each adapter on the paper's backbone, Qwen2.5-VL-3B, built on the meta device: no memory, no weights."""
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel
+
+    from hannun.models.vlm import HEADS, TARGETS
+
+    # Qwen2.5-VL-3B-Instruct's published config.json.
+    text = {
+        "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36, "num_attention_heads": 16, "num_key_value_heads": 2,
+        "vocab_size": 151_936, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1_000_000.0, "mrope_section": [16, 24, 24]},
+    }  # fmt: skip
+    vision = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "out_hidden_size": 2048}
+    with torch.device("meta"):
+        whole = torch.nn.ModuleDict({"network": Qwen2_5_VLModel(Qwen2_5_VLConfig(text_config=text, vision_config=vision))})
+        whole["token_head"] = torch.nn.Linear(2048, recipe.token_dim)
+        names = adapters.adapters(tasks(recipe))
+        adapters.attach(whole, names, TARGETS + HEADS, recipe.lora_rank, recipe.lora_alpha)
+    return {name: adapters.count(whole, name) for name in names}
+
+
+# ------------------------------------------------------------------------------------------------------------------------ data
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A page of six pictures, the words for each of them, and the page's id."""
+
+    item: Item
+    words: tuple[str, ...]
+
+
+def spreads(everything: Sequence[pictures.Picture], say: Callable[[pictures.Picture], str], name: str) -> list[Spread]:
+    """Pages of COLUMNS × ROWS pictures in order of their keys' hash; the words are not on the page, they must be seen."""
+    chosen = sorted(everything, key=lambda p: tiny_data.blake(p.key))
+    made = []
+    size = COLUMNS * ROWS
+    for n in range(0, len(chosen) - size + 1, size):
+        made.append(
+            Spread(
+                Item(f"{name}/{n // size}", (tiny_data.sheet(chosen[n : n + size], COLUMNS),)), tuple(say(p) for p in chosen[n : n + size])
+            )
+        )
+    return made
+
+
+def product_words(p: pictures.Picture) -> str:
+    """A product in one short Korean sentence: the last of its descriptions, which says most."""
+    said = [s.text for s in sentences.describe(p).sentences if s.korean]
+    return max(said, key=len)
+
+
+def photo_words(p: pictures.Picture) -> str:
+    """A photo's Korean caption where there is one, or else an English one."""
+    korean = p.facts.get("captions_ko")
+    return str(korean[0]) if korean else sentences.clean(p.facts["captions"][0])
+
+
+def described(p: pictures.Picture) -> bool:
+    """Whether a product has Korean words."""
+    return any(s.korean for s in sentences.describe(p).sentences)
+
+
+def pages(data: Path, split: str, most: int | None = None) -> dict[str, list[Spread]]:
+    """Pages of products and of photos of a split."""
+    size = COLUMNS * ROWS
+    shop = [p for p in pictures.fashion(data) if p.split == split and described(p)]
+    seen = tiny_data.photos(data, split)
+    count = None if most is None else most * size
+    return {
+        "products": spreads(shop[:count], product_words, f"products-{split}"),
+        "photos": spreads(seen[:count], photo_words, f"photos-{split}"),
+    }
+
+
+def pairs(data: Path) -> dict[str, list[Pair]]:
+    """Training pairs by source."""
+    measured = tiny_data.measured_sentences(data)
+    held = {tiny_data.plain(s) for s in measured}
+    made = pages(data, "train", SPREADS)
+    graded = [r for r in tiny_data.korsts(data, "train") if not held & set(map(tiny_data.plain, r["ko"]))][::3]
+    same = tiny_data.paraphrases(data, test=False)
+    captions = tiny_data.captioned([p for p in tiny_data.photos(data, "train") if tiny_data.korean(p)][:600], "ko", 1)
+    return {
+        "spread": [
+            Pair(tiny_data.worded(f"{s.item.id}/{n}", w), s.item, (), "spread")
+            for group in made.values()
+            for s in group
+            for n, w in enumerate(s.words)
+        ],
+        "caption": [p for p in captions if p.query.text not in held],
+        "question": [p for p in tiny_data.questions(data, test=False)[0] if tiny_data.share(p.positive.id) < 20],
+        "parallel": tiny_data.parallel(data, measured)[::16],
+        "graded": [
+            Pair(tiny_data.worded(f"{r['id']}", r["ko"][0], score=r["score"]), tiny_data.worded(f"{r['id']}/2", r["ko"][1]), (), "graded")
+            for r in graded
+        ],
+        "paraphrase": [
+            Pair(tiny_data.worded(f"parakqc/{n}", g[0]), tiny_data.worded(f"parakqc/{n}/same", g[1]), (), "paraphrase")
+            for n, g in enumerate(same)
+            if len(g) > 1
+        ],
+        "code": tiny_data.code(data, test=False)[::2],
+    }
+
+
+# -------------------------------------------------------------------------------------------------------------------- training
+
+
+def build(recipe: Recipe, work: Path) -> Fused:
+    """The untrained model over mini's weights: pages are looked at whole and by their six cells."""
+    torch.manual_seed(recipe.seed)
+    full = max(recipe.dims)
+    shape = Shape(
+        dim=full,
+        token_dim=recipe.token_dim,
+        cut=11,
+        pooling=recipe.pooling,
+        tiles=(COLUMNS, ROWS),
+        dims=tuple(d for d in recipe.dims if d < full),
+        limit=160,
+    )
+    model = Fused.from_mini(tiny_data.MINI, shape)
+    model.remember(work / "states")
+    return model
+
+
+def stage(
+    model: Fused, each: Stage, task: str, made: Mapping[str, list[Pair]], recipe: Recipe, folder: Path, tell: Callable[[str], None],
+    watch: Callable[[Moment], None] | None, seed: int,
+) -> None:  # fmt: skip
+    """Train one stage, the whole model where `task` is "" and that task's adapters alone otherwise."""
+    tell(f"stage {each.name}")
+    if task:
+        adapters.train_adapters(model, list(adapters.named(model.tasks, task).adapters.values()))
+    sources = [from_pairs(n, made[n], weight=w, task=task) for n, w in each.sources.items()]
+    batches = Mixture(sources, each.batch, seed=seed, temperature=recipe.source_temperature)
+    late = task in ("", "retrieval")
+    settings = replace(Contrast.of(recipe), dims=recipe.dims)
+    settings = settings if late else replace(settings, late=0.0, agreement=0.0)
+    schedule = Schedule(each.steps, each.learning_rate, recipe.warmup, recipe.weight_decay, seed=seed, curve=recipe.curve, log_every=20)
+    train(model, contrastive(batches, settings), schedule, folder / each.name, tell, batches=batches, watch=watch)
+
+
+def run(
+    recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
+) -> list[str]:
+    """Train on pairs, then an adapter for each task; save the model in `work`/model and measure it."""
+    tiny_data.missing(data, ("flickr8k", "fashion", "texts", "code"))
+    if recipe.backbone != "mini":
+        raise InputError(f"backbone={recipe.backbone!r} came; this command trains the tiny size (backbone=mini) on what is in {data}")
+    chosen = tasks(recipe)
+    model, tests = build(recipe, work), Tests(data)
+    lines = tests.pages(model, "start")
+    first, *others = recipe.stages
+    made = pairs(data)
+    stage(model, first, "", made, recipe, work, tell, watch, recipe.seed)
+    lines += tests.pages(model, "trained on pairs")
+    model.with_tasks(chosen, recipe.lora_rank, recipe.lora_alpha)
+    columns = {"none": tests.tasks(model, "")}
+    for n, each in enumerate(others):
+        stage(model, each, each.name, made, recipe, work, tell, watch, recipe.seed + n + 1)
+        columns[each.name] = tests.tasks(model, each.name)
+    model.eval().save(work / "model")
+    lines += [f"{'task ↓ adapter →':26}" + "  ".join(f"{c:>10}" for c in columns)]
+    lines += [f"{name:26}" + "  ".join(f"{np.mean(c[name]):10.3f}" for c in columns.values()) for name in columns["none"]]
+    return lines
+
+
+# ------------------------------------------------------------------------------------------------------------------- measuring
+
+
+def late_scores(queries: Sequence[Floats], documents: Sequence[Floats]) -> npt.NDArray[np.float64]:
+    """MaxSim divided by the query's length, [queries, documents]: each query token finds its best place in the document."""
+    longest = max(map(len, documents))
+    held = np.zeros((len(documents), longest, documents[0].shape[1]), np.float32)
+    there = np.zeros((len(documents), longest), bool)
+    for n, d in enumerate(documents):
+        held[n, : len(d)], there[n, : len(d)] = d, True
+    flat = held.reshape(-1, held.shape[-1]).T
+    out = np.zeros((len(queries), len(documents)))
+    for n, q in enumerate(queries):
+        scores = np.where(there[None], (q @ flat).reshape(len(q), *there.shape), -np.inf)
+        out[n] = scores.max(axis=2).mean(axis=0)
+    return out
+
+
+class Tests:
+    """What is measured on; nothing of it is trained on."""
+
+    def __init__(self, data: Path) -> None:
+        self.spreads = pages(data, "test", 100)
+        self.graded = tiny_data.korsts(data, "test")
+        self.questions, paragraphs = tiny_data.questions(data, test=True)
+        self.paragraphs = paragraphs[::2]
+        self.code = tiny_data.code(data, test=True)[::3]
+
+    def pages(self, model: Any, label: str, task: str = "") -> list[str]:
+        """Finding a page by what one of its six pictures shows: R@5 of dense and of late interaction, and their difference."""
+        lines = []
+        for name, group in self.spreads.items():
+            dense, late = self.outcomes(model, group, task)
+            lines.append(tiny_data.line(f"{name} pages R@5, {label}: late, dense", [late, dense]))
+        return lines
+
+    def outcomes(self, model: Any, group: Sequence[Spread], task: str = "", k: int = 5) -> tuple[tiny_data.Outcomes, tiny_data.Outcomes]:
+        """Dense and late outcomes for each query."""
+        asked = [tiny_data.worded(f"{s.item.id}/{n}", w) for s in group for n, w in enumerate(s.words)]
+        owner = [n for n, s in enumerate(group) for _ in s.words]
+        q, qt = tiny_data.embed(model, asked, "query", task)
+        d, dt = tiny_data.embed(model, [s.item for s in group], "document", task)
+        return tiny_data.found(q @ d.T, owner, k), tiny_data.found(late_scores(qt, dt), owner, k)
+
+    def tasks(self, model: Any, task: str) -> dict[str, Any]:
+        """One figure for each task, through one task's prompts and adapter."""
+        embed = tiny_data.of_model(model, task)
+        place = {p.id: n for n, p in enumerate(self.paragraphs)}
+        asked = [q for q in self.questions if q.positive.id in place][::3]
+        scores = embed([p.query for p in asked], "query") @ embed(self.paragraphs, "document").T
+        functions = embed([p.positive for p in self.code], "document")
+        return {
+            "retrieval: KorQuAD R@1": tiny_data.found(scores, [place[p.positive.id] for p in asked], 1),
+            "matching: KorSTS Spearman": tiny_data.similarity(self.graded, embed)[0],
+            "code: CoSQA R@10": tiny_data.found(embed([p.query for p in self.code], "query") @ functions.T, range(len(self.code)), 10),
+        }

@@ -1,0 +1,266 @@
+"""The data folder goes in; a one-sequence embedding model of text, picture and both, and its table beside mini's, come out.
+
+Kanana-v-embedding (Kakao, "한국어와 이미지를 한 번에", 2025): text and picture in one sequence through a vision-language model, the
+last layer's state at [EOS], an instruction before the query, InfoNCE under gradient caching, Matryoshka dimensions, hard
+negatives; four modes: T→T, T→I, I→I, (T+I)→(T+I). `tiny` is the same training of a small one-sequence model that starts as mini.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from hannun.encoder import Encoder
+from hannun.errors import DependencyError, InputError
+from hannun.item import Item
+from hannun.mini.model import Mini
+from hannun.models.features import Features, Vectors
+from hannun.models.fused import Fused, Shape
+from hannun.recipe import Recipe
+from hannun.recipes import kanana_data
+from hannun.train.batches import Mixture, from_pairs
+from hannun.train.loop import Moment, Schedule, train
+from hannun.train.steps.contrastive import Contrast, contrastive
+
+MINI = Path(__file__).parent.parent / "mini"
+_SOURCE = "from the source"
+
+PAPER = Recipe(
+    name="kanana_v",
+    about="VLM, text and image in one sequence, [EOS] state, instruction on the query; T→T, T→I, I→I, (T+I)→(T+I) (Kakao)",
+    sources={"composed": 1.0, "scene": 1.0, "product": 1.0, "photo": 1.0, "emoji": 0.5, "alike": 1.0, "sentence": 1.0},
+    restricted=frozenset({"composed", "scene", "product", "photo", "alike"}),
+    steps=4000,
+    batch=4096,
+    learning_rate=1e-5,
+    dims=(64, 128, 256, 512, 1024, 2048),
+    temperature=0.02,
+    source_temperature=5.0,
+    backbone="Qwen/Qwen2.5-VL-3B-Instruct",
+    pooling="lasttoken",
+    chunk=32,
+    negatives=1,
+    margin=0.1,
+    precision="bf16",
+    instructions=kanana_data.INSTRUCTIONS,
+    weights={"block": 0},
+    origins={
+        "dims": f"{_SOURCE}: 64 … 2048",
+        "pooling": f"{_SOURCE}: the last layer's state of [EOS]",
+        "chunk": f"{_SOURCE} that gradients are cached; ours how many rows at a time",
+        "negatives": f"{_SOURCE} that there are hard negatives; ours how many",
+        "instructions": f"{_SOURCE} that queries have them; ours how they read",
+        "backbone": "ours: Kakao's own VLM is not named; any image-text-to-text model goes here",
+        "temperature": "ours",
+        "batch": "ours",
+        "steps": "ours",
+        "learning_rate": "ours",
+        "margin": "ours, after Qwen3-Embedding (Zhang et al. 2025)",
+        "sources": "ours: what is at hand",
+    },
+)
+TINY = replace(
+    PAPER,
+    size="tiny",
+    steps=80,
+    batch=64,
+    learning_rate=5e-4,
+    dims=(64, 128, 256, 512),
+    temperature=0.05,
+    backbone="mini",
+    chunk=32,
+    precision="fp32",
+    sources={"composed": 4.0, "scene": 1.0, "product": 1.0, "photo": 1.0, "emoji": 0.5, "alike": 1.0, "sentence": 1.0},
+    origins={
+        **PAPER.origins,
+        "dims": "ours: the source's 64 … 2048, as far as a small model goes",
+        "backbone": "ours: a one-sequence model over mini's towers (hannun.models.fused)",
+    },
+)
+SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
+
+
+@final
+class Apart(nn.Module):  # type: ignore[misc]
+    """The same network read as two towers: a row's text and its picture in sequences of their own, their vectors averaged.
+
+    What (T+I) is measured against: equal parameters, equal data, equal steps, and only the one sequence is missing.
+    """
+
+    def __init__(self, whole: Fused) -> None:
+        super().__init__()
+        self.whole = whole
+
+    @property
+    def log_scale(self) -> nn.Parameter:
+        """The learned temperature."""
+        return self.whole.log_scale
+
+    def collate(self, items: Sequence[Item], role: Any, *, instruction: str | None = None, task: str = "") -> Features:
+        """The features of the one sequence; `forward` takes them apart."""
+        return self.whole.collate(items, role, instruction=instruction, task=task)
+
+    def forward(self, features: Features) -> Vectors:
+        """Dense [n, dim]."""
+        rows, n = features.rows, len(features)
+        said = rows["own"].abs().sum(-1) > 0
+        seen = torch.tensor(features.pictures, device=said.device) > 0
+        words = self.whole(Features(rows, (0,) * n, {}, None, features.task, features.role)).dense
+        total = words * said[:, None]
+        if seen.any():
+            alone = rows["mask"].clone()
+            alone[said, 1:] = 0  # beside words, the picture's sequence has the first token and none of them
+            without = {**rows, "own": torch.zeros_like(rows["own"]), "mask": alone}
+            looked = self.whole(Features(without, features.pictures, features.pixels, None, features.task, features.role)).dense
+            total = total + looked * seen[:, None]
+        return Vectors(normalize(total, dim=-1))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A test's outcomes for each query: recall and nDCG at 10."""
+
+    recall: npt.NDArray[np.float64]
+    ndcg: npt.NDArray[np.float64]
+
+
+def build(recipe: Recipe, work: Path) -> Any:
+    """The untrained model: over mini's weights, or a vision-language model by path or hub id."""
+    torch.manual_seed(recipe.seed)
+    if recipe.backbone == "mini":
+        model = Fused.from_mini(MINI, Shape(dim=max(recipe.dims), cut=11, pooling=recipe.pooling, dims=recipe.dims))
+        model.remember(work / f"states-{Mini().fingerprint}")  # what frozen layers say is of those layers alone
+        return model
+    from hannun.models.vlm import OneSequence
+
+    return OneSequence.begin(recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims)
+
+
+def mixture(recipe: Recipe, data: Path) -> Mixture:
+    """The recipe's sources, mixed; instructions by source."""
+    pairs = kanana_data.train(data, recipe.sources, recipe.seed)
+    if absent := sorted(set(recipe.sources) - set(pairs)):
+        raise InputError(f"{data}: has no pairs for {', '.join(absent)}")
+    sources = [from_pairs(k, v, weight=recipe.sources[k], query_prompt=recipe.instructions.get(k)) for k, v in pairs.items()]
+    block = int(recipe.weights.get("block", 0)) or None
+    return Mixture(sources, recipe.batch, seed=recipe.seed, temperature=recipe.source_temperature, block=block)
+
+
+def fit(
+    model: nn.Module,
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    tell: Callable[[str], None] = print,
+    watch: Callable[[Moment], None] | None = None,
+) -> nn.Module:
+    """Train it; killed and called again, it goes on."""
+    batches = mixture(recipe, data)
+    for line in batches.small():
+        tell(line)
+    schedule = Schedule(
+        recipe.steps,
+        recipe.learning_rate,
+        warmup=recipe.warmup,
+        weight_decay=recipe.weight_decay,
+        seed=recipe.seed,
+        curve=recipe.curve,
+        precision=recipe.precision,
+        log_every=10,
+        save_every=20,
+    )
+    settings = replace(Contrast.of(recipe), products="product")
+    return train(model, contrastive(batches, settings), schedule, folder, tell, batches=batches, watch=watch)
+
+
+def vectors(model: Any, items: Sequence[Item], role: Any, instruction: str | None, size: int = 64) -> npt.NDArray[np.float32]:
+    """Unit rows [n, dim] of items."""
+    rows: list[Tensor] = []
+    with torch.inference_mode():
+        for start in range(0, len(items), size):
+            features = model.collate(items[start : start + size], role, instruction=instruction)
+            rows.append(model(features.to(next(iter(model.parameters())).device)).dense.float().cpu())
+    out: npt.NDArray[np.float32] = torch.cat(rows).numpy()
+    return out
+
+
+Embed = Callable[[Sequence[Item], str, str | None], npt.NDArray[np.float32]]
+
+
+def embedder(model: Any) -> Embed:
+    """A trained model as a function (items, role, instruction) → unit rows."""
+    return lambda items, role, instruction: vectors(model.eval(), items, role, instruction)
+
+
+def of_encoder(encoder: Encoder) -> Embed:
+    """An Encoder as the same; an encoder with part vectors averages the two."""
+
+    def embed(items: Sequence[Item], role: str, instruction: str | None) -> npt.NDArray[np.float32]:
+        return (encoder.encode_query(items) if role == "query" else encoder.encode_document(items)).dense
+
+    return embed
+
+
+def evaluate(
+    embed: Embed, tests: Sequence[kanana_data.Trial], instructions: Mapping[str, str], dims: Sequence[int]
+) -> dict[tuple[str, int], Outcome]:
+    """Outcomes by (test, dimension); 0 stands for the full one."""
+    out = {}
+    for test in tests:
+        q = embed(test.queries, "query", instructions.get(test.name))
+        d = embed(test.documents, "document", None)
+        for dim in dims:
+            a, b = (x if not dim else x[:, :dim] / np.linalg.norm(x[:, :dim], axis=1, keepdims=True).clip(1e-9) for x in (q, d))
+            out[(test.name, dim)] = Outcome(*kanana_data.outcomes(test, a, b))
+    return out
+
+
+def paired(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of mean(a − b) over the same queries."""
+    rng = np.random.default_rng(seed)
+    difference = a - b
+    means = [difference[rng.integers(0, len(a), len(a))].mean() for _ in range(resamples)]
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def run(
+    recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
+) -> list[str]:
+    """Train, save the model to WORK/model, and return the lines of its table beside mini's average."""
+    from hannun.load import load
+
+    if not data.exists():
+        raise DependencyError(f"{data}: no such folder; give the data with --data")
+    model = build(recipe, work)
+    fit(model, recipe, data, work / "run", tell, watch)
+    model.save(work / "model")
+    tests = kanana_data.tests(data)
+    eighth = max(recipe.dims) // 8
+    mine = evaluate(embedder(model), tests, recipe.instructions, (0, eighth))
+    theirs = evaluate(of_encoder(load("mini")), tests, {}, (0,))
+    return table(mine, theirs, tests, eighth)
+
+
+def table(
+    mine: Mapping[tuple[str, int], Outcome], theirs: Mapping[tuple[str, int], Outcome], tests: Sequence[kanana_data.Trial], eighth: int
+) -> list[str]:
+    """One line for each test: nDCG@10 and recall@10 beside the other's, the paired interval, and recall at an eighth of the dimensions."""
+    out = [f"{'test':10} {'mode':12} {'queries':>7}  nDCG@10 (mini, difference [95 %])              R@10 (mini; at {eighth} d)"]
+    for t in tests:
+        a, b, short = mine[(t.name, 0)], theirs[(t.name, 0)], mine[(t.name, eighth)]
+        low, high = paired(a.ndcg, b.ndcg)
+        kept = short.recall.mean() / max(a.recall.mean(), 1e-9)
+        out.append(
+            f"{t.name:10} {kanana_data.MODES[t.name]:12} {len(t.queries):7}  {a.ndcg.mean():.3f} ({b.ndcg.mean():.3f}, "
+            f"{a.ndcg.mean() - b.ndcg.mean():+.3f} [{low:+.3f}, {high:+.3f}])   "
+            f"{a.recall.mean():.3f} ({b.recall.mean():.3f}; {short.recall.mean():.3f} = {kept:.0%})"
+        )
+    return out

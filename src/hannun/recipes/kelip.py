@@ -1,0 +1,136 @@
+"""The data folder goes in; a Korean and English CLIP of two towers, and its table beside mini's, come out.
+
+KELIP (Ko and Gu 2022, arXiv:2203.14463, NAVER): one contrastive model for both languages, trained on (text, picture) pairs of each
+language without any pair across languages; the scorer of the pair filter. `tiny` is the same training over two frozen backbones that
+install offline, multilingual-e5-small and EfficientNet-Lite2, whose heads it learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from hannun.load import load
+from hannun.models.backbones import e5, efficientnet
+from hannun.models.two_tower import Plan, Tower, TwoTower, head
+from hannun.recipe import Recipe
+from hannun.recipes import tiny_data
+from hannun.recipes.mini_data import pictures
+from hannun.train.batches import Mixture, from_pairs
+from hannun.train.loop import Moment, Schedule, train
+from hannun.train.steps.contrastive import Contrast, contrastive
+
+_SOURCE = "from the source"
+PHOTOS, PRODUCTS = 6000, 1000  # training pictures: as many as a CPU reads in minutes
+
+PAPER = Recipe(
+    name="kelip",
+    about="Korean and English CLIP without pairs across the languages, the scorer of the pair filter (NAVER)",
+    sources={"photo_ko": 708.0, "photo_en": 476.0},
+    restricted=frozenset({"photo_ko", "photo_en"}),
+    steps=300_000,
+    batch=4096,
+    learning_rate=5e-4,
+    dims=(512,),
+    temperature=0.07,
+    source_temperature=1.0,
+    backbone="a ViT-B/32 and a 12-layer text Transformer, CLIP's",
+    chunk=256,
+    weight_decay=0.2,
+    precision="bf16",
+    origins={
+        "sources": f"{_SOURCE}: 708 million Korean and 476 million English pairs; here their shares",
+        "backbone": f"{_SOURCE}: ViT-B/32",
+        "dims": f"{_SOURCE}: CLIP's ViT-B/32",
+        "temperature": "ours, after CLIP (Radford et al. 2021): learned, from 0.07",
+        "learning_rate": "ours, after CLIP (Radford et al. 2021)",
+        "weight_decay": "ours, after CLIP (Radford et al. 2021)",
+        "batch": "ours",
+        "steps": "ours",
+        "chunk": "ours",
+    },
+)
+TINY = replace(
+    PAPER,
+    size="tiny",
+    sources={"photo_ko": 1.0, "photo_en": 1.5, "product_ko": 0.7, "product_en": 0.5, "emoji_ko": 0.7, "emoji_en": 0.5},
+    restricted=frozenset({"photo_ko", "photo_en", "product_ko", "product_en"}),
+    steps=400,
+    batch=256,
+    learning_rate=5e-4,
+    dims=(384, 192, 96),
+    temperature=0.05,
+    source_temperature=5.0,
+    backbone="multilingual-e5-small and EfficientNet-Lite2, both frozen",
+    chunk=0,
+    ema=0.98,
+    precision="fp32",
+    weight_decay=0.1,
+    origins={
+        **PAPER.origins,
+        "sources": "ours: what is at hand, each language apart as in the source",
+        "backbone": "ours: what installs offline",
+        "dims": "ours",
+        "temperature": "ours, learned from there",
+        "learning_rate": "ours: heads alone",
+        "weight_decay": "ours",
+        "ema": "ours",
+    },
+)
+SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
+
+
+def build(recipe: Recipe) -> TwoTower:
+    """The untrained towers: a linear head on e5's mean, two layers on EfficientNet's."""
+    torch.manual_seed(recipe.seed)
+    text, image = e5.model(tiny_data.MINI), efficientnet.model()
+    full, nested = max(recipe.dims), tuple(d for d in recipe.dims if d < max(recipe.dims))
+    plan = Plan(("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), 256, nested)
+    said = Tower(text, head(text.config.hidden_size, full))
+    if full == text.config.hidden_size:  # start as e5 itself: what it knows of both languages is what ties them together
+        with torch.no_grad():
+            torch.nn.init.eye_(said.head[0].weight)
+            said.head[0].bias.zero_()
+    return TwoTower(said, Tower(image, head(efficientnet.WIDTH, 1024, full)), e5.tokenizer(tiny_data.MINI), efficientnet.processor(), plan)
+
+
+def mixture(recipe: Recipe, data: Path) -> Mixture:
+    """Pairs of each language apart: photos with captions, products and emoji with descriptions."""
+    trained = tiny_data.training_photos(data, PHOTOS)
+    shop = [p for p in pictures.fashion(data) if p.split == "train"][::5][:PRODUCTS]
+    signs = [p for p in pictures.emoji(data) if p.split == "train"][::2]
+    made = {}
+    for lang in ("ko", "en"):
+        made[f"photo_{lang}"] = tiny_data.captioned(trained, lang, 2 if lang == "ko" else 1)
+        made[f"product_{lang}"] = tiny_data.described(shop, lang, 1, f"product_{lang}")
+        made[f"emoji_{lang}"] = tiny_data.described(signs, lang, 1, f"emoji_{lang}")
+    sources = [from_pairs(name, made[name], weight=weight) for name, weight in recipe.sources.items()]
+    return Mixture(sources, recipe.batch, seed=recipe.seed, temperature=recipe.source_temperature)
+
+
+def run(
+    recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
+) -> list[str]:
+    """Train, save the model in `work`/model, and measure it beside mini."""
+    tiny_data.missing(data, ("flickr8k", "fashion", "emoji"))
+    model = build(recipe)
+    model.remember(work / "states")
+    batches = mixture(recipe, data)
+    schedule = Schedule(
+        recipe.steps, recipe.learning_rate, recipe.warmup, recipe.weight_decay, ema=recipe.ema, seed=recipe.seed, curve=recipe.curve
+    )
+    train(model, contrastive(batches, Contrast.of(recipe)), schedule, work, tell, batches=batches, watch=watch)
+    model.save(work / "model")
+    return table(model, data)
+
+
+def table(model: TwoTower, data: Path) -> list[str]:
+    """Every figure for the model and for mini, with the paired 95 % interval of the difference."""
+    embeds = [tiny_data.of_model(model), tiny_data.of_encoder(load("mini"))]
+    signs, photos = tiny_data.emoji_test(data), tiny_data.Photos.read(data)
+    figures = [{**photos.measure(e), **tiny_data.named(signs, e)} for e in embeds]
+    lines = [f"{'':28} {'kelip':>8}  {'mini':>8}   difference [95 %]"]
+    return [*lines, *(tiny_data.line(name, [f[name] for f in figures]) for name in figures[0])]

@@ -1,0 +1,1 @@
+"""Batches go in, named losses come out: what one update of a training is."""

@@ -1,0 +1,113 @@
+"""jina_v4: its settings, the adapters' size on the paper's backbone, pages, late scores, and a small run of all stages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
+pytest.importorskip("transformers", reason="transformers is in the [train] extra")
+pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
+pytest.importorskip("peft", reason="peft is in the [train] extra")
+
+from hannun.errors import InputError  # noqa: E402
+from hannun.item import Image  # noqa: E402
+from hannun.models import adapters  # noqa: E402
+from hannun.recipe import Stage  # noqa: E402
+from hannun.recipes import jina_v4, tiny_data  # noqa: E402
+from hannun.recipes.mini_data.pictures import Picture  # noqa: E402
+from tests.conftest import ROOT, draw, encoded  # noqa: E402
+
+DATA = ROOT.parent / "shared/data"
+needs_data = pytest.mark.skipif(not (DATA / "flickr8k").exists(), reason="the data sets are not in ../shared/data")
+
+
+def test_the_sources_numbers() -> None:
+    """arXiv:2506.18902: 2,048 truncatable to 128; 128 for each token; Qwen2.5-VL-3B; mean pooling; the two prefixes."""
+    paper = jina_v4.PAPER
+    assert max(paper.dims) == 2048 and min(paper.dims) == 128 and paper.token_dim == 128
+    assert paper.backbone == "Qwen/Qwen2.5-VL-3B-Instruct" and paper.pooling == "mean"
+    retrieval, matching, code = jina_v4.tasks(paper)
+    assert retrieval.prompts == {"query": "Query: ", "document": "Passage: "} and code.name == "code"
+    assert matching.prompts["query"] == matching.prompts["document"]
+
+
+def test_both_ways_of_retrieval_can_be_chosen() -> None:
+    way = jina_v4.TINY.changed({"instructions.retrieval": "two-sided"})
+    assert jina_v4.tasks(way)[0].prompts == {"query": "query: ", "document": "key: "}
+    assert adapters.adapters(jina_v4.tasks(way)) == ["query", "key", "matching", "code"]
+    with pytest.raises(InputError, match="did you mean 'two-sided'"):
+        jina_v4.tasks(jina_v4.TINY.changed({"instructions.retrieval": "two-side"}))
+
+
+def test_an_adapter_has_about_sixty_million_parameters() -> None:
+    """By hand: 36 layers of rank 32 on q, k, v, o (2,048; keys and values 256) and the three of the MLP (11,008), and the token head."""
+    attention = 2 * (2048 + 2048) + 2 * (2048 + 256)
+    by_hand = 32 * (36 * (attention + 3 * (2048 + 11008)) + (2048 + 128))
+    sizes = jina_v4.adapter_sizes()
+    assert sizes == dict.fromkeys(("retrieval", "matching", "code"), by_hand)
+    assert abs(by_hand / 60e6 - 1) < 0.02
+
+
+def test_late_scores_by_hand() -> None:
+    """Each query token finds its best document token; the mean over query tokens. Padding never wins."""
+    query = [np.array([[1, 0], [0, 1]], np.float32)]
+    documents = [np.array([[1, 0]], np.float32), np.array([[0.6, 0.8], [-1, 0], [0, -1]], np.float32)]
+    assert jina_v4.late_scores(query, documents).tolist() == [[pytest.approx((1 + 0) / 2), pytest.approx((0.6 + 0.8) / 2)]]
+    assert jina_v4.late_scores(query, [-d for d in documents]).tolist()[0][0] == pytest.approx((-1 + 0) / 2)
+
+
+def pictures(count: int) -> list[Picture]:
+    return [Picture(f"p/{n}", "drawn", "train", Image(encoded(draw((20 * n % 256, 90, 200), (30, 40)))), {}) for n in range(count)]
+
+
+def test_pages_hold_six_pictures_and_their_words_in_order() -> None:
+    group = pictures(14)
+    made = jina_v4.spreads(group, lambda p: p.key, "x")
+    chosen = sorted((p.key for p in group), key=tiny_data.blake)
+    assert [s.words for s in made] == [tuple(chosen[:6]), tuple(chosen[6:12])]  # what is left of a page makes none
+    page = made[0].item.images[0].load()
+    assert page.size == (520, 780)
+    colours = {p.key: p.image.load().getpixel((0, 0)) for p in group}
+    for k, key in enumerate(made[0].words):
+        seen = page.getpixel((k % 2 * 260 + 130, k // 2 * 260 + 130))
+        assert max(abs(a - b) for a, b in zip(seen, colours[key], strict=True)) < 12  # type: ignore[arg-type]
+
+
+def test_all_stages_train_what_they_should(tmp_path: Path) -> None:
+    say = tiny_data.worded
+    spreads = jina_v4.spreads(pictures(24), lambda p: f"그림 {p.key}", "x")
+    from hannun.item import Pair
+
+    made = {
+        "spread": [Pair(say(f"{s.item.id}/{n}", w), s.item, (), "spread") for s in spreads for n, w in enumerate(s.words)],
+        "graded": [Pair(say(f"g{n}", f"문장 {n}", score=float(n)), say(f"h{n}", f"글 {n}"), (), "graded") for n in range(6)],
+        "code": [Pair(say(f"q{n}", f"how to {n}"), say(f"c{n}", f"def f{n}(): pass"), (), "code") for n in range(6)],
+    }
+    recipe = replace(jina_v4.TINY, dims=(96, 400), lora_rank=4, chunk=2)
+    model = jina_v4.build(recipe, tmp_path)
+    quiet = lambda _: None  # noqa: E731
+    before = {k: p.detach().clone() for k, p in model.named_parameters()}
+    jina_v4.stage(model, Stage("pairs", {"spread": 1.0}, 2, 4, 1e-3), "", made, recipe, tmp_path, quiet, None, 0)
+    moved = {k for k, p in model.named_parameters() if not torch.equal(p, before[k])}
+    assert {"out.weight", "token_out.weight", "enter.weight", "place"} <= moved
+    assert not [k for k in moved if k.startswith(("words.", "projection."))]
+    model.with_tasks(jina_v4.tasks(recipe), recipe.lora_rank, recipe.lora_alpha)
+    for name, source in (("matching", "graded"), ("code", "code")):
+        before = {k: p.detach().clone() for k, p in model.named_parameters()}
+        jina_v4.stage(model, Stage(name, {source: 1.0}, 2, 4, 1e-3), name, made, recipe, tmp_path, quiet, None, 0)
+        moved = {k for k, p in model.named_parameters() if not torch.equal(p, before[k])}
+        assert moved and all(f".{name}." in k for k in moved)
+    losses = (tmp_path / "pairs/log.jsonl").read_text()
+    assert '"late"' in losses and '"agreement"' in losses and '"cosent"' in (tmp_path / "matching/log.jsonl").read_text()
+
+
+@needs_data
+def test_no_test_is_trained_on() -> None:
+    code = {(p.positive.text or "") for p in tiny_data.code(DATA, test=True)}
+    assert code and not code & {(p.positive.text or "") for p in tiny_data.code(DATA, test=False)}
+    trained, tests = ({p.id for p in tiny_data.questions(DATA, test=t)[1]} for t in (False, True))
+    assert trained and tests and not {i.split("/", 2)[2] for i in trained} & {i.split("/", 2)[2] for i in tests}

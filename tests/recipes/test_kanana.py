@@ -1,0 +1,88 @@
+"""kanana_v: its pairs and tests do not mix, its figures by hand, and the tiny size takes steps on real data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
+pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
+
+from hannun.errors import InputError  # noqa: E402
+from hannun.recipes import kanana_data, kanana_v  # noqa: E402
+from hannun.recipes.kanana_data import Trial, make, outcomes  # noqa: E402
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+needs_data = pytest.mark.skipif(not (DATA / "fashion").exists(), reason="the data folder is not here")
+
+
+def test_numbers_of_the_source() -> None:
+    paper = kanana_v.SIZES["paper"]
+    assert paper.dims == (64, 128, 256, 512, 1024, 2048) and paper.pooling == "lasttoken" and paper.chunk and paper.negatives
+    tiny = kanana_v.SIZES["tiny"]
+    assert max(tiny.dims) >= 512 and max(tiny.dims) // 8 in tiny.dims
+    assert set(kanana_data.MODES.values()) == {"T→T", "T→I", "I→I", "(T+I)→(T+I)"}
+    assert set(paper.instructions) == set(paper.sources) == set(kanana_data.MODES)
+
+
+def test_outcomes_by_hand() -> None:
+    three = tuple(make(str(n), "말") for n in range(3))
+    test = Trial("t", three[:2], three, (frozenset({1, 2}), frozenset({0})), (0, -1))
+    scores = np.array([[0.9, 0.5, 0.1], [0.1, 0.9, 0.5]], np.float32)
+    recall, ndcg = outcomes(test, scores, np.eye(3, dtype=np.float32), k=2)
+    # Query 0 never sees document 0: both answers come first. Query 1 finds its answer third, beyond k.
+    assert recall.tolist() == [1.0, 0.0] and ndcg.tolist() == [1.0, 0.0]
+    recall, ndcg = outcomes(test, scores, np.eye(3, dtype=np.float32), k=3)
+    assert ndcg[1] == pytest.approx(1 / np.log2(4))
+
+
+def test_a_paired_interval_holds_the_difference() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.random(400)
+    low, high = kanana_v.paired(a + 0.1, a)
+    assert low == pytest.approx(0.1) and high == pytest.approx(0.1)  # the same lead at every query: no doubt about it
+    low, high = kanana_v.paired(a, rng.permutation(a))
+    assert low < 0 < high
+
+
+@needs_data
+def test_training_and_test_share_nothing() -> None:
+    wanted = [k for k in kanana_v.TINY.sources if k != "scene"]  # which halves the photos of "photo"
+    pairs = kanana_data.train(DATA, dict.fromkeys(wanted, 1.0))
+    assert set(pairs) == set(wanted)
+    sides = [x for k in ("composed", "product", "alike", "photo") for p in pairs[k] for x in (p.query, p.positive)]
+    trained = {x.id.split("/")[1].split("+")[0] for x in sides}
+    for test in kanana_data.tests(DATA):
+        assert len(test.queries) == len(test.answers) == len(test.skip) and all(test.answers)
+        if test.name not in ("emoji", "sentence"):
+            assert not {d.id.split("/")[1] for d in test.documents} & trained, test.name
+    for pair in pairs["composed"][:50]:
+        assert pair.query.text and pair.query.images and pair.positive.text and pair.positive.images and len(pair.negatives) == 2
+        reference = pair.query.id.partition("+")[0]
+        assert pair.positive.id != reference and reference in {n.id for n in pair.negatives}
+
+
+@needs_data
+def test_the_tiny_size_takes_steps(tmp_path: Path) -> None:
+    recipe = replace(kanana_v.TINY, steps=1, batch=3, chunk=2, sources={"composed": 1.0})
+    model = kanana_v.build(recipe, tmp_path)
+    before = {k: v.detach().clone() for k, v in model.named_parameters() if v.requires_grad}
+    kanana_v.fit(model, recipe, DATA, tmp_path / "run", lambda _: None)
+    changed = [k for k, v in model.named_parameters() if k in before and not torch.equal(v, before[k])]
+    assert changed and (tmp_path / "run" / "report.html").exists()
+    apart = kanana_v.Apart(model).eval()
+    pair = kanana_data.train(DATA, recipe.sources)["composed"][0]
+    words, look = make("w", pair.query.text or ""), make("l", "", pair.query.images[0])
+    both = kanana_v.vectors(apart, [pair.query], "document", None)
+    alone = kanana_v.vectors(apart, [words], "document", None) + kanana_v.vectors(apart, [look], "document", None)
+    cosine = float((both * alone).sum() / np.linalg.norm(alone))
+    assert cosine > 0.99  # two towers: the mean of what each says (a picture beside words keeps one token of them)
+
+
+@needs_data
+def test_a_source_that_is_not_there_is_named() -> None:
+    with pytest.raises(InputError, match="no pairs for postcards"):
+        kanana_v.mixture(replace(kanana_v.TINY, sources={"emoji": 1.0, "postcards": 1.0}), DATA)

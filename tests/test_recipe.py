@@ -1,0 +1,78 @@
+"""The Recipe: settings as text, unknown names, origins; and that each recipe of the house says where its numbers are from."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from hannun.errors import InputError
+from hannun.recipe import OURS, SOURCE, Recipe, Stage
+
+RECIPE = Recipe(
+    "r",
+    {"a": 1.0},
+    frozenset(),
+    10,
+    4,
+    1e-3,
+    (8, 16),
+    weights={"late": 0.5},
+    stages=(Stage("short", {"a": 1.0}, 5, 4, 1e-3),),
+    origins={"dims": "from the source: 8, 16"},
+)
+
+
+def test_settings_take_the_kind_of_what_they_replace() -> None:
+    dims = {"dims": "4, 8", "weights.late": "1", "stages.short.steps": "9"}
+    changed = RECIPE.changed({"steps": "7", "learning_rate": "2e-4", "curve": "rsqrt", **dims})
+    assert (changed.steps, changed.learning_rate, changed.dims, changed.curve) == (7, 2e-4, (4, 8), "rsqrt")
+    assert changed.weights == {"late": 1.0} and changed.stages[0].steps == 9 and RECIPE.steps == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("stepz", "3", "did you mean 'steps'"),
+        ("steps", "many", "expected a whole number"),
+        ("steps.a", "3", "write steps=VALUE"),
+        ("weights.lait", "1", "did you mean 'weights.late'"),
+        ("stages.shirt.steps", "1", "did you mean 'short'"),
+        ("stages.short.stops", "1", "did you mean 'steps'"),
+        ("instructions.a", "1", "it has none"),
+        ("name", "other", "is no setting"),
+    ],
+)
+def test_unknown_names_list_their_neighbours(name: str, value: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        RECIPE.changed({name: value})
+
+
+def test_rows_say_where_a_number_is_from() -> None:
+    rows = {name: (value, origin) for name, value, origin in RECIPE.rows()}
+    assert rows["dims"] == ("8, 16", "from the source: 8, 16") and rows["steps"] == ("10", OURS)
+    assert rows["stages"][0] == "short (a 1.0; 5 steps of 4 at 0.001)"
+
+
+def test_free_sources_only() -> None:
+    assert replace(RECIPE, restricted=frozenset({"a"})).without_restricted().sources == {}
+
+
+def test_every_recipe_marks_its_numbers() -> None:
+    pytest.importorskip("torch", reason="torch is in the [train] extra")
+    from hannun.serve.cli.train import _module, known
+
+    checked = 0
+    for name in known():
+        try:
+            sizes = _module(name).SIZES
+        except InputError:
+            continue
+        assert {"paper", "tiny"} <= set(sizes), name
+        for recipe in sizes.values():
+            known_fields = {f.name for f in fields(recipe)}
+            assert set(recipe.origins) <= known_fields and recipe.about, name
+            assert all(o.startswith((SOURCE, OURS)) for o in recipe.origins.values()), name
+        assert any(o.startswith(SOURCE) for o in sizes["paper"].origins.values()), name
+        checked += 1
+    assert checked

@@ -1,0 +1,73 @@
+"""`hannun train` and `hannun recipes`: what reaches a recipe, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is in the [train] extra")
+
+from hannun.recipe import Recipe
+from hannun.serve.cli import train as command
+from hannun.serve.cli.main import run
+
+TINY = Recipe("toy", {"a": 1.0}, frozenset(), 10, 4, 1e-3, (8,), about="a toy", size="tiny", origins={"steps": "ours"})
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A recipe "toy" among the known ones; what it was run with."""
+    seen: dict[str, Any] = {}
+
+    def go(recipe: Recipe, data: Path, work: Path, tell: Any, watch: Any) -> list[str]:
+        seen.update(recipe=recipe, data=data, work=work)
+        tell("step 1")
+        return ["recall 1.000"]
+
+    def module(name: str) -> Any:
+        return SimpleNamespace(SIZES={"tiny": TINY}, run=go) if name == "toy" else original(name)
+
+    original = command._module
+    monkeypatch.setattr(command, "_module", module)
+    monkeypatch.setattr(command, "known", lambda: ["toy"])
+    return seen
+
+
+def test_settings_reach_the_recipe(given: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "toy", "--data", str(tmp_path), "--work", str(tmp_path / "w"), "--set", "steps=3", "--set", "learning_rate=0.5"]
+    assert run(words) == 0
+    assert (given["recipe"].steps, given["recipe"].learning_rate, given["work"]) == (3, 0.5, tmp_path / "w")
+    out = capsys.readouterr()
+    assert "recall 1.000" in out.out and "step 1" in out.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--set", "stepz=3"], "did you mean 'steps'"),
+        (["--set", "steps"], "expected NAME=VALUE"),
+        (["--set", "steps=x"], "expected a whole number"),
+        (["--size", "tinny"], "did you mean 'tiny'"),
+        (["--data", "/nowhere"], "/nowhere: no such folder"),
+    ],
+)
+def test_mistakes_are_one_line(
+    given: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    assert run(["train", "toy", *([] if "--data" in words else ["--data", str(tmp_path)]), *words]) == 1
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1 and not given
+
+
+def test_unknown_recipes_list_their_neighbours(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "toi"]) == 1
+    assert "no recipe 'toi'; did you mean 'toy'" in capsys.readouterr().err
+
+
+def test_recipes_are_listed_with_their_origins(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["recipes"]) == 0 and run(["recipes", "toy"]) == 0
+    out = capsys.readouterr().out
+    assert "a toy" in out and any("steps" in line and line.endswith("ours") for line in out.splitlines())
