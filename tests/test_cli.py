@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from hannun import collection, sources
 from hannun.embeddings import Embeddings
 from hannun.serve.cli.main import run
 from tests.conftest import TOY_CLI, bomb, child, draw, encoded, finished
@@ -25,7 +26,13 @@ pytestmark = pytest.mark.usefixtures("toy_models")
 @pytest.fixture
 def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with three pictures, a text and a table, and a working folder beside it."""
-    folder = tmp_path / "pics"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return pictures_in(tmp_path)
+
+
+def pictures_in(place: Path) -> Path:
+    folder = place / "pics"
     folder.mkdir()
     for n, name in enumerate(["빨간 원피스", "파란 가방", "노란 모자"]):
         draw(seed=n, size=(32, 32)).save(folder / f"{name}.png")
@@ -35,8 +42,6 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         {"id": "r2", "text": "검은 코트", "category": "코트", "price": 99000},
     ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
     return folder
 
 
@@ -229,7 +234,91 @@ def test_embed_files(pictures: Path, capsys: Captured) -> None:
     assert Embeddings.load("x.npz").dense.shape == (6, 32) and len(Path("x.jsonl").read_text("utf-8").splitlines()) == 6
 
 
+# Examples, words, groups and reasons
+
+
+def test_examples_are_ids_files_or_words(shop: Path, capsys: Captured) -> None:
+    bag = str(shop.parent / "pics/파란 가방.png")
+    like = hits(capsys, "--like", "r1")
+    assert "r1" not in [h["id"] for h in like] and len(like) == 5 and like == hits(capsys, "--like", "id:r1")
+    assert hits(capsys, "--like", "image:pics/파란 가방.png")[0]["id"] == bag  # the file itself, so that the item of it is found
+    assert hits(capsys, "--like", "pics/파란 가방.png") == hits(capsys, "--like", "image:pics/파란 가방.png")
+    assert hits(capsys, "--like", "검은 코트")[0]["id"] == "r2" == hits(capsys, "--like", "text:검은 코트")[0]["id"]
+    plain = {h["id"]: h["score"] for h in hits(capsys, "원피스")}
+    away = {h["id"]: h["score"] for h in hits(capsys, "원피스", "--unlike", "빨간 줄무늬")}
+    assert away["r1"] < plain["r1"] and hits(capsys, "원피스 -줄무늬") == hits(capsys, "원피스", "--unlike", "줄무늬")
+
+
+def test_words_groups_dims_and_reasons(shop: Path, capsys: Captured) -> None:
+    pytest.importorskip("kiwipiepy")
+    (found,) = hits(capsys, "원피스가", "--words", "1", "--where", "price > 0", "--explain")
+    assert found["id"] == "r1" and found["explain"]["parts"] == {"words": 1.0}
+    assert {w["word"] for w in found["explain"]["words"]} >= {"원피스"}
+    assert hits(capsys, "dnjsvltm", "--keyboard", "--words", "1")[0]["id"] == "r1"
+    grouped = hits(capsys, "원피스", "--group-by", "category", "--where", "price > 0")
+    assert {h["group"] for h in grouped} == {"원피스", "코트"} and grouped[0]["also"] == []
+    assert hits(capsys, "빨간 줄무늬 원피스", "--dim", "32")[0]["id"] == "r1"
+    assert run(["search", "빨간 원피스", "--in", "shop.hannun", "--explain", "--words", "0.5", "--limit", "1"]) == 0
+    assert re.search(r"text 0\.\d+ · words 1\.000 · .*빨갛다 \+\d", capsys.readouterr().out)
+    (why,) = hits(capsys, "빨간 원피스", "--why", "r2", "--where", "price < 50000")
+    assert why["id"] == "r2" and why["explain"]["note"] == "`price < 50000` does not hold"
+
+
+# Keeping
+
+
+def test_copy_backup_and_restore(shop: Path, capsys: Captured) -> None:
+    before = hits(capsys, "원피스")
+    assert run(["copy", "shop.hannun", "copied.hannun"]) == 0
+    assert "6 copied, 0 were there already" in capsys.readouterr().out
+    assert run(["copy", "shop.hannun", "copied.hannun"]) == 0
+    assert "0 copied, 6 were there already" in capsys.readouterr().out
+    assert run(["backup", "shop.hannun", "back.tar"]) == 0 and "6 items" in capsys.readouterr().out
+    assert run(["restore", "back.tar", "again.hannun"]) == 0 and "again.hannun has 6 items" in capsys.readouterr().out
+    for name in ("copied.hannun", "again.hannun"):
+        assert run(["search", "원피스", "--in", name, "--json"]) == 0 and json.loads(capsys.readouterr().out) == before
+
+
+def test_dupes(pictures: Path, shop: Path, capsys: Captured) -> None:
+    (pictures / "again.png").write_bytes((pictures / "파란 가방.png").read_bytes())
+    assert run(["dupes", "shop.hannun", "--threshold", "0.999"]) == 0
+    assert "no two items are as near as 0.999" in capsys.readouterr().out
+    assert run(["index", "pics", "--to", "shop.hannun"]) == 0
+    capsys.readouterr()
+    assert run(["dupes", "shop.hannun", "--threshold", "0.999"]) == 0
+    assert "2 items, the same picture\n" in (out := capsys.readouterr().out) and "1 groups; 1 items could go" in out
+    assert run(["dupes", "shop.hannun", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["exact"] is True
+
+
+def test_facets_and_update(shop: Path, capsys: Captured) -> None:
+    assert run(["facets", "category", "--in", "shop.hannun"]) == 0 and "category: 원피스 1, 코트 1" in capsys.readouterr().out
+    assert (
+        run(["update", "r1", "--where", "id = r2", "--set", "category=옷", "--set", "price=", "--set", "sale=true", "--in", "shop.hannun"])
+        == 0
+    )
+    assert capsys.readouterr().out == "2 changed\n"
+    assert run(["facets", "--in", "shop.hannun", "--json"]) == 0 and json.loads(capsys.readouterr().out) == {}
+    assert run(["facets", "category", "price", "--in", "shop.hannun", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"category": [{"value": "옷", "count": 2}], "price": []}
+    assert hits(capsys, "빨간 줄무늬 원피스", "--where", "sale = true")[0]["facts"] == {"category": "옷", "sale": True}
+
+
 # Mistakes
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with a collection and what a collection cannot be made of; one for all mistakes, for none may change it."""
+    place = tmp_path_factory.mktemp("spoiled")
+    folder = pictures_in(place)
+    with collection.open(place / "shop.hannun", Toy()) as made:
+        made.add(sources.read([folder]))
+    (place / "empty").mkdir()
+    (place / "zero.jpg").touch()
+    (folder / "table.docx").touch()
+    (place / "bomb.png").write_bytes(bomb())
+    return place
 
 
 @pytest.mark.parametrize(
@@ -267,6 +356,31 @@ def test_embed_files(pictures: Path, capsys: Captured) -> None:
         (["search", "a", "--in", "shop.hannun", "--offset", "-1"], 1, "offset=-1 came"),
         (["search", "a", "--in", "shop.hannun", "--html", "no/such/out.html"], 1, "no/such/out.html"),
         (["search", "a", "--in", "shop.hannun", "--colour"], 2, "No such option"),
+        (["search", "-줄무늬", "--in", "shop.hannun"], 2, "No such option"),
+        (["search", "--in", "shop.hannun", "--", "-줄무늬"], 1, "only words to avoid"),
+        (["search", "a", "--in", "shop.hannun", "--words", "2"], 1, "words=2.0 came"),
+        (["search", "a", "--in", "shop.hannun", "--fusion", "x"], 1, "fusion='x' came"),
+        (["search", "a", "--in", "shop.hannun", "--dim", "7"], 1, "declares the dims 64, 32"),
+        (["search", "a", "--in", "shop.hannun", "--rerank", "x"], 1, "--rerank 'x' came"),
+        (["search", "a", "--in", "shop.hannun", "--rerank", "tokens"], 1, "gives no token vectors"),
+        (["search", "--like", "id:none", "--in", "shop.hannun"], 1, "no item 'none'"),
+        (["search", "a", "--why", "none", "--in", "shop.hannun"], 1, "no item 'none'"),
+        (["search", "a", "--in", "ftp://x"], 1, "is no address of a collection"),
+        (["index", "pics", "--to", "new.hannun", "--quantise", "x"], 1, "--quantise 'x' came"),
+        (["index", "pics", "--to", "shop.hannun", "--no-words"], 1, "was made with words=True"),
+        (["copy", "nowhere", "b"], 1, "nowhere: no collection there"),
+        (["copy", "shop.hannun", "shop.hannun"], 1, "has this collection open"),
+        (["copy", "shop.hannun"], 2, "Missing argument"),
+        (["backup", "shop.hannun", "pics"], 1, "pics: is there already"),
+        (["restore", "none.tar", "b"], 1, "no such backup"),
+        (["restore", "zero.jpg", "b"], 1, "is no backup of a collection"),
+        (["dupes", "shop.hannun", "--threshold", "0"], 1, "threshold=0.0 came"),
+        (["dupes", "nowhere"], 1, "nowhere: no collection there"),
+        (["update", "r1", "--in", "shop.hannun"], 1, "no change came"),
+        (["update", "--set", "a=1", "--in", "shop.hannun"], 1, "no items came"),
+        (["update", "r1", "--set", "a", "--in", "shop.hannun"], 1, "--set 'a' came"),
+        (["update", "none", "--set", "a=1", "--in", "shop.hannun"], 1, "has none of these items"),
+        (["update", "r1", "--set", "text=x", "--in", "shop.hannun"], 1, "'id', 'text' or 'image'"),
         (["info", "nowhere"], 1, "nowhere: no collection there"),
         (["delete", "x", "--in", "nowhere"], 1, "nowhere: no collection there"),
         (["delete", "--where", "a =", "--in", "shop.hannun"], 1, "expected a value"),
@@ -282,12 +396,10 @@ def test_embed_files(pictures: Path, capsys: Captured) -> None:
         (["serch", "a"], 2, "No such command 'serch'"),
     ],
 )
-def test_every_mistake_is_one_clear_line(shop: Path, capsys: Captured, arguments: list[str], status: int, message: str) -> None:
-    Path("empty").mkdir()
-    Path("zero.jpg").touch()
-    Path("pics/table.docx").touch()
-    if "bomb.png" in arguments:
-        Path("bomb.png").write_bytes(bomb())
+def test_every_mistake_is_one_clear_line(
+    spoiled: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured, arguments: list[str], status: int, message: str
+) -> None:
+    monkeypatch.chdir(spoiled)
     assert message in error(capsys, arguments, status)
     assert run(["info", "shop.hannun"]) == 0
     assert json.loads(capsys.readouterr().out)["items"] == 6  # nothing lost
@@ -314,7 +426,24 @@ def test_help_and_version(capsys: Captured) -> None:
     assert run(["--version"]) == 0 and re.fullmatch(r"hannun \d+\.\d+\.\d+\n", capsys.readouterr().out)
     assert run(["--help"]) == 0
     out = capsys.readouterr().out
-    assert all(f" {name} " in out for name in ("demo", "index", "search", "info", "delete", "reindex", "embed"))
+    assert all(
+        f" {name} " in out
+        for name in (
+            "demo",
+            "index",
+            "search",
+            "info",
+            "delete",
+            "reindex",
+            "embed",
+            "copy",
+            "backup",
+            "restore",
+            "dupes",
+            "facets",
+            "update",
+        )
+    )
     assert run([]) == 2
     assert "Usage" in capsys.readouterr().out
 
@@ -324,7 +453,7 @@ def test_help_and_version(capsys: Captured) -> None:
 
 def test_from_the_shell(pictures: Path) -> None:
     cwd = pictures.parent
-    made = finished("-c", TOY_CLI, "index", "pics", "--to", "s.hannun", cwd=cwd)
+    made = finished("-c", TOY_CLI, "index", "pics", "--to", "s.hannun", "--no-words", cwd=cwd)
     assert made.returncode == 0 and "6 added" in made.stdout and "\x1b" not in made.stderr + made.stdout, made
     found = finished("-c", TOY_CLI, "search", "빨간 줄무늬 원피스", "--in", "s.hannun", "--json", cwd=cwd)
     assert json.loads(found.stdout)[0]["id"] == "r1" and found.stderr == ""
@@ -342,14 +471,19 @@ def test_a_reader_that_leaves_early_is_no_mistake(shop: Path) -> None:
 
 
 def test_interrupted_and_run_again(pictures: Path) -> None:
-    slow = "import time\nfrom tests.toy import Toy\nold = Toy._text\nToy._text = lambda s, t: (time.sleep(0.005), old(s, t))[1]\n" + TOY_CLI
+    begun = pictures.parent / "begun"
+    slow = (
+        "import pathlib, time\nfrom tests.toy import Toy\nold, done = Toy._text, []\n"
+        f"def slow(self, text):\n    time.sleep(0.005)\n    done.append(text)\n"
+        f"    if len(done) == 200: pathlib.Path({str(begun)!r}).touch()\n    return old(self, text)\n"
+        "Toy._text = slow\n" + TOY_CLI
+    )
     rows = "".join(json.dumps({"id": str(n), "text": f"글 {n}"}) + "\n" for n in range(400))
     (pictures / "many.jsonl").write_text(rows)
-    process = child("-c", slow, "index", "pics", "--to", "s.hannun", cwd=pictures.parent)
-    deadline = time.monotonic() + 20
-    while not (pictures.parent / "s.hannun/shard-1").exists() and time.monotonic() < deadline:
+    process = child("-c", slow, "index", "pics", "--to", "s.hannun", "--no-words", cwd=pictures.parent)  # words would take their time
+    deadline = time.monotonic() + 60
+    while not begun.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    time.sleep(0.6)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and err.splitlines()[-1] == "error: interrupted; run the same command again to go on", err

@@ -14,6 +14,7 @@ import pytest
 import hannun
 from hannun import collection, sources
 from hannun.collection import Collection
+from hannun.embeddings import unit
 from hannun.encode import CHUNK
 from hannun.errors import CollectionBusy, EncoderMismatch, HannunError, InputError, MissingError, PictureError, StorageError, WhereError
 from hannun.item import Image, Problem
@@ -488,7 +489,7 @@ def test_a_damaged_settings_file_is_told(tmp_path: Path, damage: str) -> None:
     (tmp_path / "c/hannun.json").write_text(damage)
     with pytest.raises(StorageError, match=r"hannun\.json: is damaged"):
         collection.open(tmp_path / "c", Toy())
-    (tmp_path / "c/hannun.json").write_text(whole.replace('"format": 1', '"format": 99'), "utf-8")
+    (tmp_path / "c/hannun.json").write_text(whole.replace('"format": 2', '"format": 99'), "utf-8")
     with pytest.raises(InputError, match="has format 99"):
         collection.open(tmp_path / "c", Toy())
     (tmp_path / "c/hannun.json").write_text(whole, "utf-8")
@@ -532,7 +533,7 @@ from hannun import collection
 from hannun.errors import HannunError
 from tests.toy import Toy
 try:
-    with collection.open(sys.argv[1], Toy()) as c:
+    with collection.open(sys.argv[1], Toy(), words=False) as c:
         print(c.add({"id": str(i), "text": f"빨간 원피스 {i}", "long": f"{i}" * 100_000} for i in range(int(sys.argv[2]))).added)
 except HannunError as e:
     print(type(e).__name__, e)
@@ -544,14 +545,14 @@ def test_a_disk_that_fills_up(disk: Callable[[str], Path]) -> None:
     place = disk("8m")
     small = finished("-c", FILL, str(place / "c"), "5")
     assert small.returncode == 0 and small.stdout.startswith("StorageError") and "the disk is full" in small.stdout, small
-    disk("140m")
+    disk("220m")
     full = finished("-c", FILL, str(place / "c"), "400")
     assert full.returncode == 0 and full.stdout.startswith("StorageError") and "the disk is full" in full.stdout, full
     assert len(full.stdout.splitlines()) == 1
     (place / "ballast").write_bytes(b"x" * (shutil.disk_usage(place).free - 5 * 2**20))  # somebody else fills the rest
     again = finished("-c", FILL, str(place / "c"), "0")
     assert again.returncode == 0 and "the disk is full" in again.stdout, again
-    disk("400m")
+    disk("600m")
     with collection.open(place / "c", Toy()) as shop:
         kept = len(everything(shop))
         assert 0 < kept < 400 and len(shop.search("빨간 원피스", limit=400)) == kept
@@ -588,3 +589,333 @@ def test_a_write_that_fails_is_a_storage_error(tmp_path: Path, monkeypatch: pyte
         assert not list((tmp_path / "c").rglob("*.part"))
         assert shop.add([{"id": "1", "image": encoded(draw())}]).added == 1
     collection.open(tmp_path / "new", Toy()).close()
+
+
+# Facts
+
+
+def test_facts_change_without_encoding(tmp_path: Path) -> None:
+    toy = Toy()
+    with collection.open(tmp_path / "c", toy) as shop:
+        shop.add(rows(10, sale=True))
+        done = toy.encoded
+        assert shop.update({"price": 5, "sale": None, "색": "빨강"}, ["1", "none"], where="n >= 8") == 3 and toy.encoded == done
+        assert shop.get("1").facts == {"n": 1, "price": 5, "색": "빨강"} and shop.get("2").facts == {"n": 2, "sale": True}
+        assert sorted(it.id for it in shop.items("색 = 빨강")) == ["1", "8", "9"] and shop.count("sale = true") == 7
+        assert {h.id for h in shop.search("원피스", where="price = 5")} == {"1", "8", "9"}
+        assert [h.id for h in shop.search("원피스 8", words=1, where="price = 5", limit=1)] == ["8"]  # words are still there
+        assert shop.add(rows(10, sale=True)).unchanged == 10  # the content is as it was, so the changes stand
+        assert shop.update({"price": 6}) == 0
+        for bad, message in (({"text": "x"}, "'id', 'text' or 'image'"), ({"x": object()}, "a fact is")):
+            with pytest.raises(InputError, match=message):
+                shop.update(bad, ["1"])
+        with pytest.raises(InputError, match="expected a list"):
+            shop.update({"price": 6}, "12")
+    with collection.open(tmp_path / "c", toy) as shop:
+        assert shop.get("9").facts == {"n": 9, "price": 5, "색": "빨강"}
+
+
+def test_facets(shop: Collection) -> None:
+    shop.add(
+        [{"id": str(n), "text": "a", "색": ["빨강", "파랑"][n % 3 == 0], "tags": ["x", "y"][: n % 3], "n": n, "all": 1} for n in range(60)]
+    )
+    assert shop.facets(["색"]) == {"색": [("빨강", 40), ("파랑", 20)]}
+    assert shop.facets(["색", "tags"], where="n < 6") == {"색": [("빨강", 4), ("파랑", 2)], "tags": [("x", 4), ("y", 2)]}
+    assert shop.facets(["색"], limit=1) == {"색": [("빨강", 40)]} and shop.facets(["none"]) == {"none": []}
+    assert set(shop.facets()) == {"색", "tags"}  # n has too many values to choose by, `all` only one
+    shop.update({"all": 2}, ["1"])
+    assert set(shop.facets()) == {"색", "tags", "all"}
+    with pytest.raises(InputError, match="expected a list of names"):
+        shop.facets("색")
+
+
+def test_items_by_condition_and_by_id(shop: Collection) -> None:
+    shop.add(rows(6))
+    assert sorted(it.id for it in shop.items(where="n > 3")) == ["4", "5"] and shop.count("n > 3") == 2 and shop.count() == 6
+    assert [it.id for it in shop.items(ids=["5", "none", "0"])] == ["5", "0"]
+    with pytest.raises(InputError, match="expected one of them"):
+        shop.items("n = 1", ["1"])
+    assert set(shop.vectors(["1", "none"])) == {"1"} and shop.vectors(["1"])["1"]["text"].shape == (64,)
+
+
+# Words
+
+
+def test_words_meaning_and_both(tmp_path: Path) -> None:
+    pytest.importorskip("kiwipiepy")
+    with collection.open(tmp_path / "c", Toy()) as shop:
+        shop.add(
+            [
+                {"id": "1", "text": "빨간 원피스를 샀다"},
+                {"id": "2", "text": "파란 가방"},
+                {"id": "3", "text": "원피스 원피스"},
+                {"id": "4", "image": draw()},
+            ]
+        )
+        assert [h.id for h in shop.search("빨갛다", words=1)] == ["1"]  # a morpheme, however it is inflected
+        assert {h.id for h in shop.search("원피스가", words=1)} == {"1", "3"} and shop.search("없는말", words=1) == []
+        meaning = {h.id: h.score for h in shop.search("파란 원피스")}
+        words = {h.id: h.score for h in shop.search("파란 원피스", words=1)}
+        both = {h.id: h.score for h in shop.search("파란 원피스", words=0.4)}
+        assert max(words.values()) == pytest.approx(1) and set(both) == {"1", "2", "3", "4"}
+        assert both == pytest.approx({i: 0.6 * meaning[i] + 0.4 * words.get(i, 0) for i in both}, abs=1e-5)
+        fused = shop.search("파란 원피스", words=0.5, fusion="ranks")
+        order = [[h.id for h in shop.search("파란 원피스", words=w)] for w in (0, 1)]
+        assert {h.id: h.score for h in fused} == pytest.approx(
+            {i: sum(0.5 / (61 + o.index(i)) for o in order if i in o) for i in both}, abs=1e-6
+        )
+        (why,) = [h.why for h in shop.search("빨간 원피스", words=0.5, explain=True, limit=1)]
+        assert why is not None and {w for w, _ in why.terms} >= {"빨갛다", "원피스"} and why.parts["words"] == pytest.approx(1)
+        assert [h.id for h in shop.search("ㅃㄱ", words=1)] == ["1"]  # first consonants
+        avoided = {h.id: h.score for h in shop.search("원피스 -빨간", words=0.5)}
+        assert avoided["3"] > avoided["1"]
+        assert [h.score for h in shop.search(draw(), words=0.5)] == [h.score for h in shop.search(draw())]  # a picture has no words
+        with pytest.raises(InputError, match="has no words"):
+            shop.search(draw(), words=1)
+        assert shop.readings("qkfrks") == ("빨간", "발간") or "빨간" in shop.readings("qkfrks")
+        shop.delete(["1"])
+        assert [h.id for h in shop.search("원피스", words=1)] == ["3"]
+
+
+def test_a_collection_without_words_says_so(tmp_path: Path) -> None:
+    with collection.open(tmp_path / "c", Toy(), words=False) as shop:
+        shop.add(rows(3))
+        with pytest.raises(InputError, match="was made without words"):
+            shop.search("원피스", words=0.5)
+    with pytest.raises(InputError, match="was made with words=False, but True came"):
+        collection.open(tmp_path / "c", Toy(), words=True)
+    collection.open(tmp_path / "c", Toy(), words=False).close()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"quantise": "int4"}, "expected 'none', 'int8' or 'binary'"), ({"prefix": 7}, "prefix=7")]
+)
+def test_a_store_that_cannot_be_made(tmp_path: Path, options: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        collection.open(tmp_path / "c", Toy(), **options)
+
+
+@pytest.mark.parametrize("options", [{"quantise": "int8"}, {"quantise": "binary"}, {"prefix": 32}, {"quantise": "int8", "prefix": 32}])
+def test_quantised_and_nested_stores_find_the_same(tmp_path: Path, options: Any) -> None:
+    with (
+        collection.open(tmp_path / "a", Toy(), words=False) as plain,
+        collection.open(tmp_path / "b", Toy(), words=False, **options) as short,
+    ):
+        plain.add(rows(120))
+        short.add(rows(120))
+        for query in ("빨간 원피스 17", "하얀 원피스 3"):
+            assert [(h.id, pytest.approx(h.score, abs=1e-5)) for h in short.search(query, limit=5)] == [
+                (h.id, h.score) for h in plain.search(query, limit=5)
+            ]
+        assert short.info()["quantise"] == options.get("quantise", "none") and short.info()["prefix"] == options.get("prefix", 0)
+
+
+# Pictures that nobody uses any more
+
+
+def stored(place: Path) -> int:
+    return len([f for f in (place / "pictures").rglob("*") if f.is_file()])
+
+
+def test_stored_pictures_go_with_their_last_item(tmp_path: Path) -> None:
+    one, two, three = (encoded(draw(seed=n)) for n in range(3))
+    with collection.open(tmp_path / "c", Toy()) as shop:
+        shop.add([{"id": "1", "image": one}, {"id": "2", "image": [one, two]}, {"id": "3", "image": three, "n": 3}])
+        assert stored(tmp_path / "c") == 3
+        shop.delete(["1"])
+        assert stored(tmp_path / "c") == 3 and shop.get("2").images[0].read() == one
+        shop.add([{"id": "2", "image": two}])
+        assert stored(tmp_path / "c") == 2 and shop.get("2").images[0].read() == two
+        shop.delete(where="n = 3")
+        assert stored(tmp_path / "c") == 1
+        shop.reindex(Toy("2"))
+    shutil.move(tmp_path / "c", tmp_path / "d")
+    with collection.open(tmp_path / "d", Toy("2")) as moved:  # reindexing leaves them the collection's own
+        assert moved.get("2").images[0].read() == two and moved.delete(["2"]) == 1 and stored(tmp_path / "d") == 0
+
+
+# Near-duplicates and the map
+
+
+def test_dupes_are_the_same_picture_or_nearly(shop: Collection) -> None:
+    look = draw(seed=1, size=(64, 64))
+    shop.add(
+        [
+            {"id": "a", "image": encoded(look), "text": "하나"},
+            {"id": "b", "image": encoded(look), "text": "둘"},
+            {"id": "c", "image": encoded(look, "JPEG", quality=60)},
+            {"id": "d", "image": encoded(draw(seed=9))},
+            {"id": "e", "text": "같은 글"},
+            {"id": "f", "text": "같은 글"},
+        ]
+    )
+    first, second = shop.dupes(0.98)
+    assert first.ids == ("a", "b", "c") and not first.exact and 0.98 <= first.similarity <= 1
+    assert second.ids == ("e", "f") and second.similarity == pytest.approx(1)
+    (only,) = shop.dupes(0.99999, where="id in (a, b, c)")
+    assert only.ids == ("a", "b") and only.exact
+    for bad in (0, 1.5, "x", True):
+        with pytest.raises(InputError, match="expected a cosine"):
+            shop.dupes(bad)  # type: ignore[arg-type]
+
+
+def test_the_map(shop: Collection) -> None:
+    assert len(shop.map().ids) == 0
+    shop.add([*rows(40), *[{"id": f"p{n}", "image": draw(seed=n, size=(8, 8))} for n in range(10)]])
+    whole = shop.map()
+    assert len(whole.ids) == 50 and whole.points.shape == (50, 2) and abs(whole.points).max() <= 1
+    part = shop.map(limit=20)
+    assert len(part.ids) == 20 and part.ids == shop.map(limit=20).ids != shop.map(limit=20, seed=1).ids
+    assert set(shop.map(where="n < 5").ids) == {"0", "1", "2", "3", "4"}
+
+
+# Copies, backups and older formats
+
+
+def same(a: Collection, b: Collection) -> None:
+    assert everything(a) == everything(b) and a.settings.fingerprint == b.settings.fingerprint
+    for query in ("빨간 원피스", draw(seed=1)):
+        assert [(h.id, pytest.approx(h.score, abs=1e-5)) for h in a.search(query, limit=50)] == [
+            (h.id, h.score) for h in b.search(query, limit=50)
+        ]
+    assert [h.id for h in a.search("원피스", words=1)] == [h.id for h in b.search("원피스", words=1)]
+    assert all(it.images[0].read() == b.get(it.id).images[0].read() for it in a if it.images)
+
+
+def several(n: int) -> list[dict[str, Any]]:
+    pictures = [encoded(draw(seed=k)) for k in range(3)]
+    return [
+        {"id": str(i), "text": f"빨간 원피스 {i}", "n": i, **({"image": pictures[: 1 + i % 2]} if i % 9 == 0 else {})} for i in range(n)
+    ]
+
+
+def test_a_copy_goes_on_where_it_was(tmp_path: Path) -> None:
+    toy = Toy()
+    with collection.open(tmp_path / "a", toy) as shop:
+        shop.add(several(450))
+        done, begun = toy.encoded, [0]
+
+        def stop(n: int) -> None:
+            begun[0] += n
+            if begun[0] >= 200:
+                raise Stop
+
+        with pytest.raises(Stop):
+            shop.copy(tmp_path / "b", stop)
+        shop.update({"sale": True}, ["7"])
+        told: list[int] = []
+        report = shop.copy(tmp_path / "b", told.append)
+        assert report.added + report.unchanged == sum(told) == 450 and report.unchanged >= 150 and toy.encoded == done
+        assert shop.copy(tmp_path / "b").unchanged == 450
+        with collection.open(tmp_path / "b", Toy()) as copied:
+            same(shop, copied)
+            assert copied.get("7").facts == {"n": 7, "sale": True} and copied.settings.albums
+        with collection.open(tmp_path / "other", Toy("2")) as other:
+            other.add(rows(1))
+        with pytest.raises(EncoderMismatch, match="copy to another place"):
+            shop.copy(tmp_path / "other")
+        with pytest.raises(CollectionBusy):
+            shop.copy(tmp_path / "a")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_copy_to_a_cluster_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's local mode in the place of a server: the same requests, run in Python."""
+    client = pytest.importorskip("qdrant_client", reason="needs hannun[cluster]")
+    real, address = client.QdrantClient, "qdrant://somewhere:6333/shop"
+    monkeypatch.setattr(client, "QdrantClient", lambda **_: real(path=str(tmp_path / "server")))
+    with pytest.raises(MissingError, match="no collection of Hannun there"):
+        collection.open(address, Toy(), create=False)
+    with collection.open(tmp_path / "a", Toy(), words=False) as shop:
+        shop.add(several(30))
+        assert shop.copy(address).added == 30 and shop.copy(address).unchanged == 30
+        with collection.open(address) as far:
+            assert far.settings.fingerprint == shop.settings.fingerprint and everything(far) == everything(shop)
+            query = Toy().encode_query(["빨간 원피스 7"])
+            assert len(query) == 1 and far._encoder is None
+        with collection.open(address, Toy()) as far:
+            assert [h.id for h in far.search("빨간 원피스 7", limit=8)] == [h.id for h in shop.search("빨간 원피스 7", limit=8)]
+            assert far.get("9").images[0].read() == shop.get("9").images[0].read()
+            assert far.update({"price": 5}, ["3"]) == 1 and far.count("price = 5") == 1 and far.delete(["4"]) == 1
+            with pytest.raises(InputError, match="keeps no files"):
+                far.add([{"id": "new", "image": encoded(draw())}])
+            with pytest.raises(InputError, match="reindex a copy on this machine"):
+                far.reindex(Toy("2"))
+            assert far.backup(tmp_path / "back") > 0 and far.info()["items"] == 29
+        with collection.open(tmp_path / "back", Toy()) as back:
+            assert len(back) == 29 and back.get("3").facts["price"] == 5
+
+
+@pytest.mark.parametrize("name", ["b.tar", "b"])
+def test_a_backup_comes_back_whole(tmp_path: Path, name: str) -> None:
+    with collection.open(tmp_path / "a", Toy()) as shop:
+        shop.add(several(60))
+        assert shop.backup(tmp_path / name) > 0
+        with pytest.raises(InputError, match="is there already"):
+            shop.backup(tmp_path / name)
+        collection.restore(tmp_path / name, tmp_path / "c")
+        with collection.open(tmp_path / "c", Toy()) as back:
+            same(shop, back)
+            back.delete(where="n > 5")
+            shop.add(rows(70))
+        with pytest.raises(InputError, match="is there already"):
+            collection.restore(tmp_path / name, tmp_path / "c")
+    assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob("*.packed"))
+
+
+def test_what_is_no_backup_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(b"x" * 2000)
+    (tmp_path / "empty").mkdir()
+    for bad in ("x.tar", "empty"):
+        with pytest.raises(InputError, match="is no backup of a collection"):
+            collection.restore(tmp_path / bad, tmp_path / "c")
+    with pytest.raises(MissingError, match="no such backup"):
+        collection.restore(tmp_path / "none", tmp_path / "c")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "x.tar"]
+
+
+def test_a_collection_of_format_1_opens_and_is_brought_up_to_date(tmp_path: Path) -> None:
+    """tests/format1.tar.xz was made by the code of format 1: five items, three of them with pictures of its own, one with two."""
+    import tarfile
+
+    with tarfile.open(Path(__file__).parent / "format1.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    place = tmp_path / "format1.hannun"
+    assert json.loads((place / "hannun.json").read_text("utf-8"))["format"] == 1
+    for _ in range(2):
+        with collection.open(place, Toy()) as shop:
+            assert len(shop) == 5 and shop.info()["format"] == 2 and shop.settings.words
+            assert shop.get("1").facts == {"price": 39000, "new": True, "tags": ["여름", "면"]} and len(shop.get("5").images) == 2
+            assert shop.search("빨간 줄무늬 원피스")[0].id == "1"
+            assert [h.id for h in shop.search("원피스를", words=1)] == ["1"]
+            assert [h.id for h in shop.search("가방", where="new != true and price > 50000")] == ["2"]
+            assert shop.get("3").images[0].load().size == (16, 16)
+            short, stored = shop.search("파란 가방", dim=32, limit=1)[0], shop.vectors(["2"])["2"]["text"]
+            assert short.score == pytest.approx(
+                float(Toy().encode_query(["파란 가방"]).truncate(32).dense[0] @ unit(stored[:32])), abs=1e-5
+            )
+    assert json.loads((place / "hannun.json").read_text("utf-8"))["format"] == 2
+
+
+def test_addresses_that_are_no_collection(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no address of a collection"):
+        collection.open("ftp://x")
+
+
+def test_many_threads_search_while_one_writes(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with collection.open(tmp_path / "c", Toy(), words=False) as shop:
+        shop.add(rows(100))
+
+        def look(n: int) -> int:
+            hits = shop.search(f"빨간 원피스 {n}", limit=5, diversity=0.2 * (n % 2))
+            return len({h.id for h in hits}) + len(list(shop.items(ids=["1", "2"]))) + (shop.count() >= 100)
+
+        with ThreadPoolExecutor(4) as pool:
+            found = [pool.submit(look, n) for n in range(60)]
+            shop.add(rows(300))
+            shop.update({"seen": True}, where="n < 50")
+            shop.delete(where="n >= 290")
+            assert [f.result() for f in found] == [8] * 60
+        assert shop.count() == 290 and shop.count("seen = true") == 50

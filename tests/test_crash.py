@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from hannun import collection
+from hannun.index.edge import Edge
+from hannun.index.engine import Layout, Words
 from tests.conftest import child
 from tests.toy import Toy
 
@@ -42,6 +45,7 @@ INDEX = (
     SETUP
     + """
 with collection.open(sys.argv[1], Slow(Toy())) as c:
+    c.readings("준비")  # Korean words take seconds to be ready, once: the kills are to hit the writing
     print("open", flush=True)
     finish(c.add(rows()))
 """
@@ -102,3 +106,102 @@ def test_reindexing(tmp_path: Path, seed: int) -> None:
     hits, added, unchanged, problems = killed_again_and_again(REINDEX, tmp_path / "c", seed, longest=0.5)
     assert hits >= KILLS // 2 and added + unchanged == N and not problems
     check(tmp_path / "c", Toy("2"))
+
+
+# The store itself: adding, replacing, deleting and optimising at once, killed 50 times.
+
+STORE_KILLS = 50
+
+# Every operation is told before and after; what was told after is acknowledged.
+WRITE = """
+import os, random, sys, threading
+from pathlib import Path
+import numpy as np
+from hannun.index import edge
+from hannun.index.engine import Layout, Point
+
+edge._INDEX_FROM = 1  # kilobytes, so that so few points are indexed at all
+chance = random.Random(int(sys.argv[2]))
+log = os.open(sys.argv[4], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+def say(*words):
+    os.write(log, (" ".join(map(str, words)) + "\\n").encode())
+
+say("awake")
+engine = edge.Edge(Path(sys.argv[1]), Layout(("text",), (16, 8)))
+
+def optimising():
+    while True:
+        engine.optimise()
+        say("optimised")
+
+threading.Thread(target=optimising, daemon=True).start()
+number = int(sys.argv[3])
+while True:
+    number += 1
+    some = [str(chance.randrange(300)) for _ in range(chance.choice([1, 5, 20]))]
+    adding = chance.random() < 0.7
+    say("begin", number, int(adding), *some)
+    if adding:
+        rows = {i: Point(i, {"text": np.full(16, 0.25, np.float32)}, {"facts": {"n": number}}, words=("w", f"w{int(i) % 7}")) for i in some}
+        engine.upsert(list(rows.values()))
+    else:
+        engine.delete(some)
+    say("done", number)
+"""
+
+
+def told(log: Path, word: str) -> None:
+    """Wait until a child has told a word."""
+    for _ in range(3000):
+        if log.exists() and word in log.read_text().split():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{word} was not told within a minute")
+
+
+def test_a_store_killed_again_and_again(tmp_path: Path) -> None:
+    """Every acknowledged point is there with its last payload, none twice, and the words count what is there."""
+    chance = random.Random(3)
+    state: dict[str, int | None] = {}  # the number of the write that each id's payload must come from; None: deleted
+    number, optimised, took = 0, 0, 1.0
+    for kill in range(STORE_KILLS):
+        log = tmp_path / f"{kill}.log"
+        process = child("-c", WRITE, str(tmp_path / "shard"), str(kill), str(number), str(log))
+        told(log, "awake")
+        started = time.monotonic()
+        if kill % 5 == 0:  # let it optimise once
+            told(log, "optimised")
+            took = time.monotonic() - started
+        # Most are killed while they open, write and copy; some about the moment when the fresh generation comes in force.
+        time.sleep(chance.uniform(0.8, 1.2) * took if kill % 5 == 1 else chance.uniform(0, 0.6))
+        process.kill()
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL, err
+        begun: tuple[int, bool, list[str]] | None = None
+        for line in log.read_text().splitlines():
+            match line.split():
+                case ["begin", n, adding, *some]:
+                    begun = (int(n), adding == "1", some)
+                    number = int(n)
+                case ["done", _] if begun is not None:
+                    state |= dict.fromkeys(begun[2], begun[0] if begun[1] else None)
+                    begun = None
+                case ["optimised"]:
+                    optimised += 1
+        engine = Edge(tmp_path / "shard", Layout(("text",), (16, 8)))
+        rows = [(str(p["id"]), int(p["facts"]["n"])) for p in engine.scan(["id", "facts"])]
+        found = dict(rows)
+        assert len(rows) == len(found) == engine.count()
+        if begun is not None:  # what was not acknowledged may be there or not
+            for i in begun[2]:
+                if found.get(i) == (begun[0] if begun[1] else None):
+                    state[i] = found.get(i)
+        assert found == {i: n for i, n in state.items() if n is not None}
+        hits = engine.query(Words(("w",), limit=1000, fields=()))
+        assert {str(m.payload["id"]) for m in hits} == set(found)
+        if hits:  # idf of a word that every point has, times tf / (tf + k1) at the average length
+            assert hits[0].score == pytest.approx(math.log(1 + 0.5 / (len(found) + 0.5)), rel=1e-4)
+        assert len(list((tmp_path / "shard").glob("g*"))) == 1  # leftovers are gone
+        engine.close()
+    assert number > STORE_KILLS and len(state) > 100 and optimised > 0

@@ -1,52 +1,57 @@
-"""Rows go in, hits come out: `hannun.open()` gives a Collection, one folder that holds vectors, texts and facts.
-
-    hannun.json   what made the vectors: encoder, fingerprint, dims, calibration, and which shard is in force
-    shard-N/      the vector engine's files, the only place where items are kept
-    pictures/     pictures that were handed over as bytes, by content hash
-    lock, owner   one process at a time owns a collection
+"""Rows go in, hits come out: `hannun.open()` gives a Collection, one place that holds vectors, words, texts and facts.
 
 Every item is one point, written in one step after its vectors are made, with the hash of its content in it. So a killed
-run leaves whole items or none, and running again skips what is there: nothing is lost, and nothing is there twice.
+run leaves whole items or none, and running again skips what is there: nothing is lost, and nothing is there twice. Where
+a collection's files lie is told in `hannun.home`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import os
 import shutil
+import tarfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, final
+from typing import Any, TypeVar, cast, final
 
-import filelock
 import numpy as np
 
 from hannun import encode, hangul
-from hannun.embeddings import Floats
+from hannun.embeddings import Floats, unit
 from hannun.encode import Encoded, Outcome, Unchanged
-from hannun.encoder import Calibration, Encoder
-from hannun.errors import CollectionBusy, EncoderMismatch, InputError, MissingError, StorageError
-from hannun.index.edge import Edge
-from hannun.index.engine import AGREEMENT, HAS_IMAGE, HAS_TEXT, Point
+from hannun.encoder import Encoder
+from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
+from hannun.home import FORMAT, Folder, Home, Quantise, Server, Settings, own_pictures, there, write_settings, write_whole
+from hannun.index import lexical
+from hannun.index.engine import Engine, Point, Scalar
 from hannun.item import Content, Image, Item, Member, Problem, item
 from hannun.load import load
-from hannun.search import searcher
-from hannun.search.searcher import Hit
+from hannun.search import dupes, project
+from hannun.search.background import Background, sampled
+from hannun.search.dupes import Group
+from hannun.search.hits import Hit as Hit
+from hannun.search.hits import Why as Why
+from hannun.search.hits import stored_item
+from hannun.search.query import Example, Known, asked
+from hannun.search.searcher import PICTURES, Fusion, Options, Rerank, Searcher, packed
 from hannun.search.where import parse_where
 from hannun.sources import SOURCE, facts
 
-FORMAT = 1
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
+_DIGESTS = "digests"  # the payload's key for the hashes of an item's pictures
+_FEW = 50  # distinct values up to which a fact is one to choose by
+_SHOWN = 6  # facts that are offered to choose by, where none are named
 Progress = Callable[[int], None]
+T = TypeVar("T")
 
 
 @dataclass
 class Report:
-    """What became of the items handed to `add`, `reindex` or `prune`; `problems` lists each that could not be read, and why."""
+    """What became of the items handed to `add`, `reindex`, `prune` or `copy`; `problems` lists each that could not be read, and why."""
 
     added: int = 0
     unchanged: int = 0
@@ -54,140 +59,143 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The collection's own file: what its vectors were made by."""
+@dataclass(frozen=True, eq=False)
+class Map:
+    """Items on a plane: `points` [n, 2] within −1…1, what is alike lies near; `explained`: the variance on the two axes it began on."""
 
-    encoder: str
-    fingerprint: str
-    dims: tuple[int, ...]
-    parts: bool
-    calibration: Calibration
-    shard: str = "shard-1"
-
-    @staticmethod
-    def of(encoder: Encoder, shard: str = "shard-1") -> Settings:
-        """The settings that an encoder's vectors have."""
-        return Settings(encoder.name, encoder.fingerprint, encoder.dims, encoder.parts, encoder.calibration, shard)
-
-    @property
-    def vectors(self) -> tuple[str, ...]:
-        """The names of the stored vectors."""
-        return ("text", "image") if self.parts else ("joint",)
+    ids: tuple[str, ...]
+    points: Floats
+    explained: tuple[float, float]
 
 
-def open(path: str | Path, encoder: Encoder | None = None, *, create: bool = True) -> Collection:
+def open(
+    path: str | Path,
+    encoder: Encoder | None = None,
+    *,
+    create: bool = True,
+    words: bool | None = None,
+    quantise: Quantise | None = None,
+    prefix: int | None = None,
+) -> Collection:
     """Open the collection at `path`, or begin one there.
 
     Args:
-        path: a folder, by custom named `something.hannun`.
+        path: a folder, by custom named `something.hannun`; `qdrant://host:6333/name` for a Qdrant cluster; `http://host:port` for a
+            Hannun service.
         encoder: makes the vectors; left out, the one that made the collection is loaded by name ("mini" for a new one).
         create: whether to begin a collection where there is none.
+        words: of a new collection: whether to keep the words of texts for ranking by words (True where left out).
+        quantise: of a new collection: "int8" or "binary" vectors are searched first, and rescored by whole ones ("none" where left out).
+        prefix: of a new collection: one of the encoder's dims that is searched first, and rescored by whole vectors (0: none).
 
     Raises:
         MissingError: there is none and `create` is false.
         CollectionBusy: another process has it open.
         EncoderMismatch: it was made by another encoder than the one given.
         StorageError: the disk is full, read-only, or the files are damaged.
-        InputError: the folder holds something else.
+        InputError: the folder holds something else, or the collection was made with another `words`, `quantise` or `prefix`.
     """
-    folder = Path(path)
-    if not create and not (folder / "hannun.json").exists():
-        raise MissingError(f"{folder}: no collection there; make one with `hannun index PATH --to {folder}`")
-    return Collection(folder, encoder)
+    address = str(path)
+    if address.startswith(("http://", "https://")):
+        from hannun.remote import Remote
+
+        if words is not None or quantise is not None or prefix is not None:
+            raise InputError(
+                f"{address}: words, quantise or prefix came with the address of a service, which has made its collection; leave them out"
+            )
+        return cast(Collection, Remote(address, encoder))  # it has the same methods
+    home = _home(path, create)
+    try:
+        return Collection(home, encoder, words, quantise, prefix)
+    except BaseException:
+        home.close()
+        raise
 
 
 @final
 class Collection:
-    """Items with their vectors, on disk, owned by this process until `close`. Made by `hannun.open`; a context manager."""
+    """Items with their vectors, owned by this process until `close`. Made by `hannun.open`; a context manager.
 
-    def __init__(self, folder: Path, encoder: Encoder | None = None) -> None:
-        self.folder = folder
-        self._root = folder.absolute()
-        self._encoder = encoder
-        self._checked = False
-        try:
-            if folder.is_file():
-                raise InputError(f"{folder}: is a file, expected the folder of a collection; choose another name")
-            foreign = folder.exists() and not (folder / "hannun.json").exists() and any(folder.iterdir())
-            if foreign and not (folder / "lock").exists():
-                raise InputError(f"{folder}: is a folder with other things in it, expected a collection; choose another name")
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(folder / "lock")
-            self._own()
-        except OSError as e:
-            if isinstance(e, StorageError):
-                raise
-            raise StorageError(f"{folder}: cannot be opened for writing ({e.strerror or e}); free some space or make it writable") from None
-        try:
-            with contextlib.suppress(OSError):  # only the words of an error hang on it
-                (folder / "owner").write_text(str(os.getpid()))
-            self.settings = self._settings()
+    `search`, `get` and the like may be called from several threads, also while one adds or deletes.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        encoder: Encoder | None = None,
+        words: bool | None = None,
+        quantise: Quantise | None = None,
+        prefix: int | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._home, self._encoder, self._checked, self._closed = home, encoder, False, False
+        self._writing = threading.RLock()
+        self._changes = 0
+        self._offered: tuple[int, list[str]] | None = None
+        self._sample: tuple[int, int, Background | None] | None = None
+        stored = home.read()
+        if stored is None:
+            if settings is None:
+                self._encoder = encoder or load()
+                self._checked = True
+                made = Settings.of(self._encoder)
+                settings = replace(made, words=words is not False, quantise=quantise or "none", prefix=prefix or 0)
+                if settings.quantise not in ("none", "int8", "binary"):
+                    raise InputError(f"quantise={quantise!r} came, expected 'none', 'int8' or 'binary'")
+                if settings.prefix and settings.prefix not in settings.dims[1:]:
+                    raise InputError(f"prefix={prefix} came, expected one of the encoder's shorter dims {settings.dims[1:]}, or 0")
+            home.write(settings)
+            self.settings = settings
+        else:
+            self.settings = stored
             if encoder is not None:
                 self._check(encoder)
-            self._engine = Edge(folder / self.settings.shard, self.settings.vectors, self.settings.dims[0])
-        except BaseException:
-            self._lock.release()
-            raise
+            for name, asked_for in (("words", words), ("quantise", quantise), ("prefix", prefix)):
+                if asked_for is not None and asked_for != getattr(stored, name):
+                    raise InputError(
+                        f"{home.name}: was made with {name}={getattr(stored, name)!r}, but {asked_for!r} came; leave it out, "
+                        "or copy the collection into a new one that has it"
+                    )
+        self._engine = home.engine(self.settings)
+        if self.settings.format != FORMAT:
+            try:
+                self._modernise()
+            except BaseException:
+                self._engine.close()
+                raise
 
-    def _own(self) -> None:
-        try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout:
-            with contextlib.suppress(OSError):
-                pid = (self.folder / "owner").read_text()
-                raise CollectionBusy(
-                    f"{self.folder}: process {pid} has this collection open, and one process at a time owns it; wait for it or stop it"
-                ) from None
-            raise CollectionBusy(f"{self.folder}: another process has this collection open; wait for it or stop it") from None
-
-    def _settings(self) -> Settings:
-        file = self.folder / "hannun.json"
-        if not file.exists():
-            self._encoder = self._encoder or load()
-            self._checked = True
-            settings = Settings.of(self._encoder)
-            self._write_settings(settings)
-            return settings
-        try:
-            data = json.loads(file.read_text("utf-8"))
-            if data["format"] != FORMAT:
-                raise InputError(f"{file}: has format {data['format']}, this Hannun reads format {FORMAT}; update Hannun, or index again")
-            calibration = Calibration.from_json(data["calibration"])
-            return Settings(data["encoder"], data["fingerprint"], tuple(data["dims"]), data["parts"], calibration, data["shard"])
-        except InputError:
-            raise
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as e:
-            raise StorageError(f"{file}: is damaged ({e!r}); restore it from a backup, or index again into a new collection") from None
-
-    def _write_settings(self, settings: Settings) -> None:
-        data = {
-            "format": FORMAT,
-            "encoder": settings.encoder,
-            "fingerprint": settings.fingerprint,
-            "dims": list(settings.dims),
-            "parts": settings.parts,
-            "calibration": settings.calibration.to_json(),
-            "shard": settings.shard,
-        }
-        _write_whole(self.folder / "hannun.json", json.dumps(data, ensure_ascii=False, indent=1).encode())
+    @property
+    def name(self) -> str:
+        """The path or address it was opened by."""
+        return self._home.name
 
     def _check(self, encoder: Encoder) -> None:
         if encoder.fingerprint != self.settings.fingerprint:
             raise EncoderMismatch(
-                f"{self.folder}: was made by encoder {self.settings.encoder!r} ({self.settings.fingerprint}), "
+                f"{self.name}: was made by encoder {self.settings.encoder!r} ({self.settings.fingerprint}), "
                 f"but {encoder.name!r} ({encoder.fingerprint}) came; "
-                f"run `hannun reindex {self.folder} --model {encoder.name}` to encode it anew"
+                f"run `hannun reindex {self.name} --model {encoder.name}` to encode it anew"
             )
         self._checked = True
+
+    def _modernise(self) -> None:
+        """Bring a collection of format 1 up to date: words are added to what is there. Killed midway, the next opening goes on."""
+        for chunk in _batches(self._engine.points(), 500):
+            self._engine.upsert([_worded(p) for p in chunk] if self.settings.words else list(chunk))
+        self._engine.flush()
+        self.settings = replace(self.settings, format=FORMAT)
+        self._home.write(self.settings)
 
     @property
     def encoder(self) -> Encoder:
         """The encoder that made the vectors, loaded when first needed. Raises EncoderMismatch where it has changed since."""
-        if self._encoder is None:
-            self._encoder = load(self.settings.encoder)
         if not self._checked:
-            self._check(self._encoder)
+            with self._writing:
+                if self._encoder is None:
+                    self._encoder = load(self.settings.encoder)
+                if not self._checked:
+                    self._check(self._encoder)
+        assert self._encoder is not None
         return self._encoder
 
     def __len__(self) -> int:
@@ -201,14 +209,29 @@ class Collection:
 
     def __iter__(self) -> Iterator[Item]:
         """Every item, in no stated order."""
-        return (searcher.stored_item(p, self._root) for p in self._engine.scan(["id", "text", "images", "facts"]))
+        return self.items()
+
+    def items(self, where: str | None = None, ids: Sequence[str] | None = None) -> Iterator[Item]:
+        """The items a condition holds for, in no stated order; or those with these ids, in their order, passing over unknown ones."""
+        if ids is not None:
+            if where is not None:
+                raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
+            _listed("ids", ids)
+            found = self._engine.get(list(ids))
+            return (stored_item(found[i], self._home.root) for i in ids if i in found)
+        condition = None if where is None else parse_where(where)
+        return (stored_item(p, self._home.root) for p in self._engine.scan(["id", "text", "images", "facts"], condition))
+
+    def count(self, where: str | None = None) -> int:
+        """How many items there are, or how many a condition holds for."""
+        return self._engine.count(None if where is None else parse_where(where))
 
     def add(self, contents: Iterable[Content | Problem], progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there; what is there with equal content is left alone.
 
         Args:
-            contents: rows like {"id": "1", "text": "…", "image": "b.jpg", "price": 9900}; other keys become facts. A row without
-                an id gets the hash of its content. Unreadable rows are listed in the report and stop nothing.
+            contents: rows like {"id": "1", "text": "…", "image": "b.jpg", "price": 9900}; "image" may be a list; other keys become
+                facts. A row without an id gets the hash of its content. Unreadable rows are listed in the report and stop nothing.
             progress: told how many items are done, after every chunk.
 
         Returns:
@@ -221,7 +244,7 @@ class Collection:
         report = Report()
         seen: set[str] = set()
         for chunk in encode.encode(self._incoming(contents, seen), self.encoder, self._known):
-            self._store(chunk, report, self._engine, self.settings.vectors)
+            self._store(chunk, report, self._engine)
             if progress is not None:
                 progress(len(chunk))
         self._engine.flush()
@@ -232,64 +255,140 @@ class Collection:
 
     def search(
         self,
-        query: Content,
+        query: Content | None,
         *,
+        like: Sequence[Example] = (),
+        unlike: Sequence[Example] = (),
         mix: float = 0.5,
         weights: tuple[float, float] | None = None,
+        words: float = 0.0,
+        fusion: Fusion = "scores",
         where: str | None = None,
         limit: int = 10,
         offset: int = 0,
+        group_by: str | None = None,
+        dim: int | None = None,
+        rerank: Rerank | None = None,
         diversity: float = 0.0,
         shuffle: int = 0,
+        explain: bool = False,
     ) -> list[Hit]:
         """The items nearest to a query, best first.
 
         Args:
-            query: words, a picture, or {"text": …, "image": …}.
+            query: words, a picture, or {"text": …, "image": …}; words after a minus are to be avoided (`원피스 -줄무늬`). None where
+                `like` says it all.
+            like: examples of what is wanted: texts, pictures, both, or {"id": …} for an item of the collection, which is then left out
+                of the hits. Their mean counts as much as the query.
+            unlike: examples of what is not wanted; the query turns away from them.
             mix: the query's own words against its own picture, 1 (only words) … 0 (only the picture).
             weights: how much the text and the picture of an item count; (0.5, 0.5) when left out. An item that has only one
-                of them is ranked by that one. Not for encoders that make one joint vector.
+                of them is ranked by that one. Of several pictures the nearest counts. Not for encoders that make one joint vector.
+            words: the share of the words themselves (BM25 over morphemes) in the rank: 0 meaning and looks alone … 1 words alone.
+            fusion: how words and meaning are put together: by their "scores", or by their "ranks" (RRF).
             where: a condition on facts, `category = 원피스 and price < 50000`; grammar in `hannun.search.where`.
             limit: how many hits.
             offset: how many to pass over first.
+            group_by: the name of a fact: only the best hit for each of its values, with the others in `Hit.also`.
+            dim: one of the encoder's dims: compare only so many values of each vector, renormalised.
+            rerank: "tokens" (MaxSim over token vectors) or a function of (query, items) that gives scores, for the top 50.
             diversity: 0 pure relevance … 1 as varied as can be (maximal marginal relevance over the top 50).
             shuffle: into how many visual clusters the top 50 is divided; the best of each comes first. 0 is off.
+            explain: fill `Hit.why`: which part scored what.
 
         Raises:
             InputError: an empty query, or a value out of range. WhereError: a condition that cannot be read.
             PictureError: the query's picture cannot be read. EncoderMismatch: the encoder has changed.
+            MissingError: an example's id is not there.
         """
-        return searcher.search(
-            self._engine,
-            self.encoder,
-            query,
-            self._root,
-            mix=mix,
-            weights=weights,
-            where=where,
-            limit=limit,
-            offset=offset,
-            diversity=diversity,
-            shuffle=shuffle,
-        )
+        o = Options(mix, weights, words, fusion, where, limit, offset, group_by, dim, rerank, diversity, shuffle, explain)
+        return self._searcher(o).search(asked(query, like, unlike), o)
+
+    def similar(
+        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: str | None = None, limit: int = 10
+    ) -> list[Hit]:
+        """More like these: the items nearest to the mean of items of the collection, without these."""
+        o = Options(weights=weights, where=where, limit=limit)
+        named = (ids,) if isinstance(ids, str) else tuple(ids)
+        return self._searcher(o).search(asked(None, [Known(i) for i in named]), o)
+
+    def why(
+        self,
+        id: str,
+        query: Content | None,
+        *,
+        like: Sequence[Example] = (),
+        unlike: Sequence[Example] = (),
+        mix: float = 0.5,
+        weights: tuple[float, float] | None = None,
+        words: float = 0.0,
+        fusion: Fusion = "scores",
+        where: str | None = None,
+        dim: int | None = None,
+    ) -> Hit:
+        """A near miss explained: the item as a hit of a query, wherever it ranks, with what its score is made of and what keeps it out."""
+        o = Options(mix, weights, words, fusion, where, dim=dim)
+        return self._searcher(o).why(id, asked(query, like, unlike), o)
+
+    def _searcher(self, o: Options) -> Searcher:
+        if o.words and not self.settings.words:
+            raise InputError(
+                f"words={o.words} came, but {self.name} was made without words; leave it out, or copy it into a new one with them"
+            )
+        return Searcher(self._engine, lambda: self.encoder, self._home.root, self.settings.albums, self._usual() if o.words < 1 else None)
+
+    def _usual(self) -> Background | None:
+        """What vectors are like here; sampled again when a quarter of the collection has changed."""
+        if self._sample is None or self._changes - self._sample[0] > self._sample[1]:
+            changes = self._changes
+            self._sample = changes, max(64, self._engine.count() // 4), sampled(self._engine)
+        return self._sample[2]
+
+    def readings(self, words: str) -> tuple[str, ...]:
+        """What words may have meant, likeliest first, with the keyboard left on the other language (`qkfrks`: 빨간); mostly none."""
+        return lexical.readings(words)
 
     def get(self, id: str) -> Item:
         """The item with this id. Raises MissingError."""
         found = self._engine.get([id])
         if id not in found:
-            raise MissingError(f"{self.folder}: has no item {id!r}")
-        return searcher.stored_item(found[id], self._root)
+            raise MissingError(f"{self.name}: has no item {id!r}")
+        return stored_item(found[id], self._home.root)
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Mapping[str, Floats]]:
+        """The stored vectors of items by part, for those ids that are there."""
+        _listed("ids", ids)
+        return self._engine.vectors(list(ids))
+
+    def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: str | None = None) -> int:
+        """Change facts of the items with these ids, and of those a condition holds for; nothing is encoded. Returns how many.
+
+        Args:
+            changes: facts to set; a value None removes the fact.
+            ids, where: which items.
+        """
+        _listed("ids", ids)
+        gone = {hangul.normalise(str(k)) for k, v in changes.items() if v is None}
+        told = facts({k: v for k, v in changes.items() if v is not None})
+        if {"id", "text", "image"} & ({*told} | gone):
+            raise InputError("a change of 'id', 'text' or 'image' came, expected facts; `add` the item again with its new content")
+        with self._writing:
+            chosen = self._chosen(ids, where)
+            for some in _batches(sorted(chosen), 200):
+                changed = []
+                for point in self._engine.points(list(some)):
+                    now = {**(point.payload.get("facts") or {}), **told}
+                    changed.append(replace(point, payload={**point.payload, "facts": {k: v for k, v in now.items() if k not in gone}}))
+                self._engine.update(changed)
+            self._engine.flush()
+            self._changes += len(chosen)
+        return len(chosen)
 
     def delete(self, ids: Sequence[str] = (), where: str | None = None) -> int:
         """Remove the items with these ids, and those a condition holds for. Returns how many were there."""
-        if isinstance(ids, str):
-            raise InputError(f"ids is the str {ids!r}, expected a list of ids")
-        there = set(self._engine.get(list(ids), []))
-        if where is not None:
-            there |= {str(p["id"]) for p in self._engine.scan(["id"], parse_where(where))}
-        self._engine.delete(sorted(there))
-        self._engine.flush()
-        return len(there)
+        _listed("ids", ids)
+        with self._writing:
+            return self._remove(self._chosen(ids, where))
 
     def prune(self, below: Sequence[Path], keep: set[str]) -> int:
         """Remove the items that came from files below these paths and whose ids are not in `keep`. Returns how many.
@@ -297,14 +396,180 @@ class Collection:
         A table or shard that could not be read at all counts as kept when its own path is in `keep`: its rows have not vanished.
         """
         roots = [hangul.normalise(os.path.abspath(p)) for p in below]
-        gone = []
+        gone = set()
         for payload in self._engine.scan(["id", "source"]):
             source = payload.get("source")
             if source and not {payload["id"], source} & keep and any(source == r or source.startswith(r.rstrip("/") + "/") for r in roots):
-                gone.append(str(payload["id"]))
-        self._engine.delete(gone)
+                gone.add(str(payload["id"]))
+        with self._writing:
+            return self._remove(gone)
+
+    def _chosen(self, ids: Sequence[str], where: str | None) -> set[str]:
+        condition = None if where is None else parse_where(where)
+        there = set(self._engine.get(list(ids), []))
+        return there if condition is None else there | {str(p["id"]) for p in self._engine.scan(["id"], condition)}
+
+    def _remove(self, ids: set[str]) -> int:
+        own = set().union(*(own_pictures(p) for p in self._engine.get(sorted(ids), ["images"]).values()))
+        self._engine.delete(sorted(ids))
         self._engine.flush()
-        return len(gone)
+        self._sweep(own)
+        self._changes += len(ids)
+        return len(ids)
+
+    def _sweep(self, places: set[str]) -> None:
+        """Remove stored pictures, unless an item still has them."""
+        if places:
+            for payload in self._engine.scan(["images"]):
+                places -= own_pictures(payload)
+            self._home.forget(places)
+
+    def facets(self, fields: Sequence[str] | None = None, where: str | None = None, limit: int = 12) -> dict[str, list[tuple[Scalar, int]]]:
+        """How many items have each value of these facts, the most frequent first; a list counts for each of its values.
+
+        Args:
+            fields: names of facts; left out, up to 6 of those that have at most 50 distinct values.
+            where: count only the items this holds for.
+            limit: how many values of each.
+        """
+        if isinstance(fields, str):
+            raise InputError(f"fields is the str {fields!r}, expected a list of names")
+        condition = None if where is None else parse_where(where)
+        names = self._offers() if fields is None else list(fields)
+        return {n: self._engine.facets(n, condition, limit) for n in names}
+
+    def _offers(self) -> list[str]:
+        """The facts that a page would offer to choose by; looked up again when something has changed."""
+        if self._offered is None or self._offered[0] != self._changes:
+            changes, values, often = self._changes, dict[str, set[Scalar]](), dict[str, int]()
+            for payload in self._engine.scan(["facts"]):
+                for name, value in (payload.get("facts") or {}).items():
+                    for v in value if isinstance(value, list) else [value]:
+                        if isinstance(v, str | int | float | bool) and len(values.setdefault(name, set())) <= _FEW:
+                            values[name].add(v)
+                    often[name] = often.get(name, 0) + 1
+            few = [n for n, v in values.items() if 2 <= len(v) <= min(_FEW, max(2, often[n] // 2))]  # a title tells items apart
+            self._offered = changes, sorted(few, key=lambda n: (-often[n], n))[:_SHOWN]
+        return self._offered[1]
+
+    def dupes(self, threshold: float = dupes.THRESHOLD, where: str | None = None) -> list[Group]:
+        """Groups of items that are nearly the same: by their pictures, or where an item has none by its text. The largest first.
+
+        Args:
+            threshold: the lowest cosine that links two items. Items with a picture in common, byte for byte, are always linked.
+            where: look only at the items this holds for.
+        """
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+            raise InputError(f"threshold={threshold!r} came, expected a cosine above 0, at most 1")
+        condition = None if where is None else parse_where(where)
+        digests = {str(p["id"]): p.get(_DIGESTS) or () for p in self._engine.scan(["id", _DIGESTS], condition)}
+        kinds: dict[str, tuple[list[str], list[Floats]]] = {}
+        for some in _batches(sorted(digests), 1000):
+            for id, row in self._engine.vectors(list(some)).items():
+                part = next(p for p in ("image", "text", "joint") if p in row)
+                ids, rows = kinds.setdefault(part, ([], []))
+                ids.append(id)
+                rows.append(row[part])
+        found = []
+        for ids, rows in kinds.values():
+            found += dupes.groups(ids, dupes.near(np.stack(rows), threshold), {i: digests[i] for i in ids})
+        return sorted(found, key=lambda g: (-len(g.ids), -g.similarity, g.ids))
+
+    def map(self, limit: int = 2000, where: str | None = None, seed: int = 0) -> Map:
+        """Items on a plane, what looks or reads alike near each other; a fair sample where there are more than `limit`."""
+        condition = None if where is None else parse_where(where)
+        ids = sorted(str(p["id"]) for p in self._engine.scan(["id"], condition))
+        if len(ids) > limit:
+            ids = sorted(np.random.default_rng(seed).choice(ids, limit, replace=False).tolist())
+        stored = self._engine.vectors(ids)
+        ids = [i for i in ids if i in stored]
+        parts = [next(p for p in ("image", "text", "joint") if p in stored[i]) for i in ids]
+        rows = np.stack([stored[i][p] for i, p in zip(ids, parts, strict=True)]) if ids else np.zeros((0, 2), np.float32)
+        for part in set(parts):  # pictures and texts lie in different corners of the space: each kind about its own centre
+            kind = [n for n, p in enumerate(parts) if p == part]
+            rows[kind] -= rows[kind].mean(axis=0)
+        points, explained = project.plane(unit(rows), seed)
+        return Map(tuple(ids), points, explained)
+
+    def copy(self, to: str | Path, progress: Progress | None = None) -> Report:
+        """Copy everything to another folder or a cluster; nothing is encoded. Stopped and run again, it goes on where it was.
+
+        Args:
+            to: a place with no collection, or with one made by the same encoder: items that are there with equal content are left alone.
+            progress: told how many items are done.
+        """
+        home = _home(to)
+        try:
+            target = Collection(home, settings=replace(self.settings, shard="shard-1"))
+        except BaseException:
+            home.close()
+            raise
+        with target:
+            if target.settings.fingerprint != self.settings.fingerprint:
+                raise EncoderMismatch(
+                    f"{to}: was made by encoder {target.settings.encoder!r} ({target.settings.fingerprint}), "
+                    f"this one by {self.settings.encoder!r} ({self.settings.fingerprint}); copy to another place, or reindex one of them"
+                )
+            report = Report()
+            for some in _batches(sorted(str(p["id"]) for p in self._engine.scan(["id"])), 200):
+                hashes = self._engine.get(list(some), ["hash", "facts"])
+                known = target._engine.get(list(some), ["hash", "facts"])
+                missing = [i for i in some if i in hashes and known.get(i) != hashes[i]]
+                points = [self._carried(p, home, target.settings.words) for p in self._engine.points(missing)] if missing else []
+                target._engine.upsert(points)
+                report.added += len(points)
+                report.unchanged += len(some) - len(missing)
+                if progress is not None:
+                    progress(len(some))
+            if self.settings.albums and not target.settings.albums:
+                target._settle(replace(target.settings, albums=True))
+            target._engine.flush()
+        return report
+
+    def _carried(self, point: Point, home: Home, words: bool) -> Point:
+        """A point as another home keeps it: the pictures that this one keeps go along, or are named by where they are."""
+        if own := own_pictures(point.payload):
+            if home.keeps:
+                for place in own:
+                    home.keep((self._home.root / place).read_bytes())
+            else:
+                images = [str(self._home.root / p) if isinstance(p, str) and p in own else p for p in point.payload["images"]]
+                point = replace(point, payload={**point.payload, "images": images})
+        return _worded(point) if words and not self.settings.words else point
+
+    def backup(self, to: str | Path) -> int:
+        """Write a whole copy to a folder, or into one file (`….tar`); others may search and write meanwhile. Returns its bytes.
+
+        A folder is a collection that opens as it is, a file is made one again by `restore`. Pictures that lie elsewhere stay there.
+        Raises InputError where something is there already.
+        """
+        target = Path(to)
+        if target.exists():
+            raise InputError(f"{target}: is there already; choose another name for the backup")
+        part = target.with_name(target.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            part.mkdir(parents=True)
+            with self._writing:
+                self._engine.backup(part / self.settings.shard)
+                pictures = self._home.root / "pictures"
+                if self._home.keeps and pictures.is_dir():
+                    shutil.copytree(pictures, part / "pictures", copy_function=_linked, ignore=shutil.ignore_patterns("*.part"))
+                write_settings(part, self.settings)
+            if target.suffix == ".tar":
+                packed_up = target.with_name(target.name + ".packed")
+                with tarfile.open(packed_up, "w") as archive:
+                    archive.add(part, target.stem)
+                os.replace(packed_up, target)
+            else:
+                os.replace(part, target)
+        except OSError as e:
+            if isinstance(e, HannunError):
+                raise
+            raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then back up again") from None
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return target.stat().st_size if target.is_file() else _size(target)
 
     def reindex(self, encoder: Encoder, progress: Progress | None = None) -> Report:
         """Encode every item again with another encoder; killed and called again, it goes on where it was.
@@ -315,23 +580,27 @@ class Collection:
         if encoder.fingerprint == self.settings.fingerprint:
             self._encoder, self._checked = encoder, True
             return Report(unchanged=len(self))
+        if not self._home.keeps:
+            raise InputError(
+                f"{self.name}: a server's collection cannot be encoded anew in place; reindex a copy on this machine, then copy that"
+            )
         number = int(self.settings.shard.rpartition("-")[2]) + 1
-        settings = Settings.of(encoder, f"shard-{number}")
-        folder, mark = self.folder / settings.shard, self.folder / f"{settings.shard}.made-by"
+        settings = self.settings.made_by(encoder, f"shard-{number}")
+        mark = self._home.root / f"{settings.shard}.made-by"
         if not mark.exists() or mark.read_text() != settings.fingerprint:
-            shutil.rmtree(folder, ignore_errors=True)
-            _write_whole(mark, settings.fingerprint.encode())
-        engine = Edge(folder, settings.vectors, settings.dims[0])
+            self._home.drop(settings.shard)
+            write_whole(mark, settings.fingerprint.encode())
+        engine = self._home.engine(settings)
         try:
             report = Report()
             done = {str(p["id"]): str(p["hash"]) for p in engine.scan(["id", "hash"])}
             waiting = (
                 Item(stored.id, stored.parts, {**stored.facts, **({SOURCE: p["source"]} if p.get("source") else {})})
                 for p in self._engine.scan(["id", "text", "images", "facts", "source"])
-                for stored in [searcher.stored_item(p, self._root)]
+                for stored in [stored_item(p, self._home.root)]
             )
             for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}):
-                self._store(chunk, report, engine, settings.vectors)
+                self._store(chunk, report, engine)
                 if progress is not None:
                     progress(len(chunk))
             engine.delete(sorted(done.keys() - {str(p["id"]) for p in self._engine.scan(["id"])}))  # deleted since an earlier, killed run
@@ -341,37 +610,44 @@ class Collection:
         if report.problems:
             first = report.problems[0]
             raise MissingError(
-                f"{self.folder}: {len(report.problems)} items cannot be encoded again ({first.where}: {first.reason}); "
+                f"{self.name}: {len(report.problems)} items cannot be encoded again ({first.where}: {first.reason}); "
                 "restore their pictures or `hannun delete` them, then run reindex again; the collection is as it was"
             )
-        self._write_settings(settings)  # from here on the new shard is in force
-        self._engine.close()
-        old, self.settings, self._encoder, self._checked = self.settings.shard, settings, encoder, True
-        self._engine = Edge(folder, settings.vectors, settings.dims[0])
+        with self._writing:
+            settings = replace(settings, albums=self.settings.albums)
+            self._home.write(settings)  # from here on the new shard is in force
+            old, former = self.settings.shard, self._engine
+            self.settings, self._encoder, self._checked = settings, encoder, True
+            self._engine = self._home.engine(settings)
+            former.close()
+            self._sample, self._offered = None, None
         mark.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / old, ignore_errors=True)
+        self._home.drop(old)
         return report
 
     def optimise(self) -> bool:
-        """Build the engine's search indexes where there are enough items to need them; returns whether it did."""
+        """Build the engine's search indexes where there are enough items to need them; returns whether it did.
+
+        It takes long; others may search, add and delete meanwhile.
+        """
         if len(self) < _OPTIMISE_FROM:
             return False
         self._engine.optimise()
         return True
 
     def info(self) -> dict[str, Any]:
-        """Counts and settings: items, with text, with picture, encoder, fingerprint, dims, part vectors, bytes on disk."""
+        """Counts and settings: items, with text, with picture, encoder, fingerprint, dims, part vectors, words, bytes on disk."""
         texts = pictures = 0
-        facts: dict[str, int] = {}
+        named: dict[str, int] = {}
         for payload in self._engine.scan(["text", "images", "facts"]):
             texts += bool(payload.get("text"))
             pictures += bool(payload.get("images"))
             for name in payload.get("facts") or {}:
-                facts[name] = facts.get(name, 0) + 1
-        size = sum(f.stat().st_size for f in self.folder.rglob("*") if f.is_file())
+                named[name] = named.get(name, 0) + 1
         s = self.settings
         return {
-            "path": str(self.folder),
+            "path": self.name,
+            "format": s.format,
             "items": len(self),
             "with_text": texts,
             "with_picture": pictures,
@@ -379,17 +655,22 @@ class Collection:
             "fingerprint": s.fingerprint,
             "dims": list(s.dims),
             "part_vectors": s.parts,
-            "facts": dict(sorted(facts.items())),
-            "bytes": size,
+            "words": s.words,
+            "tokens": s.tokens,
+            "quantise": s.quantise,
+            "prefix": s.prefix,
+            "facts": dict(sorted(named.items())),
+            "bytes": _size(self._home.root) if self._home.keeps else 0,
         }
 
     def close(self) -> None:
         """Write everything through and let others open the collection."""
-        if self._lock.is_locked:
+        if not self._closed:
+            self._closed = True
             try:
                 self._engine.close()
             finally:
-                self._lock.release()
+                self._home.close()
 
     def _incoming(self, contents: Iterable[Content | Problem], seen: set[str]) -> Iterator[Item | Problem]:
         for number, content in enumerate(contents, start=1):
@@ -412,51 +693,97 @@ class Collection:
         there = self._engine.get([i for i, _ in pairs], ["hash"])
         return {i for i, h in pairs if i in there and there[i].get("hash") == h}
 
-    def _store(self, chunk: Sequence[Outcome], report: Report, engine: Edge, names: Sequence[str]) -> None:
-        points = []
-        for outcome in chunk:
-            match outcome:
-                case Encoded():
-                    points.append(self._point(outcome))
-                case Unchanged():
-                    report.unchanged += 1
-                case Problem():
-                    report.problems.append(outcome)
-        engine.upsert(points)
-        report.added += len(points)
+    def _store(self, chunk: Sequence[Outcome], report: Report, engine: Engine) -> None:
+        rows = [o for o in chunk if isinstance(o, Encoded)]
+        report.unchanged += sum(isinstance(o, Unchanged) for o in chunk)
+        report.problems += [o for o in chunk if isinstance(o, Problem)]
+        with self._writing:  # no picture may be swept away between its being kept and its item's being there
+            replaced = set().union(*(own_pictures(p) for p in engine.get([r.item.id for r in rows], ["images"]).values()))
+            if not self.settings.albums and any("pictures" in r.vectors for r in rows):
+                self._settle(replace(self.settings, albums=True))
+            points = [self._point(r) for r in rows]
+            engine.upsert(points)
+            if engine is self._engine:
+                self._sweep(replaced - set().union(*(own_pictures(p.payload) for p in points)))
+            self._changes += len(rows)
+        report.added += len(rows)
+
+    def _settle(self, settings: Settings) -> None:
+        self._home.write(settings)
+        self.settings = settings
 
     def _point(self, row: Encoded) -> Point:
         pictures = []
         for picture, data in zip(row.item.images, row.pictures, strict=True):
-            pictures.append(self._keep(data) if data is not None else _stored(picture))
+            pictures.append(self._home.keep(data) if data is not None else _stored(picture, self._home))
         told = {k: v for k, v in row.item.facts.items() if k != SOURCE}
         payload: dict[str, Any] = {"hash": row.hash, "facts": told, "images": pictures}
         if row.item.text:
             payload["text"] = row.item.text
         if source := row.item.facts.get(SOURCE):
             payload["source"] = source
-        if "joint" not in row.vectors:
-            payload |= _parts(row.vectors)
-        return Point(row.item.id, row.vectors, payload)
-
-    def _keep(self, data: bytes) -> str:
-        """Put bytes into the picture store and return their place in the collection's folder; equal bytes are kept once."""
-        name = hashlib.blake2b(data, digest_size=16).hexdigest()
-        place = f"pictures/{name[:2]}/{name}"  # relative, so that the folder may be moved
-        target = self.folder / place
-        if not target.exists():
-            _write_whole(target, data)
-        return place
+        if row.digests:
+            payload[_DIGESTS] = list(row.digests)
+        if "pictures" in row.vectors:
+            payload[PICTURES] = packed(row.vectors["pictures"])
+        vectors = {k: v for k, v in row.vectors.items() if k not in ("pictures", "tokens")}
+        point = Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
+        return _worded(point) if self.settings.words else point
 
 
-def _parts(vectors: Mapping[str, Floats]) -> dict[str, Any]:
-    has_text, has_image = "text" in vectors, "image" in vectors
-    agreement = float(np.dot(vectors["text"], vectors["image"])) if has_text and has_image else 0.0
-    return {HAS_TEXT: int(has_text), HAS_IMAGE: int(has_image), AGREEMENT: agreement}
+def restore(backup: str | Path, to: str | Path) -> None:
+    """Make a collection again of a backup, at a place where nothing is. Raises InputError where the file is no backup."""
+    source, target = Path(backup), Path(to)
+    if not source.exists():
+        raise MissingError(f"{source}: no such backup; check the path")
+    if target.exists():
+        raise InputError(f"{target}: is there already; restore to another place, or move it away first")
+    part = target.with_name(target.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        if source.is_dir():
+            shutil.copytree(source, part, ignore=shutil.ignore_patterns("lock", "owner"))
+            inner = part
+        else:
+            with tarfile.open(source) as archive:
+                archive.extractall(part, filter="data")
+            inner = next((f.parent for f in part.glob("*/hannun.json")), part)
+        if not (inner / "hannun.json").exists():
+            raise InputError(f"{source}: is no backup of a collection, expected what `hannun backup` wrote")
+        os.replace(inner, target)
+    except tarfile.TarError as e:
+        raise InputError(f"{source}: is no backup of a collection ({e}), expected what `hannun backup` wrote") from None
+    except OSError as e:
+        if isinstance(e, HannunError):
+            raise
+        raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then restore again") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
-def _stored(picture: Image) -> str | dict[str, Any]:
+def _home(path: str | Path, create: bool = True) -> Home:
+    address = str(path)
+    if address.startswith(("qdrant://", "qdrants://")):
+        server = Server(address)
+        if not create and server.read() is None:
+            raise MissingError(f"{address}: no collection of Hannun there; copy one with `hannun copy COLLECTION {address}`")
+        return server
+    if "://" in address:
+        raise InputError(f"{address}: is no address of a collection, expected a folder, qdrant://host:6333/name or http://host:port")
+    if not create:
+        there(Path(path))
+    return Folder(Path(path))
+
+
+def _worded(point: Point) -> Point:
+    terms = lexical.document(str(point.payload.get("text") or ""))
+    return replace(point, words=terms.words, initials=terms.initials)
+
+
+def _stored(picture: Image, home: Home) -> str | dict[str, Any]:
     match picture.source:
+        case Path() if home.keeps and picture.source.is_relative_to(home.root / "pictures"):
+            return picture.source.relative_to(home.root).as_posix()  # one that the collection keeps, and moves with it
         case Path():
             return str(picture.source.absolute())
         case Member(archive, offset, size, name):
@@ -464,19 +791,28 @@ def _stored(picture: Image) -> str | dict[str, Any]:
     raise InputError(f"{picture} has no place of its own on disk")
 
 
-def _write_whole(target: Path, data: bytes) -> None:
-    part = target.with_name(target.name + ".part")
+def _linked(source: str, target: str) -> str:
+    """A stored picture never changes, so that a second name for it is as good as a copy, where the disk gives one."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(part, target)
-    except OSError as e:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then run the same again") from None
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def _batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    source = iter(things)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+def _size(folder: Path) -> int:
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+
+
+def _listed(name: str, ids: Sequence[str]) -> None:
+    if isinstance(ids, str):
+        raise InputError(f"{name} is the str {ids!r}, expected a list of ids")
 
 
 def _more(others: int) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import PIL.Image
 
 from hannun.embeddings import Embeddings, Floats, concatenate, unit
@@ -30,12 +31,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Encoded:
-    """An item with its vectors by part ("text", "image"; or "joint" from a one-sequence encoder), each float32 [dim]."""
+    """An item with its vectors by part ("text", "image"; or "joint" from a one-sequence encoder), each float32 [dim].
+
+    Beside these `vectors` has "pictures" [n, dim], one row for each, where an item of an encoder with part vectors has several, and
+    "tokens" [length, token dim] where the encoder gives them. `digests` are the hashes of the pictures' bytes.
+    """
 
     item: Item
     hash: str
     pictures: tuple[bytes | None, ...]
     vectors: Mapping[str, Floats]
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class _Read:
     item: Item
     hash: str
     pictures: tuple[bytes | None, ...]  # None for a picture that can be read again from where it lies
+    digests: tuple[str, ...]
     ready: Item  # the same item with its bytes, later its decoded pictures
 
 
@@ -90,15 +97,20 @@ def encode(
         for waiting in _ahead(decoding(), 1):
             settled = [w.result() if isinstance(w, Future) else w for w in waiting]
             rows = iter(vectors([r.ready for r in settled if isinstance(r, _Read)], encoder))
-            yield [Encoded(r.item, r.hash, r.pictures, next(rows)) if isinstance(r, _Read) else r for r in settled]
+            yield [Encoded(r.item, r.hash, r.pictures, next(rows), r.digests) if isinstance(r, _Read) else r for r in settled]
 
 
 def vectors(items: Sequence[Item], encoder: Encoder) -> list[dict[str, Floats]]:
-    """The vectors of each item by part, float32 [dim]; items must have content. Several pictures give their mean direction."""
+    """The vectors of each item by part, float32 [dim]; items must have content. Several pictures give their mean direction.
+
+    Of items with several pictures each one's vector is there too, as "pictures" [n, dim]; and "tokens" where the encoder gives them.
+    """
     if not items:
         return []
     if not encoder.parts:
-        return [{"joint": v} for v in encoder.encode_document(items).dense]
+        made = encoder.encode_document(items)
+        tokens = made.tokens or (None,) * len(made)
+        return [{"joint": v} if t is None else {"joint": v, "tokens": t} for v, t in zip(made.dense, tokens, strict=True)]
     found: list[dict[str, Floats]] = [{} for _ in items]
     texts = [(n, it.text) for n, it in enumerate(items) if it.text]
     if texts:
@@ -106,11 +118,13 @@ def vectors(items: Sequence[Item], encoder: Encoder) -> list[dict[str, Floats]]:
             found[n]["text"] = vector
     pictures = [(n, {"image": p.source}) for n, it in enumerate(items) for p in it.images]
     if pictures:
-        sums: dict[int, Floats] = {}
+        rows: dict[int, list[Floats]] = {}
         for (n, _), vector in zip(pictures, encoder.encode_document([p for _, p in pictures]).dense, strict=True):
-            sums[n] = sums[n] + vector if n in sums else vector
-        for n, total in sums.items():
-            found[n]["image"] = unit(total)
+            rows.setdefault(n, []).append(vector)
+        for n, several in rows.items():
+            found[n]["image"] = unit(np.sum(several, axis=0))
+            if len(several) > 1:
+                found[n]["pictures"] = np.stack(several)
     return found
 
 
@@ -155,6 +169,7 @@ def _read(it: Item) -> _Read | Problem:
         h = hashlib.blake2b(digest_size=16)
         parts: list[Text | Image] = []
         kept: list[bytes | None] = []
+        digests: list[str] = []
         for p in it.parts:
             data = p.value.encode() if isinstance(p, Text) else p.read()
             h.update(f"{type(p).__name__}:{len(data)}:".encode())
@@ -162,10 +177,11 @@ def _read(it: Item) -> _Read | Problem:
             if isinstance(p, Image):
                 kept.append(data if isinstance(p.source, bytes | PIL.Image.Image) else None)
                 parts.append(Image(data))
+                digests.append(hashlib.blake2b(data, digest_size=16).hexdigest())
             else:
                 parts.append(p)
         h.update(json.dumps(it.facts, sort_keys=True, default=str, ensure_ascii=False).encode())
-        return _Read(it, h.hexdigest(), tuple(kept), replace(it, parts=tuple(parts)))
+        return _Read(it, h.hexdigest(), tuple(kept), tuple(digests), replace(it, parts=tuple(parts)))
     except HannunError as e:
         return _problem(it, e)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import product
 
 # Compatibility jamo (ㄱ…ㅣ, ㅋㅋ) are kept as they are: they carry meaning in informal Korean. Conjoining jamo that NFC
 # cannot compose (a lone final consonant, say) are left too: no information is dropped.
@@ -34,3 +35,124 @@ def hangul_ratio(text: str) -> float:
     """The share of Hangul among the letters of a text, 0…1; 0 where there are no letters at all."""
     letters = [c for c in unicodedata.normalize("NFC", text) if c.isalpha()]
     return sum(map(is_hangul, letters)) / len(letters) if letters else 0.0
+
+
+# ------------------------------------------------------------------------------------------------------- initials and keys
+
+# A syllable is 0xAC00 + (lead · 21 + vowel) · 28 + tail (Unicode 3.12).
+_LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+_TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+# The keys of the two-set keyboard (KS X 5002), which Korean computers have; ㄲ ㄸ ㅃ ㅆ ㅉ ㅒ ㅖ are typed with shift.
+_KEYS = dict(zip("qwertyuiopasdfghjklzxcvbnm", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", strict=True))
+_SHIFTED = dict(zip("QWERTOP", "ㅃㅉㄸㄲㅆㅒㅖ", strict=True))
+_JOINED = dict(
+    zip(
+        (
+            "ㅗㅏ",
+            "ㅗㅐ",
+            "ㅗㅣ",
+            "ㅜㅓ",
+            "ㅜㅔ",
+            "ㅜㅣ",
+            "ㅡㅣ",
+            "ㄱㅅ",
+            "ㄴㅈ",
+            "ㄴㅎ",
+            "ㄹㄱ",
+            "ㄹㅁ",
+            "ㄹㅂ",
+            "ㄹㅅ",
+            "ㄹㅌ",
+            "ㄹㅍ",
+            "ㄹㅎ",
+            "ㅂㅅ",
+        ),
+        "ㅘㅙㅚㅝㅞㅟㅢㄳㄵㄶㄺㄻㄼㄽㄾㄿㅀㅄ",
+        strict=True,
+    )
+)
+_PARTED = {j: ab for ab, j in _JOINED.items()}
+_TENSE = {"ㄱ": "ㄲ", "ㄷ": "ㄸ", "ㅂ": "ㅃ", "ㅅ": "ㅆ", "ㅈ": "ㅉ"}
+
+
+def is_syllable(character: str) -> bool:
+    """Whether one character is a whole Hangul syllable."""
+    return "가" <= character <= "힣"
+
+
+def is_initials(text: str) -> bool:
+    """Whether a text is nothing but consonants that can begin a syllable (and spaces): a query typed by initials, ㅃㄱ ㅇㅍㅅ."""
+    return bool(text.strip()) and all(c in _LEADS or c.isspace() for c in text)
+
+
+def initials(text: str) -> str:
+    """The first consonant of each syllable (빨간 → ㅃㄱ); what is no syllable is left out."""
+    return "".join(_LEADS[(ord(c) - 0xAC00) // 588] for c in text if is_syllable(c))
+
+
+def jamo(text: str) -> str:
+    """Syllables taken apart into the letters that are typed for them (빨 → ㅃㅏㄹ, 값 → ㄱㅏㅂㅅ); the rest stays."""
+    letters = []
+    for c in text:
+        if is_syllable(c):
+            lead, vowel, tail = (ord(c) - 0xAC00) // 588, (ord(c) - 0xAC00) % 588 // 28, (ord(c) - 0xAC00) % 28
+            letters += [_LEADS[lead], _VOWELS[vowel], _TAILS[tail]]
+        else:
+            letters.append(c)
+    return "".join(_PARTED.get(c, c) for c in letters)
+
+
+def compose(letters: str) -> str:
+    """Letters as they are typed, one after another, put together into syllables as a keyboard does (ㅃㅏㄹㄱㅏㄴ → 빨간)."""
+    made: list[str] = []
+    at = 0
+    while at < len(letters):
+        lead = letters[at]
+        if lead not in _LEADS or at + 1 >= len(letters) or letters[at + 1] not in _VOWELS:
+            made.append(lead)
+            at += 1
+            continue
+        vowel, at = letters[at + 1], at + 2
+        if at < len(letters) and vowel + letters[at] in _JOINED:
+            vowel, at = _JOINED[vowel + letters[at]], at + 1
+        tail = ""
+        if at < len(letters) and letters[at] in _TAILS and not _vowel_at(letters, at + 1):
+            tail, at = letters[at], at + 1
+            if at < len(letters) and tail + letters[at] in _JOINED and not _vowel_at(letters, at + 1):
+                tail, at = _JOINED[tail + letters[at]], at + 1
+        made.append(chr(0xAC00 + (_LEADS.index(lead) * 21 + _VOWELS.index(vowel)) * 28 + _TAILS.index(tail)))
+    return "".join(made)
+
+
+def from_keys(text: str) -> tuple[str, ...]:
+    """What Latin letters say that were typed with the keyboard left on English: qkfrks → 발간, 빨간, 발깐, 빨깐.
+
+    Shift is often lost too, so plain consonants at the head of a syllable are also read as tense ones, as long as there are
+    few of them. Nothing comes where the letters do not make whole syllables.
+    """
+    if not text or not text.isascii() or not any(c.isalpha() for c in text):
+        return ()
+    plain = compose("".join(_SHIFTED.get(c) or _KEYS.get(c.lower(), c) for c in text))
+    if any(c.isalpha() and not is_syllable(c) for c in plain):
+        return ()
+    tense = [n for n, c in enumerate(plain) if is_syllable(c) and initials(c) in _TENSE]
+    if len(tense) > 4:
+        return (plain,)
+    readings = []
+    for chosen in product((False, True), repeat=len(tense)):
+        letters = list(plain)
+        for n in (n for n, is_tense in zip(tense, chosen, strict=True) if is_tense):
+            letters[n] = compose(_TENSE[initials(plain[n])] + jamo(plain[n])[1:])
+        readings.append("".join(letters))
+    return tuple(sorted(readings, key=lambda r: sum(a != b for a, b in zip(r, plain, strict=True))))
+
+
+def to_keys(text: str) -> str:
+    """What Hangul says that was typed with the keyboard left on Korean: ㅇㄱㄷㄴㄴ → dress."""
+    keys = {v: k for k, v in _KEYS.items()} | {v: k.lower() for k, v in _SHIFTED.items()}
+    return "".join(keys.get(c, c) for c in jamo(text))
+
+
+def _vowel_at(letters: str, at: int) -> bool:
+    return at < len(letters) and letters[at] in _VOWELS

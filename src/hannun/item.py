@@ -10,7 +10,7 @@ import hashlib
 import io
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,17 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A picture that somebody else keeps (a service): `get` brings its bytes when they are needed, and raises as `Image.read` does."""
+
+    name: str
+    get: Callable[[], bytes]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class Text:
     """A text part; `value` is NFC with white space folded."""
 
@@ -54,7 +65,7 @@ class Text:
 class Image:
     """A picture part: where its bytes are (a path, a tar member, the bytes themselves) or an already decoded picture."""
 
-    source: Path | Member | bytes | PIL.Image.Image
+    source: Path | Member | Elsewhere | bytes | PIL.Image.Image
 
     def read(self) -> bytes:
         """The encoded bytes. Raises MissingError when the file is gone; a decoded picture is encoded as PNG, upright."""
@@ -66,6 +77,8 @@ class Image:
                     if self.source.exists() and not self.source.is_file() and not self.source.is_dir():
                         raise PictureError(f"{self}: is a pipe or a device, expected a picture file")  # reading it might never end
                     return self.source.read_bytes()
+                case Elsewhere():
+                    return self.source.get()
                 case Member():
                     with self.source.archive.open("rb") as archive:
                         archive.seek(self.source.offset)
@@ -130,9 +143,23 @@ class Image:
         ) as e:
             raise PictureError(f"{self}: cannot be decoded ({str(e) or type(e).__name__}); the file may be truncated or damaged") from None
 
+    def size(self) -> tuple[int, int]:
+        """Width and height as the file's head tells them; no pixel is decoded. Raises PictureError."""
+        if isinstance(self.source, PIL.Image.Image):
+            return self.source.size
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with PIL.Image.open(io.BytesIO(self.read()), formats=_FORMATS) as picture:
+                    return picture.size
+        except PictureError:
+            raise
+        except Exception as e:  # whatever a decoder says of foreign bytes; `load` tells the kinds apart
+            raise PictureError(f"{self}: is not a picture, or of an unknown kind; expected JPEG, PNG, WebP, GIF, BMP or TIFF") from e
+
     def __str__(self) -> str:
         match self.source:
-            case Path() | Member():
+            case Path() | Member() | Elsewhere():
                 return str(self.source)
             case bytes():
                 return f"picture of {len(self.source)} bytes"
@@ -230,7 +257,7 @@ def image_part(value: object) -> Image:
             )
         case bytearray() | memoryview():
             return Image(bytes(value))
-        case Path() | Member() | bytes() | PIL.Image.Image():
+        case Path() | Member() | Elsewhere() | bytes() | PIL.Image.Image():
             return Image(value)
     raise InputError(f"'image' is a {type(value).__name__}, expected a path, bytes or a PIL image")
 

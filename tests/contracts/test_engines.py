@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,31 @@ import pytest
 
 from hannun.embeddings import Floats, unit
 from hannun.errors import CollectionBusy, HannunError, InputError
+from hannun.index.cluster import Cluster
 from hannun.index.edge import Edge
-from hannun.index.engine import AGREEMENT, HAS_IMAGE, HAS_TEXT, Engine, Plan, Point
+from hannun.index.engine import All, Among, Compare, Engine, Layout, Listing, Plan, Point, Words
 from hannun.search.where import parse_where
 
 DIM = 16
-Opener = Callable[[tuple[str, ...]], Engine]
+DIMS = (16, 8, 4)
+Opener = Callable[..., Engine]
+
+
+def local_cluster(folder: Path, layout: Layout) -> Engine:
+    """The client's own local mode: the same requests, run by the client in Python instead of by a server."""
+    client = pytest.importorskip("qdrant_client", reason="needs hannun[cluster]")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Cluster(client.QdrantClient(path=str(folder)), "shop", layout)
+        except RuntimeError as e:
+            raise CollectionBusy(str(e)) from None
+
 
 # A new engine is one line here: how to open it (again) at a place.
-ENGINES: dict[str, Callable[[Path, tuple[str, ...]], Engine]] = {
-    "edge": lambda place, parts: Edge(place / "shard", parts, DIM),
+ENGINES: dict[str, Callable[[Path, Layout], Engine]] = {
+    "edge": lambda place, layout: Edge(place / "shard", layout),
+    "cluster": lambda place, layout: local_cluster(place / "qdrant", layout),
 }
 
 
@@ -30,8 +46,8 @@ ENGINES: dict[str, Callable[[Path, tuple[str, ...]], Engine]] = {
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     opened: list[Engine] = []
 
-    def open_it(parts: tuple[str, ...] = ("text", "image")) -> Engine:
-        opened.append(ENGINES[request.param](tmp_path, parts))
+    def open_it(parts: tuple[str, ...] = ("text", "image"), **rest: Any) -> Engine:
+        opened.append(ENGINES[request.param](tmp_path, Layout(parts, DIMS, **rest)))
         return opened[-1]
 
     yield open_it
@@ -48,7 +64,7 @@ def engine(opener: Opener) -> Engine:
 @pytest.fixture(scope="module", params=ENGINES)
 def crowded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One engine for the tests that only read, with the 90 points of `crowd(90, seed=1)`."""
-    engine = ENGINES[request.param](tmp_path_factory.mktemp("crowded"), ("text", "image"))
+    engine = ENGINES[request.param](tmp_path_factory.mktemp("crowded"), Layout(("text", "image"), DIMS))
     engine.upsert(crowd(90, seed=1))
     yield engine
     engine.close()
@@ -57,7 +73,7 @@ def crowded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="module", params=ENGINES)
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The same with the rows of SHOP."""
-    engine = ENGINES[request.param](tmp_path_factory.mktemp("shop"), ("text", "image"))
+    engine = ENGINES[request.param](tmp_path_factory.mktemp("shop"), Layout(("text", "image"), DIMS))
     engine.upsert([words(id, **facts) for id, facts in SHOP.items()])
     yield engine
     engine.close()
@@ -69,9 +85,7 @@ def vector(*values: float) -> Floats:
 
 def point(id: str, text: Floats | None = None, image: Floats | None = None, **facts: Any) -> Point:
     vectors = {n: v for n, v in (("text", text), ("image", image)) if v is not None}
-    agreement = float(text @ image) if text is not None and image is not None else 0.0
-    payload = {"facts": facts, HAS_TEXT: int(text is not None), HAS_IMAGE: int(image is not None), AGREEMENT: agreement}
-    return Point(id, vectors, payload)
+    return Point(id, vectors, {"facts": facts})
 
 
 def words(id: str, **facts: Any) -> Point:
@@ -116,7 +130,7 @@ def test_what_is_stored_comes_back_as_it_was(engine: Engine) -> None:
     payload = engine.get(["가/방 #1", "none"])["가/방 #1"]
     assert payload["facts"] == facts and payload["id"] == "가/방 #1"
     assert {k: type(v) for k, v in payload["facts"].items()} == {k: type(v) for k, v in facts.items()}
-    assert set(payload) == {"id", "facts", HAS_TEXT, HAS_IMAGE, AGREEMENT}
+    assert set(payload) == {"id", "facts"}
     assert payload == engine.query(plan(vector(1)))[0].payload
     stored = engine.vectors(["가/방 #1", "none"])
     assert list(stored) == ["가/방 #1"]
@@ -125,10 +139,10 @@ def test_what_is_stored_comes_back_as_it_was(engine: Engine) -> None:
 
 
 def test_only_the_named_fields(engine: Engine) -> None:
-    engine.upsert([words("1", price=5)])
+    engine.upsert([Point("1", {"text": vector(1)}, {"facts": {"price": 5}, "text": "x"})])
     assert engine.get(["1"], []) == {"1": {"id": "1"}}
     assert engine.get(["1"], ["facts"]) == {"1": {"id": "1", "facts": {"price": 5}}}
-    assert list(engine.scan(["id", HAS_TEXT])) == [{"id": "1", HAS_TEXT: 1}]
+    assert list(engine.scan(["id", "text"])) == [{"id": "1", "text": "x"}]
 
 
 def test_an_id_replaces_the_whole_point(engine: Engine) -> None:
@@ -379,3 +393,303 @@ def test_a_field_that_cannot_be_asked_for_is_an_error_and_not_a_crash(engine: En
     for odd in ("`a'b\\` = 4", "`\\` = 1", "`a]b` = 1", "`.` = 1", "`$` = 1"):
         with contextlib.suppress(HannunError):
             ids(engine, odd)
+
+
+# Prefixes (Matryoshka), quantised vectors, token vectors
+
+
+@pytest.mark.parametrize(
+    "layout", [{}, {"prefix": 8}, {"prefix": 4}, {"quantise": "int8"}, {"quantise": "binary"}, {"prefix": 4, "quantise": "int8"}]
+)
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (0.8, 0.2), (1.0, 0.0)])
+@pytest.mark.parametrize("dim", DIMS)
+def test_a_shorter_query_is_compared_with_renormalised_prefixes(
+    opener: Opener, layout: dict[str, Any], weights: tuple[float, float], dim: int
+) -> None:
+    """Whatever the store keeps and searches first, the scores are those of the vectors cut to the query's length."""
+    engine = opener(("text", "image"), **layout)
+    points = crowd(60, seed=5)
+    engine.upsert(points)
+    cut = [Point(p.id, {n: unit(v[:dim]) for n, v in p.vectors.items()}, p.payload) for p in points]
+    query = unit(np.random.default_rng(dim).standard_normal(dim))
+    found = engine.query(plan(query, weights, (1.0, 0.7, 0.9), limit=60, candidates=60))
+    truth = expected(query, cut, weights, (1.0, 0.7, 0.9))
+    assert [m.score for m in found] == pytest.approx([s for s, _ in truth], abs=2e-6)
+    assert [m.payload["id"] for m in found] == [i for _, i in truth]
+
+
+@pytest.mark.parametrize("bad", [vector(1)[:5], np.zeros((2, DIM), np.float32), np.zeros(DIM + 1, np.float32)])
+def test_a_query_of_another_length_is_refused(engine: Engine, bad: Floats) -> None:
+    with pytest.raises(InputError, match="declared dims"):
+        engine.query(plan(bad))
+
+
+def test_exact_compares_with_every_point(engine: Engine) -> None:
+    points = crowd(300, seed=6)
+    engine.upsert(points)
+    query = unit(np.random.default_rng(9).standard_normal(DIM))
+    found = engine.query(plan(query, limit=300, exact=True, candidates=1))
+    assert [m.payload["id"] for m in found] == [i for _, i in expected(query, points, (0.5, 0.5), (1, 1, 1))]
+
+
+TOKEN_DIM = 8
+
+
+def tokens(seed: int, length: int) -> Floats:
+    # Multiples of 1/16: float16, as which they are kept, has these exactly.
+    return np.random.default_rng(seed).integers(-8, 9, (length, TOKEN_DIM)).astype(np.float32) / 16
+
+
+def maxsim(query: Floats, document: Floats) -> float:
+    """Σ over the query's tokens of the best of the document's (Khattab & Zaharia 2020)."""
+    return float((query @ document.T).max(axis=1).sum())
+
+
+@pytest.mark.parametrize("prefix", [0, 4])
+def test_token_vectors_rescore_the_nearest(opener: Opener, prefix: int) -> None:
+    engine = opener(("joint",), tokens=TOKEN_DIM, prefix=prefix)
+    rows = unit(np.random.default_rng(0).standard_normal((40, DIM)))
+    engine.upsert([Point(str(n), {"joint": r}, {"facts": {}}, tokens=tokens(n, 2 + n % 5) if n % 8 else None) for n, r in enumerate(rows)])
+    assert engine.vectors(["3", "8"])["3"]["tokens"] == pytest.approx(tokens(3, 5))
+    assert "tokens" not in engine.vectors(["8"])["8"]
+    query, asked = unit(rows[3] + rows[5]), tokens(100, 3)
+    found = engine.query(Plan(query, {"joint": 1.0}, {"joint": 1.0}, limit=40, candidates=40, tokens=asked, explain=True))
+    truth = sorted(((maxsim(asked, tokens(n, 2 + n % 5)), str(n)) for n in range(40) if n % 8), key=lambda t: (-t[0], t[1]))
+    assert [m.score for m in found] == pytest.approx([s for s, _ in truth], abs=1e-3)
+    assert {m.payload["id"] for m in found} == {i for _, i in truth}  # those without token vectors fall out
+    assert all(m.parts["tokens"] == pytest.approx(m.score, abs=1e-3) for m in found)
+    few = engine.query(Plan(query, {"joint": 1.0}, {"joint": 1.0}, limit=5, candidates=25, tokens=asked))
+    nearest = {str(n) for n in np.argsort(-(rows @ query))[:25]}
+    assert {m.payload["id"] for m in few} == {i for _, i in [t for t in truth if t[1] in nearest][:5]}
+
+
+def test_token_vectors_need_a_layout_that_has_them(engine: Engine) -> None:
+    with pytest.raises(InputError, match="made without"):
+        engine.upsert([Point("1", {"text": vector(1)}, {}, tokens=tokens(0, 2))])
+    with pytest.raises(InputError, match="has none"):
+        engine.query(plan(vector(1), tokens=tokens(0, 2)))
+
+
+# Words
+
+
+def bm25(documents: dict[str, list[str]], query: tuple[str, ...], k: float = 1.2, b: float = 0.75) -> dict[str, float]:
+    """BM25 by brute force (Robertson & Zaragoza 2009), idf = ln(1 + (N − n + ½) / (n + ½))."""
+    lengths = [len(d) for d in documents.values() if d]
+    average = sum(lengths) / len(lengths)
+    scores: dict[str, float] = {}
+    for id, d in documents.items():
+        for term in set(query) & set(d):
+            n = sum(term in other for other in documents.values())
+            idf = math.log(1 + (len(lengths) - n + 0.5) / (n + 0.5))
+            scores[id] = scores.get(id, 0) + idf * d.count(term) * (k + 1) / (d.count(term) + k * (1 - b + b * len(d) / average))
+    return scores
+
+
+def worded(id: str, terms: list[str], **facts: Any) -> Point:
+    return Point(id, {"text": vector(1)}, {"facts": facts}, words=tuple(terms), initials=tuple(t[0] for t in terms))
+
+
+def test_bm25_is_exact_after_every_add_replace_and_delete(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hannun.index.edge._INDEX_FROM", 1)  # kilobytes: so that optimising does what it does to large stores
+    engine = opener()
+    random = np.random.default_rng(0)
+    vocabulary = [f"낱말{n}" for n in range(40)]
+    documents: dict[str, list[str]] = {}
+
+    def draw() -> list[str]:
+        return [vocabulary[min(39, int(random.exponential(8)))] for _ in range(random.integers(0, 30))]
+
+    def check() -> None:
+        for seed in range(6):
+            query = tuple(np.random.default_rng(seed).choice(vocabulary[:25], 3, replace=False))
+            found = engine.query(Words(query, limit=1000, fields=(), explain=seed == 0))
+            truth = bm25(documents, query)
+            assert {m.payload["id"]: pytest.approx(m.score, abs=1e-5) for m in found} == truth
+            assert [m.score for m in found] == sorted((m.score for m in found), reverse=True)
+            assert all(not m.parts or sum(m.parts.values()) == pytest.approx(m.score, abs=1e-5) for m in found)
+            assert seed or found[0].parts.keys() <= set(query)
+
+    for step in range(8):
+        new = {str(n): draw() for n in random.choice(300, 40, replace=False)}  # later steps replace some
+        documents |= new
+        engine.upsert([worded(i, d) for i, d in new.items()])
+        check()
+        gone = [str(i) for i in random.choice(sorted(documents), 15, replace=False)]
+        engine.delete(gone)
+        documents = {i: d for i, d in documents.items() if i not in gone}
+        check()
+        if step in (3, 5):
+            engine.optimise()
+            check()
+    changed = {i: draw() for i in sorted(documents)[:30]}
+    engine.update([worded(i, d) for i, d in changed.items()])
+    documents |= changed
+    check()
+    engine.close()
+    engine = opener()
+    check()
+
+
+def test_words_with_a_condition_pages_and_nothing_found(engine: Engine) -> None:
+    engine.upsert([worded(f"{n:02}", ["빨갛다", f"w{n}"], n=n) for n in range(30)])
+    assert [m.payload["id"] for m in engine.query(Words(("빨갛다",), parse_where("n >= 25"), limit=3))] == ["25", "26", "27"]
+    pages = [m.payload["id"] for start in range(0, 30, 7) for m in engine.query(Words(("빨갛다",), limit=7, offset=start))]
+    assert pages == [f"{n:02}" for n in range(30)]
+    assert engine.query(Words(())) == [] and engine.query(Words(("none",))) == []
+    assert engine.query(Words(("빨",), limit=2, initials=True))[0].payload["id"] == "00"
+    assert engine.query(Words(("빨갛다",), limit=1, fields=()))[0].payload == {"id": "00"}
+
+
+# Counting, listing, changing
+
+
+def test_facets_count_every_kind_of_value(engine: Engine) -> None:
+    engine.upsert([words(i, **facts) for i, facts in SHOP.items()])
+    engine.upsert([words("7", 색="빨강", new=True, rate=5.0, long="가" * 500)])
+    for _ in range(2):  # one by one, then by the engine's index
+        assert engine.facets("색") == [("빨강", 2), ("빨 강", 1), ("파랑", 1)]
+        assert sorted(engine.facets("tags")) == [("겨울", 2), ("면", 1), ("여름", 2)]
+        assert [(type(v), v, n) for v, n in engine.facets("new")] == [(bool, True, 2), (bool, False, 1), (int, 1, 1), (str, "true", 1)]
+        assert engine.facets("rate") == [(5, 2), (4, 1), (4.5, 1)]
+        assert engine.facets("색", parse_where("price < 50000")) == [("빨강", 1)]
+        assert engine.facets("색", limit=1) == [("빨강", 2)]
+        assert engine.facets("none") == [] and engine.facets("long") == []
+        assert ids(engine, f"long = '{'가' * 500}'") == ["7"] and ids(engine, f"long = '{'가' * 501}'") == []
+        engine.optimise()
+
+
+def test_a_listing_is_in_the_order_of_a_number(engine: Engine) -> None:
+    engine.upsert([words(f"{n:02}", n=n % 7, price=float(n)) if n % 4 else words(f"{n:02}", n="없음") for n in range(60)])
+    engine.upsert([words("99", n=[3, 6])])
+    numbered = [(n % 7, f"{n:02}") for n in range(60) if n % 4]
+    rest = [f"{n:02}" for n in range(0, 60, 4)]
+    rising = [i for _, i in sorted([*numbered, (3, "99")])] + rest
+    falling = [i for _, i in sorted([*numbered, (6, "99")], key=lambda r: (-r[0], r[1]))] + rest
+    for _ in range(2):
+        for order, whole in ((False, rising), (True, falling)):
+            pages = [
+                m.payload["id"]
+                for start in range(0, 63, 9)
+                for m in engine.query(Listing(order="n", descending=order, limit=9, offset=start))
+            ]
+            assert pages == whole
+        assert [m.payload for m in engine.query(Listing(parse_where("price > 50"), 2, order="price", fields=()))] == [
+            {"id": "51"},
+            {"id": "53"},
+        ]
+        every = [m.payload["id"] for start in range(0, 63, 9) for m in engine.query(Listing(limit=9, offset=start))]
+        assert sorted(every) == sorted(rising)
+        engine.optimise()
+
+
+def test_conditions_hold_when_the_facts_are_indexed(engine: Engine) -> None:
+    engine.upsert([words(id, **facts) for id, facts in SHOP.items()])
+    engine.optimise()
+    engine.upsert([words("9", price=9900, 새것="x")])  # and for what came later
+    text = {"색 = 빨강": "1", "색 != 빨강": "234569", "price = 비쌈": "5", "tags in (면, 겨울)": "123", "새것 = x": "9"}
+    numbers = {"price = 9900": "19", "price >= 50000": "23", "new = 1": "4", "sizes > 99": "4", "code = 7": "3", "rate >= 4.5": "13"}
+    for where, found in {**text, **numbers, "new = true": "1"}.items():
+        assert ids(engine, where) == list(found), where
+
+
+def test_an_update_keeps_the_vectors(engine: Engine) -> None:
+    old = point("1", vector(1, 2), vector(2, 1), a=1)
+    engine.upsert([old, point("2", None, vector(1))])
+    before = engine.query(plan(vector(1)))
+    engine.update([Point("1", {}, {"facts": {"b": 2}}, words=("새",)), Point("none", {}, {"facts": {"b": 2}})])
+    assert engine.count() == 2 and engine.get(["1"])["1"] == {"id": "1", "facts": {"b": 2}}
+    assert [(m.payload["id"], m.score) for m in engine.query(plan(vector(1)))] == [
+        (m.payload["id"], pytest.approx(m.score)) for m in before
+    ]
+    assert ids(engine, "b = 2") == ["1"] and ids(engine, "a = 1") == []
+    assert [m.payload["id"] for m in engine.query(Words(("새",)))] == ["1"]
+
+
+def test_delete_where(engine: Engine) -> None:
+    engine.upsert(crowd(50, seed=7))
+    assert engine.delete_where(parse_where("n < 20")) == 20
+    assert engine.delete_where(parse_where("n < 20")) == 0
+    assert engine.count() == 30 and ids(engine, "n < 21") == ["20"]
+
+
+def test_whole_points_come_back(opener: Opener) -> None:
+    engine = opener(("text", "image"), tokens=TOKEN_DIM, prefix=4)
+    points = [
+        Point(
+            "1", {"text": vector(1, 2), "image": vector(3)}, {"facts": {"a": 1}, "text": "x"}, ("빨갛다", "빨갛다"), ("ㅃㄱ",), tokens(1, 3)
+        ),
+        Point("2", {"image": vector(2)}, {}),
+    ]
+    engine.upsert(points)
+    for found in (list(engine.points()), list(engine.points(["2", "1", "none"]))):
+        for p, q in zip(sorted(found, key=lambda p: p.id), points, strict=True):
+            assert (p.id, p.words, p.initials) == (q.id, q.words, q.initials) and p.payload == {**q.payload, "id": q.id}
+            assert p.vectors.keys() == q.vectors.keys() and all(p.vectors[n] == pytest.approx(v, abs=1e-6) for n, v in q.vectors.items())
+            assert (p.tokens is None) == (q.tokens is None) and (p.tokens is None or p.tokens == pytest.approx(q.tokens))
+
+
+def test_explaining_tells_the_cosine_of_each_part(engine: Engine) -> None:
+    points = crowd(30, seed=8)
+    engine.upsert(points)
+    for dim in DIMS:
+        query = unit(np.random.default_rng(1).standard_normal(dim))
+        for match in engine.query(plan(query, limit=30, explain=True)):
+            heads = {n: unit(v[:dim]) for n, v in points[int(match.payload["id"])].vectors.items()}
+            truth = {n: pytest.approx(float(query @ v), abs=1e-5) for n, v in heads.items()}
+            if len(heads) == 2:
+                truth["agreement"] = pytest.approx(float(heads["text"] @ heads["image"]), abs=1e-5)
+            assert dict(match.parts) == truth
+
+
+def test_the_given_ids_are_scored(engine: Engine) -> None:
+    points = crowd(200, seed=9)
+    engine.upsert(points)
+    wanted = tuple(str(n) for n in range(0, 200, 9))
+    query = vector(1, 5)
+    found = engine.query(plan(query, where=Among("id", wanted), limit=len(wanted), exact=True))
+    truth = expected(query, [points[int(i)] for i in wanted], (0.5, 0.5), (1, 1, 1))
+    assert [m.payload["id"] for m in found] == [i for _, i in truth]
+    both = All((Among("id", wanted), Compare("n", ">", 100)))
+    assert {m.payload["id"] for m in engine.query(plan(query, where=both, limit=200))} == {i for i in wanted if int(i) > 100}
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (1.0, 0.0)])
+def test_however_many_scores_are_equal_pages_follow_the_ids(engine: Engine, weights: tuple[float, float]) -> None:
+    engine.upsert([point(f"{n:03}", vector(1), vector(1)) for n in np.random.default_rng(0).permutation(400)])
+    assert [m.payload["id"] for m in engine.query(plan(vector(1), weights, limit=5))] == [f"{n:03}" for n in range(5)]
+    assert [m.payload["id"] for m in engine.query(plan(vector(1), weights, limit=7, offset=200))] == [f"{n:03}" for n in range(200, 207)]
+
+
+def test_a_backup_opens_as_a_store(engine: Engine, tmp_path: Path) -> None:
+    engine.upsert(crowd(30, seed=3))
+    engine.backup(tmp_path / "backup")
+    with pytest.raises(InputError, match="already"):
+        engine.backup(tmp_path / "backup")
+    engine.delete(["1"])
+    copy = Edge(tmp_path / "backup")
+    assert copy.layout == engine.layout and copy.count() == 30 and engine.count() == 29
+    copy.close()
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        Layout((), (8,)),
+        Layout(("text",), ()),
+        Layout(("text",), (4, 8)),
+        Layout(("text",), (8, 4), prefix=5),
+        Layout(("text",), (8, 4), prefix=8),
+    ],
+)
+@pytest.mark.parametrize("name", ENGINES)
+def test_layouts_that_contradict_themselves_are_refused(tmp_path: Path, name: str, layout: Layout) -> None:
+    with pytest.raises(InputError):
+        ENGINES[name](tmp_path, layout)
+
+
+def test_a_store_has_one_layout(opener: Opener) -> None:
+    opener().close()
+    with pytest.raises(InputError, match="was made as"):
+        opener(prefix=4)
+    opener()

@@ -1,13 +1,15 @@
-"""The Engine protocol and what passes through it: Points and Plans go in, Matches come out; this file holds no engine.
+"""The Engine protocol and what passes through it: Points and requests go in, Matches come out; this file holds no engine.
 
-A Plan says what to rank by and which points may appear. It is plain data, so that the same plan compiles to any engine.
+A request says what to rank by and which points may appear: a Plan (cosine, then token vectors), Words (BM25) or a Listing.
+It is plain data, so that the same request compiles to any engine. Lists are fused and grouped above, in pure functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from hannun.embeddings import Floats
 
@@ -56,22 +58,58 @@ Condition = Compare | Among | Not | All | Any_
 
 
 @dataclass(frozen=True)
+class Layout:
+    """What a store keeps of each point, fixed when it is made.
+
+    Attributes:
+        parts: the names of its dense vectors, ("text", "image") or ("joint",).
+        dims: the length of these, and the declared Matryoshka prefixes of it that a Plan's query may have.
+        tokens: the length of token vectors; 0 where there are none. They are kept as float16 and only rescore.
+        quantise: what the vectors searched first are compared as. The nearest are always rescored by the whole vectors.
+        prefix: one of `dims`, kept apart and searched first (the funnel): the whole vectors then stay on the disk and only
+            rescore. 0: the whole vectors are searched.
+    """
+
+    parts: tuple[str, ...]
+    dims: tuple[int, ...]
+    tokens: int = 0
+    quantise: Literal["none", "int8", "binary"] = "none"
+    prefix: int = 0
+
+
+@dataclass(frozen=True)
 class Point:
-    """One stored thing: a text id, named vectors (unit float32 [dim]; a missing part has none), and a JSON payload."""
+    """One stored thing.
+
+    Attributes:
+        id: any text.
+        vectors: by part, unit float32 [dim]; a missing part has none.
+        payload: JSON. Facts to filter by lie in payload["facts"].
+        words: the terms of its text, repeated where they are repeated (see `lexical.document`): letters and digits, lower case.
+        initials: the initial consonants of its words ("ㅃㄱ"), for queries that are typed so.
+        tokens: unit rows [length, token dim], where the layout has them.
+    """
 
     id: str
     vectors: Mapping[str, Floats]
     payload: Mapping[str, Any]
+    words: tuple[str, ...] = ()
+    initials: tuple[str, ...] = ()
+    tokens: Floats | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Rank by the cosine of `query` [dim] with the weighted average of a point's vectors.
+    """Rank by the cosine of `query` with the weighted average of a point's vectors.
 
-    `weights` names the vectors that count and how much. For a point that has only some of them, those alone count. The
-    exact cosine cos(q, normalise(Σ w·v)) is computed from q·v of each part and the stored `agreement` (t·i). `gains`
+    `query` is a unit vector of one of the layout's dims; a shorter one is compared with the renormalised prefix of the
+    stored vectors, exactly. `weights` names the vectors that count and how much. For a point that has only some of them,
+    those alone count. The exact cosine cos(q, normalise(Σ w·v)) is computed from q·v of each part and the stored t·i. `gains`
     multiplies it by what counts of a point ("text", "image", "text+image"), so that kinds of points rank fairly together.
     The `candidates` nearest by each part are united, each is rescored by every part, and the formula orders them.
+    With `tokens` [n, token dim] the `candidates` best of these are ordered anew by MaxSim, and those without token vectors
+    fall out. `exact` compares with every point. `fields` names what is wanted of the payloads (None: all). `explain` fills
+    `Match.parts`.
     """
 
     query: Floats
@@ -81,14 +119,54 @@ class Plan:
     limit: int = 10
     offset: int = 0
     candidates: int = 100
+    tokens: Floats | None = None
+    exact: bool = False
+    fields: tuple[str, ...] | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True)
+class Words:
+    """Rank by BM25 (k1 = 1.2, b = 0.75) over the points' words, or over their initials; a point needs one of the terms.
+
+    Document frequencies and the average length are those of all points that have words at this moment.
+    """
+
+    terms: tuple[str, ...]
+    where: Condition | None = None
+    limit: int = 10
+    offset: int = 0
+    initials: bool = False
+    fields: tuple[str, ...] | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """No ranking: by the number in a fact, points without one last; or by the engine's own ids. Scores are 0."""
+
+    where: Condition | None = None
+    limit: int = 10
+    offset: int = 0
+    order: str | None = None
+    descending: bool = False
+    fields: tuple[str, ...] | None = None
+
+
+Request = Plan | Words | Listing
 
 
 @dataclass(frozen=True)
 class Match:
-    """A point's payload and its score in a plan."""
+    """A point's payload and its score; equal scores come in the order of ids.
+
+    With `explain`, `parts` holds what the score was made of: for a Plan the cosine of the query with each part ("text",
+    "image", "joint"), "agreement" (the cosine of text and picture) and "tokens" (MaxSim); for Words the share of each term.
+    """
 
     score: float
     payload: Mapping[str, Any]
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 #: Payload keys that the formula reads: 1 where a point has that vector, and the cosine between its text and its picture.
@@ -97,18 +175,31 @@ HAS_TEXT, HAS_IMAGE, AGREEMENT = "_t", "_i", "_ti"
 
 @runtime_checkable
 class Engine(Protocol):
-    """Stores points by text id. `tests/contracts/engines.py` is the contract of every implementation.
+    """Stores points by text id. `tests/contracts/test_engines.py` is the contract of every implementation.
 
     An update that has returned survives the death of the process. Every method raises StorageError when the disk is
-    full, read-only or damaged.
+    full, read-only or damaged. Methods may be called from several threads.
     """
+
+    @property
+    def layout(self) -> Layout:
+        """What is kept of each point."""
+        ...
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Insert the points; one whose id is there replaces it whole."""
         ...
 
+    def update(self, points: Sequence[Point]) -> None:
+        """Replace payload, words and initials of points that are there; their vectors stay (those given are not looked at)."""
+        ...
+
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the points with these ids; unknown ids are no error."""
+        ...
+
+    def delete_where(self, where: Condition) -> int:
+        """Remove the points a condition holds for; returns how many there were."""
         ...
 
     def get(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, Mapping[str, Any]]:
@@ -116,11 +207,19 @@ class Engine(Protocol):
         ...
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Mapping[str, Floats]]:
-        """The stored vectors by id, for those ids that are there."""
+        """The stored vectors by id, for those ids that are there; token vectors under "tokens"."""
         ...
 
-    def query(self, plan: Plan) -> list[Match]:
+    def points(self, ids: Sequence[str] | None = None) -> Iterator[Point]:
+        """Whole points (those with these ids, or all in no stated order), as `upsert` takes them."""
+        ...
+
+    def query(self, request: Request) -> list[Match]:
         """The best `limit` points after `offset`, best first."""
+        ...
+
+    def facets(self, field: str, where: Condition | None = None, limit: int = 100) -> list[tuple[Scalar, int]]:
+        """The values of a fact and how many points have each, most frequent first; a list counts for each of its values."""
         ...
 
     def scan(self, fields: Sequence[str], where: Condition | None = None) -> Iterator[Mapping[str, Any]]:
@@ -132,7 +231,14 @@ class Engine(Protocol):
         ...
 
     def optimise(self) -> None:
-        """Build the indexes that make queries fast; may take long, changes no result beyond approximation."""
+        """Build the indexes that make queries fast. Takes long and returns when done; call it from a thread to go on meanwhile.
+
+        Other threads can search, add and delete while it runs. It changes no result beyond approximation.
+        """
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Write a whole copy to a folder that is not there yet, which opens as a store of its own; others may write meanwhile."""
         ...
 
     def flush(self) -> None:

@@ -35,6 +35,57 @@ def parse_where(text: str) -> Condition:
     return _Parser(text).parse()
 
 
+def written(condition: Condition) -> str:
+    """The text of a condition, such that `parse_where` gives it back."""
+    match condition:
+        case Compare(field, op, value):
+            return f"{_name(field)} {op} {_literal(value)}"
+        case Among(field, values):
+            return f"{_name(field)} in ({', '.join(map(_literal, values))})"
+        case Not(inner):
+            return f"not {_inner(inner)}"
+        case All(conditions):
+            return " and ".join(map(_inner, conditions))
+        case Any_(conditions):
+            return " or ".join(map(_inner, conditions))
+
+
+def _inner(condition: Condition) -> str:
+    return f"({written(condition)})" if isinstance(condition, All | Any_) else written(condition)
+
+
+def _name(field: str) -> str:
+    plain = re.fullmatch(r"[^\s()=<>!,'\"`]+", field) and field.lower() not in ("and", "or", "not", "in")
+    return field if plain else f"`{field}`"
+
+
+def _literal(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return repr(value)
+    plain = re.fullmatch(r"[^\s()=<>!,'\"`]+", value) and not _NUMBER.fullmatch(value) and value.lower() not in ("true", "false")
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return value if plain else f"'{escaped}'"
+
+
+def value(text: str) -> Scalar:
+    """A value as a condition would read it: a number, true or false, a 'quoted' text, or the text as it stands."""
+    clean = hangul.normalise(text)
+    found = _TOKEN.fullmatch(clean)
+    return _scalar(found.lastgroup, found[found.lastgroup]) if found and found.lastgroup in ("quoted", "word") else clean
+
+
+def _scalar(kind: str, text: str) -> Scalar:
+    if kind == "quoted":
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        return text
+    return int(text) if _WHOLE.fullmatch(text) else float(text)
+
+
 @final
 class _Parser:
     def __init__(self, text: str) -> None:
@@ -112,19 +163,13 @@ class _Parser:
 
     def value(self, field: str) -> Scalar:
         kind, text, at = self._next("a value")
-        if kind == "quoted":
-            return re.sub(r"\\(.)", r"\1", text[1:-1])
-        if kind != "word":
+        if kind not in ("quoted", "word"):
             raise self._error(f"{text!r} came, expected a value", at)
-        if field == "id":
+        if kind == "word" and field == "id":
             return text
-        if text.lower() in ("true", "false"):
-            return text.lower() == "true"
-        if not _NUMBER.fullmatch(text):
-            return text
-        if not math.isfinite(float(text)):
+        if kind == "word" and _NUMBER.fullmatch(text) and not math.isfinite(float(text)):
             raise self._error(f"{text[:20]!r} is too large a number", at)
-        return int(text) if _WHOLE.fullmatch(text) else float(text)
+        return _scalar(kind, text)
 
     def _next(self, expected: str) -> tuple[str, str, int]:
         if self.at == len(self.tokens):

@@ -5,23 +5,34 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hannun.errors import InputError, MissingError
-from hannun.item import Content, Item, Problem
+from hannun.item import Item, Problem
 
-In = Annotated[Path, typer.Option("--in", envvar="HANNUN_COLLECTION", help="The collection.")]
+if TYPE_CHECKING:
+    from hannun.collection import Collection
+    from hannun.home import Quantise
+
+# Not a Path: it may be an address, and a Path would fold the slashes of qdrant://.
+In = Annotated[str, typer.Option("--in", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="A folder, or qdrant://host:6333/name.")]
+At = Annotated[str, typer.Argument(metavar="[COLLECTION]", envvar="HANNUN_COLLECTION", help="A folder, or qdrant://host:6333/name.")]
 Model = Annotated[str | None, typer.Option("--model", help="'mini', the path of a model, or a hub id.")]
-DEFAULT = Path("my.hannun")
+DEFAULT = "my.hannun"
 
 
 def index(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Folders, pictures, .txt/.md, .jsonl/.csv/.parquet, .tar shards.")],
-    to: Annotated[Path, typer.Option("--to", envvar="HANNUN_COLLECTION", help="The collection, made where there is none.")] = DEFAULT,
+    to: Annotated[
+        str, typer.Option("--to", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="The collection, made where there is none.")
+    ] = DEFAULT,
     model: Model = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove items whose files below PATH have vanished.")] = False,
+    words: Annotated[bool | None, typer.Option("--words/--no-words", help="Of a new one: keep words for ranking by words.")] = None,
+    quantise: Annotated[str | None, typer.Option(help="Of a new one: search int8 or binary vectors first.")] = None,
+    prefix: Annotated[int | None, typer.Option(help="Of a new one: search so many values of each vector first.")] = None,
 ) -> int:
     """Read pictures, texts and rows into a collection. Run again, only what is new or changed is encoded."""
     from hannun import collection, sources
@@ -31,7 +42,8 @@ def index(
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder; check the path")
-    with collection.open(to, load(model) if model else None) as opened, show.progress("indexing", sources.count(paths)) as advance:
+    kept = collection.open(to, load(model) if model else None, words=words, quantise=_quantise(quantise), prefix=prefix)
+    with kept as opened, show.progress("indexing", sources.count(paths)) as advance:
         seen: set[str] = set()
 
         def noted() -> Any:
@@ -65,36 +77,89 @@ def index(
 
 def search(
     words: Annotated[
-        str | None, typer.Argument(metavar="[WORDS]", help="What to look for, in Korean or English; - reads it from standard input.")
+        str | None,
+        typer.Argument(metavar="[WORDS]", help="What to look for, in Korean or English; -WORD avoids it; - reads it from standard input."),
     ] = None,
     image: Annotated[Path | None, typer.Option("--image", help="A picture to look for, alone or together with words.")] = None,
     collection: In = DEFAULT,
+    like: Annotated[list[str] | None, typer.Option(metavar="ID|FILE|WORDS", help="More like this; may be given again.")] = None,
+    unlike: Annotated[list[str] | None, typer.Option(metavar="ID|FILE|WORDS", help="Not like this; may be given again.")] = None,
     mix: Annotated[float, typer.Option(help="With words and a picture: 1 only the words … 0 only the picture.")] = 0.5,
     weights: Annotated[str | None, typer.Option(help="How much the items' text and picture count, e.g. 0.7,0.3.")] = None,
+    share: Annotated[float, typer.Option("--words", help="Rank by the words themselves: 0 meaning and looks … 1 words alone.")] = 0.0,
+    fusion: Annotated[str, typer.Option(help="How words and meaning are put together: scores or ranks.")] = "scores",
     where: Annotated[str | None, typer.Option(help="Only items for which this holds: 'category = 원피스 and price < 50000'.")] = None,
     limit: Annotated[int, typer.Option(help="How many hits.")] = 10,
     offset: Annotated[int, typer.Option(help="How many hits to pass over.")] = 0,
+    group_by: Annotated[str | None, typer.Option(help="Only the best hit for each value of this fact.")] = None,
+    dim: Annotated[int | None, typer.Option(help="Compare only so many values of each vector: one of the model's dims.")] = None,
+    rerank: Annotated[str | None, typer.Option(help="tokens: order the top 50 anew by token vectors.")] = None,
     diversity: Annotated[float, typer.Option(help="0 pure relevance … 1 as varied as can be.")] = 0.0,
     shuffle: Annotated[int, typer.Option(help="Show the best of so many visual clusters first; 0 is off.")] = 0,
+    keyboard: Annotated[bool, typer.Option("--keyboard", help="Words typed with the keyboard left on the other language: qkfrks.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say which part scored what.")] = False,
+    why: Annotated[str | None, typer.Option(metavar="ID", help="Say where this item ranks, and what keeps it out.")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="Hits as JSON.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the hits as a page with pictures.")] = None,
 ) -> int:
-    """Search a collection by words, by a picture, or by both."""
+    """Search a collection by words, by a picture, by both, or by examples."""
     from hannun import collection as face
     from hannun import sources
     from hannun.serve.cli import show
 
-    if words is None and image is None:
-        raise InputError("no query came, expected words and/or --image FILE")
+    if words is None and image is None and not like:
+        raise InputError("no query came, expected words, --image FILE or --like ID")
     if words == "-":  # for texts longer than the shell takes as an argument
         words = sources.decode_text(sys.stdin.buffer.read(), "standard input")
-    query: Content = {"text": words or "", **({"image": image} if image is not None else {})}
+    query: dict[str, Any] | None = {"text": words or "", **({"image": image} if image is not None else {})}
+    if words is None and image is None:
+        query = None
     if image is not None and not image.exists():
         raise MissingError(f"{image}: no such picture; check the path")
     parts = _weights(weights) if weights is not None else None
+    if rerank not in (None, "tokens"):
+        raise InputError(f"--rerank {rerank!r} came, expected tokens")
+    fused: Any = fusion  # checked with the other options
     with face.open(collection, create=False) as opened:
-        hits = opened.search(query, mix=mix, weights=parts, where=where, limit=limit, offset=offset, diversity=diversity, shuffle=shuffle)
-    title = " + ".join(str(p) for p in ((words or "")[:80], image) if p)
+        if keyboard and words:
+            words = next(iter(opened.readings(words)), words)
+            query = {**(query or {}), "text": words}
+        wanted, unwanted = ([_example(opened, e) for e in given or ()] for given in (like, unlike))
+        if why is not None:
+            hits = [
+                opened.why(
+                    why,
+                    query,
+                    like=wanted,
+                    unlike=unwanted,
+                    mix=mix,
+                    weights=parts,
+                    words=share,
+                    fusion=fused,
+                    where=where,
+                    dim=dim,
+                )
+            ]
+        else:
+            hits = opened.search(
+                query,
+                like=wanted,
+                unlike=unwanted,
+                mix=mix,
+                weights=parts,
+                words=share,
+                fusion=fused,
+                where=where,
+                limit=limit,
+                offset=offset,
+                group_by=group_by,
+                dim=dim,
+                rerank="tokens" if rerank else None,
+                diversity=diversity,
+                shuffle=shuffle,
+                explain=explain,
+            )
+    title = " + ".join(str(p) for p in ((words or "")[:80], image, *(f"like {e}" for e in like or ())) if p)
     if html is not None:
         show.gallery(html, title, [show.Section(title, image, hits)])
     if json_out:
@@ -106,7 +171,7 @@ def search(
     return 0
 
 
-def info(collection: Annotated[Path, typer.Argument(help="The collection.", envvar="HANNUN_COLLECTION")] = DEFAULT) -> int:
+def info(collection: At = DEFAULT) -> int:
     """What a collection holds and what made it, as JSON."""
     from hannun import collection as face
 
@@ -135,7 +200,7 @@ def delete(
 
 
 def reindex(
-    collection: Annotated[Path, typer.Argument(help="The collection.", envvar="HANNUN_COLLECTION")] = DEFAULT,
+    collection: At = DEFAULT,
     model: Model = None,
 ) -> int:
     """Encode every item again, with another model or a newer one. Stopped and run again, it goes on where it was."""
@@ -192,6 +257,23 @@ def _text_item(text: str) -> Item | Problem:
 
     made = item(text)
     return made if made.parts else Problem(repr(text), "is empty, expected text")
+
+
+def _example(opened: Collection, given: str) -> Any:
+    """An example on the command line: `id:…`, `image:…` or `text:…`; without these, an item's id, or a picture's path, or words."""
+    kind, colon, rest = given.partition(":")
+    if colon and kind in ("id", "image", "text"):
+        return {"id": rest} if kind == "id" else {kind: rest}
+    if next(opened.items(ids=[given]), None) is not None:
+        return {"id": given}
+    return Path(given) if Path(given).is_file() else given
+
+
+def _quantise(name: str | None) -> Quantise | None:
+    match name:
+        case None | "none" | "int8" | "binary":
+            return name
+    raise InputError(f"--quantise {name!r} came, expected none, int8 or binary")
 
 
 def _weights(text: str) -> tuple[float, float]:

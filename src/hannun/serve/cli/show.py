@@ -19,7 +19,7 @@ from rich.text import Text as Styled
 
 from hannun.errors import HannunError
 from hannun.item import Image, Problem
-from hannun.search.searcher import Hit
+from hannun.search.hits import Hit, Why
 
 THUMBNAIL = 240  # pixels
 _SHOWN = 20  # problems listed one by one
@@ -80,8 +80,20 @@ def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
     for rank, hit in enumerate(hits, start=offset + 1):
         path = str(hit.item.images[0]) if hit.item.images else hit.id
         near = path.removeprefix(f"{here}/")
-        grid.add_row(str(rank), f"{hit.score:.3f}", Styled(title(hit)), Styled(near))
+        name = title(hit) + (f" (+{len(hit.also)})" if hit.also else "")
+        grid.add_row(str(rank), f"{hit.score:.3f}", Styled(name), Styled(near))
+        if hit.why is not None:
+            grid.add_row("", "", Styled(reasons(hit.why), style="dim"), "")
     console.print(grid)
+
+
+def reasons(why: Why) -> str:
+    """What a score was made of, on one line."""
+    said = [f"{part} {score:.3f}" for part, score in why.parts.items()]
+    said += [f"{word} +{score:.1f}" for word, score in why.terms]
+    said += [f"picture {why.picture + 1}"] if why.picture is not None else []
+    said += [f"rank {why.rank}"] if why.rank else []
+    return " · ".join([*said, *([why.note] if why.note else [])])
 
 
 def problems(found: Sequence[Problem]) -> None:
@@ -97,14 +109,17 @@ def problems(found: Sequence[Problem]) -> None:
 
 
 def plain(hit: Hit) -> dict[str, Any]:
-    """A hit as JSON values."""
-    return {
+    """A hit as JSON values; its group, what stands behind it there, and the reasons, where they were asked for."""
+    told: dict[str, Any] = {
         "id": hit.id,
         "score": round(hit.score, 6),
         "text": hit.item.text,
         "images": [str(p) for p in hit.item.images],
         "facts": dict(hit.item.facts),
     }
+    if hit.group is not None:
+        told |= {"group": hit.group, "also": [plain(h) for h in hit.also]}
+    return told | ({"explain": hit.why.to_json()} if hit.why is not None else {})
 
 
 def gallery(target: Path, heading: str, sections: Sequence[Section], foot: str = "") -> None:

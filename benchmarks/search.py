@@ -1,0 +1,524 @@
+"""The figures of the search engine: `python benchmarks/search.py --data ../shared/data --size 100000 [--cache FOLDER] [--only PART …]`.
+
+Hannun's plan against the same compiled request run on the engine with nothing around it, LanceDB, usearch and numpy; words,
+meaning and looks together; the funnel, int8 and binary against whole vectors; what goes on while an index is built.
+Peers that are not installed are named and left out. Vectors are synthetic, with a spectrum that falls as embeddings' does, in
+clusters; `--data` adds real ones (hannun-mini on KorQuAD paragraphs). Stores are kept in `--cache`, so that a run can go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hannun.embeddings import Floats, unit
+from hannun.index import request as form
+from hannun.index.edge import Edge, request_of
+from hannun.index.engine import Layout, Plan, Point, Words
+
+DIM, DIMS = 384, (384, 192, 96)
+PARTS = ("plain", "hybrid", "words", "quantised", "funnel", "dims", "building", "real")
+BATCH = 1000
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--size", type=int, default=100_000)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--cache", type=Path, help="keep the stores here; without it they are made anew and removed")
+    parser.add_argument("--peers", type=Path, help="a site-packages folder that has lancedb and usearch, where this environment has not")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    args = parser.parse_args()
+    if args.peers is not None:
+        sys.path.append(str(args.peers))
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = args.cache or Path(temporary)
+        cache.mkdir(parents=True, exist_ok=True)
+        for part in args.only:
+            print(f"\n== {part}, {args.size:,} × {DIM}" if part != "real" else "\n== real", flush=True)
+            globals()[part](args, cache)
+
+
+# ------------------------------------------------------------------------------------------------------------ what is drawn
+
+
+def drawn(size: int, seed: int, part: int = 0) -> Floats:
+    """Unit rows [size, DIM] in 2,000 clusters; the variance falls over the dimensions as 1/n, as embeddings' does."""
+    spectrum = (np.arange(1, DIM + 1) ** -0.5).astype(np.float32)
+    centres = np.random.default_rng(1).normal(size=(2000, DIM)).astype(np.float32) * spectrum
+    random = np.random.default_rng((seed, part))
+    which = np.random.default_rng(seed).integers(0, 2000, size)  # the parts of one item lie in one cluster
+    rows = np.empty((size, DIM), np.float32)
+    for start in range(0, size, 50_000):
+        some = which[start : start + 50_000]
+        rows[start : start + 50_000] = unit(centres[some] + 0.7 * random.normal(size=(len(some), DIM)).astype(np.float32) * spectrum)
+    return rows
+
+
+def terms(size: int, seed: int) -> list[tuple[str, ...]]:
+    """Twelve words for each item, as frequent as words are (Zipf)."""
+    ranks = np.minimum(np.random.default_rng(seed).zipf(1.3, size=(size, 12)), 30_000)
+    return [tuple(f"낱말{r}" for r in row) for row in ranks]
+
+
+def made(folder: Path, layout: Layout, vectors: dict[str, Floats], words: Sequence[tuple[str, ...]] | None = None) -> Edge:
+    """A store with these items, indexed; one that is there is filled from where it stopped."""
+    done = folder.with_name(folder.name + ".done")
+    store = Edge(folder, layout)
+    size = len(next(iter(vectors.values())))
+    start, took = store.count(), time.perf_counter()
+    for at in range(start - start % BATCH, size, BATCH) if start < size else ():
+        rows = range(at, min(at + BATCH, size))
+        store.upsert([item(n, {p: v[n] for p, v in vectors.items()}, words[n] if words else ()) for n in rows])
+    if not done.exists():
+        added = time.perf_counter() - took
+        took = time.perf_counter()
+        store.optimise()
+        done.write_text(json.dumps({"added": size - start, "seconds": added, "optimise": time.perf_counter() - took}))
+        print(
+            f"   {folder.name}: added {(size - start) / max(added, 1e-9):,.0f}/s, optimised in {time.perf_counter() - took:.0f} s",
+            flush=True,
+        )
+    return store
+
+
+def item(n: int, vectors: dict[str, Floats], words: tuple[str, ...]) -> Point:
+    """An item as a shop has it."""
+    facts = {"title": f"상품 {n}", "category": ("원피스", "셔츠", "바지")[n % 3], "price": n % 100_000}
+    return Point(str(n), vectors, {"hash": str(n), "text": f"빨간 줄무늬 원피스 {n}", "images": [], "facts": facts}, words)
+
+
+def exact(rows: Floats, queries: Floats, k: int = 10) -> np.ndarray:
+    """The ids [queries, k] of the best by brute force."""
+    found = []
+    for start in range(0, len(queries), 20):
+        scores = queries[start : start + 20] @ rows.T
+        top = np.argpartition(-scores, k, axis=1)[:, :k]
+        found.append(np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, 1), 1), 1))
+    return np.concatenate(found)
+
+
+# --------------------------------------------------------------------------------------------------------------- how timed
+
+
+def interleaved(runs: dict[str, Callable[[int], Any]], count: int) -> dict[str, list[float]]:
+    """Seconds of each run for each query, the runs in turn and in changing order: a busy machine harms all alike."""
+    names, times = list(runs), {n: [] for n in runs}
+    for run in runs.values():
+        for n in range(min(20, count)):
+            run(n)
+    for n in range(count):
+        order = names[n % len(names) :] + names[: n % len(names)]
+        for name in (
+            order if n // len(names) % 2 else order[::-1]
+        ):  # each as often before as after each other: the first one warms the cache
+            started = time.perf_counter()
+            runs[name](n)
+            times[name].append(time.perf_counter() - started)
+    return times
+
+
+def line(name: str, seconds: Sequence[float], recall: float | None = None, rest: str = "") -> None:
+    """One row of a table."""
+    p50, p95 = np.percentile(seconds, [50, 95]) * 1000
+    told = "" if recall is None else f"   recall@10 {recall:.3f}"
+    print(f"{name:42} p50 {p50:7.2f} ms   p95 {p95:7.2f} ms   {1 / np.mean(seconds):7.0f}/s{told}   {rest}", flush=True)
+
+
+def shared(found: Sequence[Sequence[int]], truth: np.ndarray) -> float:
+    """Mean share of the true ten that was found."""
+    return float(np.mean([len(set(map(int, f)) & set(map(int, t))) / len(t) for f, t in zip(found, truth, strict=True)]))
+
+
+def ids(store: Edge, plan: Plan | Words) -> list[int]:
+    """What a plan finds, as row numbers."""
+    return [int(m.payload["id"]) for m in store.query(plan)]
+
+
+def joint(query: Floats, **rest: Any) -> Plan:
+    """A plan for one vector."""
+    return Plan(query, {"joint": 1.0}, {"joint": 1.0}, **rest)
+
+
+def least(run: Callable[[int, int], list[int]], truth: np.ndarray, depths: Sequence[int], queries: int = 100) -> tuple[int, float]:
+    """The smallest depth of search that finds 98 % of the true ten, and what it finds."""
+    recall = 0.0
+    for depth in depths:
+        recall = shared([run(n, depth) for n in range(len(truth[:queries]))], truth[:queries])
+        if recall >= 0.98:
+            return depth, recall
+    return depths[-1], recall
+
+
+DEPTHS = (10, 20, 40, 64, 100, 150, 200, 300, 400, 600, 800)
+
+
+# ------------------------------------------------------------------------------------------------------------------- parts
+
+
+def plain(args: argparse.Namespace, cache: Path) -> None:
+    """One vector: Hannun's engine, the same request directly, and the peers, each at recall@10 ≥ 0.98."""
+    rows, queries = drawn(args.size, 0), drawn(args.queries, 7)
+    truth = exact(rows, queries)
+    store = made(cache / f"plain-{args.size}", Layout(("joint",), DIMS), {"joint": rows})
+    runs: dict[str, Callable[[int], Any]] = {}
+    recalls: dict[str, float] = {}
+
+    depth, recalls["hannun"] = least(lambda n, d: ids(store, joint(queries[n], candidates=d)), truth, DEPTHS[3:])
+    plans = [joint(q, candidates=depth) for q in queries]
+    requests = [request_of(form.compile(p, store.layout, 0)) for p in plans]
+    runs["hannun"] = lambda n: store.query(plans[n])
+    runs["the compiled request, directly"] = lambda n: [(p.score, p.payload) for p in store._shard.query(requests[n])]
+    runs["numpy, exact"] = lambda n: exact(rows, queries[n : n + 1])
+    depths = {"hannun": depth}
+    for name, peer in (("lancedb", _lancedb), ("usearch", _usearch)):
+        if importlib.util.find_spec(name) is None:
+            print(f"   {name} is not installed and left out")
+            continue
+        run = peer(rows, cache)
+        depths[name], recalls[name] = least(lambda n, d, run=run: run(queries[n], d), truth, DEPTHS)
+        runs[name] = lambda n, run=run, d=depths[name]: run(queries[n], d)
+    times = interleaved(runs, args.queries)
+    for name, seconds in times.items():
+        line(name, seconds, recalls.get(name), f"depth {depths[name]}" if name in depths else "")
+    ratios = [np.percentile(times["hannun"], p) / np.percentile(times["the compiled request, directly"], p) for p in (50, 95)]
+    print(f"hannun ÷ the request directly: p50 {ratios[0]:.2f}, p95 {ratios[1]:.2f} (target ≤ 1.2)")
+    store.close()
+    _memory("hannun, memory of a process that searches it", cache / f"plain-{args.size}", args.size)
+
+
+def hybrid(args: argparse.Namespace, cache: Path) -> None:
+    """Words, meaning and looks in one search, beside one vector; 1,000,000 items have one vector only (see `plain`)."""
+    if args.size > 200_000:
+        print("   left out above 200,000 items: two vectors each need more memory than this benchmark asks for")
+        return
+    texts, images, words = drawn(args.size, 0), drawn(args.size, 0, 1), terms(args.size, 3)
+    queries = drawn(args.queries, 7)
+    asked = [tuple(dict.fromkeys(words[n * 31 % args.size]))[:3] for n in range(args.queries)]
+    store = made(cache / f"hybrid-{args.size}", Layout(("text", "image"), DIMS), {"text": texts, "image": images}, words)
+    even = {"text": 0.5, "image": 0.5}
+    gains = {"text": 1.0, "image": 1.0, "text+image": 1.0}
+    plans = [Plan(q, even, gains) for q in queries]
+    single = [Plan(q, {"text": 1.0}, {"text": 1.0}) for q in queries]
+    requests = [request_of(form.compile(p, store.layout, 0)) for p in plans]
+
+    def fused(n: int) -> list[str]:
+        near = store.query(Plan(queries[n], even, gains, limit=100, fields=()))
+        said = store.query(Words(asked[n], limit=100, fields=()))
+        scores: dict[str, float] = {}
+        for found in (near, said):
+            for rank, match in enumerate(found):
+                i = str(match.payload["id"])
+                scores[i] = scores.get(i, 0.0) + 1 / (60 + rank)
+        page = sorted(scores, key=lambda i: (-scores[i], i))[:10]
+        store.get(page)
+        return page
+
+    truth = exact(unit(texts + images), queries[:100])
+    recall = shared([ids(store, p) for p in plans[:100]], truth)
+    times = interleaved(
+        {
+            "one vector": lambda n: store.query(single[n]),
+            "text and image, averaged": lambda n: store.query(plans[n]),
+            "the same request, directly": lambda n: [(p.score, p.payload) for p in store._shard.query(requests[n])],
+            "words (BM25) alone": lambda n: store.query(Words(asked[n])),
+            "words, meaning and looks, fused": fused,
+        },
+        args.queries,
+    )
+    for name, seconds in times.items():
+        line(name, seconds, recall if name.startswith("text and") else None)
+    ratios = [np.percentile(times["text and image, averaged"], p) / np.percentile(times["the same request, directly"], p) for p in (50, 95)]
+    print(f"averaged ÷ the request directly: p50 {ratios[0]:.2f}, p95 {ratios[1]:.2f} (target ≤ 1.2)")
+    store.close()
+    _memory("memory of a process that searches it", cache / f"hybrid-{args.size}", args.size)
+
+
+def words(args: argparse.Namespace, cache: Path) -> None:
+    """BM25 against brute force: as indexed, after a tenth was deleted and a tenth replaced, and after optimising again."""
+    folder = cache / f"words-{args.size}"
+    shutil.rmtree(folder, ignore_errors=True)
+    store, flat = Edge(folder, Layout(("joint",), (8,))), np.eye(8, dtype=np.float32)[0]
+    said: dict[str, tuple[str, ...]] = {}
+
+    def put(numbers: Sequence[int], seed: int) -> None:
+        rows = {str(n): t for n, t in zip(numbers, terms(len(numbers), seed), strict=True)}
+        said.update(rows)
+        for at in range(0, len(numbers), BATCH):
+            store.upsert([Point(i, {"joint": flat}, {}, rows[i]) for i in map(str, numbers[at : at + BATCH])])
+
+    put(range(args.size), 3)
+    store.optimise()
+    random = np.random.default_rng(5)
+    asked = [tuple(dict.fromkeys(said[str(n)]))[:3] for n in random.integers(0, args.size, args.queries)]
+    for state in ("as indexed", "a tenth deleted, a tenth replaced", "optimised again"):
+        if state.startswith("a tenth"):
+            gone = random.choice(args.size, args.size // 5, replace=False)
+            store.delete([str(n) for n in gone])
+            left = set(map(str, gone.tolist()))
+            said = {i: t for i, t in said.items() if i not in left}
+            put(gone[: args.size // 10].tolist(), 4)
+        elif state.startswith("optimised"):
+            store.optimise()
+        truth = _bm25(said, asked[:50])
+        found = [[(m.score, m.payload["id"]) for m in store.query(Words(a, fields=()))] for a in asked[:50]]
+        wrong = max(abs(f[0] - t[0]) for fs, ts in zip(found, truth, strict=True) for f, t in zip(fs, ts, strict=True))
+        same = np.mean([len({i for _, i in f} & {i for _, i in t}) / max(len(t), 1) for f, t in zip(found, truth, strict=True)])
+        times = interleaved({"": lambda n: store.query(Words(asked[n]))}, args.queries)[""]
+        line(f"words, {state}", times, float(same), f"largest error of a score {wrong:.1e}")
+    store.close()
+    shutil.rmtree(folder)
+
+
+def _bm25(said: dict[str, tuple[str, ...]], asked: Sequence[tuple[str, ...]]) -> list[list[tuple[float, str]]]:
+    """The best ten by brute force, equal scores in the order of ids."""
+    having = Counter(t for terms in said.values() for t in set(terms))
+    average = sum(map(len, said.values())) / len(said)
+    posted: dict[str, list[str]] = {t: [] for a in asked for t in a}
+    for i, own in said.items():
+        for t in set(own) & posted.keys():
+            posted[t].append(i)
+    found = []
+    for query in asked:
+        scores: Counter[str] = Counter()
+        for t in query:
+            idf = np.log(1 + (len(said) - having[t] + 0.5) / (having[t] + 0.5))
+            for i in posted[t]:
+                tf = said[i].count(t)
+                scores[i] += idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * len(said[i]) / average))
+        found.append(sorted(((s, i) for i, s in scores.items()), key=lambda r: (-r[0], r[1]))[:10])
+    return found
+
+
+def quantised(args: argparse.Namespace, cache: Path) -> None:
+    """float32, int8 and binary, the nearest rescored by the whole vectors."""
+    _layouts(args, cache, {q: Layout(("joint",), DIMS, quantise=q) for q in ("none", "int8", "binary")})
+
+
+def funnel(args: argparse.Namespace, cache: Path) -> None:
+    """Short copies first, the whole vectors on the disk for rescoring only."""
+    short = {f"prefix {d}, {q}": Layout(("joint",), DIMS, quantise=q, prefix=d) for d, q in ((96, "int8"), (192, "int8"))}
+    _layouts(args, cache, {"none": Layout(("joint",), DIMS), **short})
+
+
+def _layouts(args: argparse.Namespace, cache: Path, layouts: dict[str, Layout]) -> None:
+    rows, queries = drawn(args.size, 0), drawn(args.queries, 7)
+    truth = exact(rows, queries)
+    stores: dict[str, Edge] = {}
+    runs: dict[str, Callable[[int], Any]] = {}
+    recalls, depths = {}, {}
+    for name, layout in layouts.items():
+        place = "plain" if name == "none" else "".join(c if c.isalnum() else "-" for c in name)
+        stores[name] = store = made(cache / f"{place}-{args.size}", layout, {"joint": rows})
+        depths[name], recalls[name] = least(lambda n, d, s=store: ids(s, joint(queries[n], candidates=d)), truth, DEPTHS[3:])
+        plans = [joint(q, candidates=depths[name]) for q in queries]
+        runs[name] = lambda n, s=store, p=plans: s.query(p[n])
+    for name, seconds in interleaved(runs, args.queries).items():
+        layout = layouts[name]
+        searched = {"none": 4.0, "int8": 1.0, "binary": 1 / 8}[layout.quantise] * (layout.prefix or DIM)
+        line(
+            "whole vectors, float32" if name == "none" else name,
+            seconds,
+            recalls[name],
+            f"candidates {depths[name]}, {searched:.0f} bytes searched an item",
+        )
+    for name, store in stores.items():
+        store.close()
+        place = "plain" if name == "none" else "".join(c if c.isalnum() else "-" for c in name)
+        _memory(f"   {name}: memory of a process that searches it", cache / f"{place}-{args.size}", args.size)
+
+
+def dims(args: argparse.Namespace, cache: Path) -> None:
+    """A shorter query on the whole vectors: what is found of the exact order of the renormalised prefixes."""
+    rows, queries = drawn(args.size, 0), drawn(args.queries, 7)
+    store = made(cache / f"plain-{args.size}", Layout(("joint",), DIMS), {"joint": rows})
+    for dim in DIMS:
+        cut, asked = unit(rows[:, :dim]), unit(queries[:, :dim])
+        truth = exact(cut, asked[:100])
+        plans = [joint(q) for q in asked]
+        recall = shared([ids(store, p) for p in plans[:100]], truth)
+        line(f"query of {dim}", interleaved({"": lambda n, p=plans: store.query(p[n])}, args.queries)[""], recall)
+    store.close()
+
+
+def building(args: argparse.Namespace, cache: Path) -> None:
+    """A heartbeat, searches and additions while the index of 30,000 items is built."""
+    size = min(args.size, 30_000)
+    rows, folder = drawn(size, 0), cache / f"building-{size}"
+    shutil.rmtree(folder, ignore_errors=True)
+    store = Edge(folder, Layout(("joint",), DIMS))
+    for at in range(0, size, BATCH):
+        store.upsert([item(n, {"joint": rows[n]}, ()) for n in range(at, min(at + BATCH, size))])
+    stalls: list[float] = []
+    stop = threading.Event()
+
+    def beat() -> None:
+        last = time.perf_counter()
+        while not stop.is_set():
+            time.sleep(0.005)
+            now = time.perf_counter()
+            stalls.append(now - last)
+            last = now
+
+    for calm in (True, False):
+        stalls.clear()
+        stop.clear()
+        heart = threading.Thread(target=beat)
+        heart.start()
+        searched, added, started = [], [], time.perf_counter()
+        worker = threading.Thread(target=time.sleep if calm else store.optimise, args=(3,) if calm else ())
+        worker.start()
+        while worker.is_alive():
+            n = len(added)
+            for times, run in (
+                (searched, lambda n=n: store.query(joint(rows[n % size]))),
+                (added, lambda n=n: store.upsert([item(size + n, {"joint": rows[n % size]}, ())])),
+            ):
+                begun = time.perf_counter()
+                run()
+                times.append(time.perf_counter() - begun)
+            time.sleep(0.02)
+        stop.set()
+        heart.join()
+        name, worst, usual = "before" if calm else "while building", max(stalls), np.percentile(stalls, 99)
+        print(f"{name:16} {time.perf_counter() - started:5.1f} s: heartbeat stalls at most {worst:.3f} s (p99 {usual:.3f});")
+        print(f"{'':16} {len(searched)} searches p95 {np.percentile(searched, 95) * 1000:.0f} ms, slowest {max(searched):.2f} s;", end="")
+        print(f" {len(added)} additions, slowest {max(added):.2f} s", flush=True)
+    print("target: a stall of 0.2 s at most")
+    store.close()
+    shutil.rmtree(folder)
+
+
+def real(args: argparse.Namespace, cache: Path) -> None:
+    """hannun-mini's vectors of KorQuAD's paragraphs (and their sentences), asked by its questions."""
+    file = None if args.data is None else args.data / "texts" / "korquad_v1_dev.json"
+    if file is None or not file.exists():
+        print("   needs --data with texts/korquad_v1_dev.json")
+        return
+    from hannun.load import load
+
+    mini = load("mini")
+    paragraphs = [p for article in json.loads(file.read_text("utf-8"))["data"] for p in article["paragraphs"]]
+    sentences = [s.strip() for p in paragraphs for s in p["context"].split(". ") if len(s) > 20][:8000]
+    questions = [q["question"] for p in paragraphs for q in p["qas"]][: args.queries]
+    kept = cache / "real.npz"
+    if not kept.exists():
+        np.savez(kept, rows=mini.encode_document(sentences).dense, queries=mini.encode_query(questions).dense)
+    with np.load(kept) as f:
+        rows, queries = f["rows"], f["queries"]
+    truth = exact(rows, queries)
+    declared = tuple(mini.dims)
+    short = min(d for d in declared if d >= 96)
+    for name, layout in {
+        "float32": Layout(("joint",), declared),
+        "int8": Layout(("joint",), declared, quantise="int8"),
+        "binary": Layout(("joint",), declared, quantise="binary"),
+        f"prefix {short}, int8": Layout(("joint",), declared, quantise="int8", prefix=short),
+    }.items():
+        place = "".join(c if c.isalnum() else "-" for c in name)
+        store = made(cache / f"real-{place}", layout, {"joint": rows})
+        plans = [joint(q) for q in queries]
+        recall = shared([ids(store, p) for p in plans], truth)
+        line(f"{len(rows):,} sentences, {name}", interleaved({"": lambda n, s=store, p=plans: s.query(p[n])}, len(queries))[""], recall)
+        store.close()
+
+
+# ------------------------------------------------------------------------------------------------------------------- peers
+
+
+def _lancedb(rows: Floats, cache: Path) -> Callable[[Floats, int], list[int]]:
+    import lancedb
+    import pyarrow as pa
+
+    folder = cache / f"lancedb-{len(rows)}"
+    db = lancedb.connect(str(folder))
+    if not (folder / "items.lance").exists():
+
+        def batches() -> Iterator[Any]:
+            for at in range(0, len(rows), 10_000):
+                some = rows[at : at + 10_000]
+                flat = pa.FixedSizeListArray.from_arrays(pa.array(some.ravel()), DIM)
+                texts = [f"빨간 줄무늬 원피스 {n}" for n in range(at, at + len(some))]
+                yield pa.RecordBatch.from_arrays([pa.array(range(at, at + len(some))), pa.array(texts), flat], ["id", "text", "vector"])
+
+        schema = pa.schema([("id", pa.int64()), ("text", pa.string()), ("vector", pa.list_(pa.float32(), DIM))])
+        table = db.create_table("items", data=batches(), schema=schema)
+        table.create_index("vector", config=lancedb.index.HnswSq(distance_type="dot"))
+    table = db.open_table("items")
+
+    def run(query: Floats, depth: int) -> list[int]:
+        found = table.search(query).metric("dot").limit(10).nprobes(20).ef(max(depth, 30)).refine_factor(3).to_list()
+        return [r["id"] for r in found]
+
+    return run
+
+
+def _usearch(rows: Floats, cache: Path) -> Callable[[Floats, int], list[int]]:
+    from usearch.index import Index
+
+    file = cache / f"usearch-{len(rows)}"
+    index = Index(ndim=DIM, metric="ip", dtype="f32", connectivity=16, expansion_add=128)
+    if file.exists():
+        index.load(str(file))
+    else:
+        for at in range(0, len(rows), 20_000):
+            index.add(np.arange(at, min(at + 20_000, len(rows))), rows[at : at + 20_000])
+        index.save(str(file))
+    texts = {n: f"빨간 줄무늬 원피스 {n}" for n in range(len(rows))}
+
+    def run(query: Floats, depth: int) -> list[int]:
+        index.expansion_search = depth
+        found = index.search(query, 10).keys
+        return [int(k) for k in found if texts[int(k)]]
+
+    return run
+
+
+def _memory(name: str, folder: Path, size: int) -> None:
+    """Resident memory that a fresh process gains by opening a store and asking it a few things."""
+    code = """
+import sys
+from pathlib import Path
+import numpy as np
+from hannun.index.edge import Edge
+from hannun.index.engine import Plan
+def resident():
+    lines = dict(line.split(":") for line in open("/proc/self/status"))
+    return [int(lines[k].split()[0]) * 1024 for k in ("RssAnon", "RssFile")]
+before = resident()
+store = Edge(Path(sys.argv[1]))
+part = store.layout.parts[0]
+random = np.random.default_rng(0)
+for _ in range(50):
+    q = random.normal(size=store.layout.dims[0]).astype(np.float32)
+    store.query(Plan(q / np.linalg.norm(q), {part: 1.0}, {part: 1.0}))
+print(*(b - a for a, b in zip(before, resident())))
+"""
+    if not Path("/proc/self/statm").exists():
+        return
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True)
+    disk = sum(f.stat().st_blocks * 512 for f in folder.rglob("*") if f.is_file())
+    if done.returncode == 0:
+        own, mapped = (int(x) / size for x in done.stdout.split())
+        print(f"{name}: {own:,.0f} bytes an item, and {mapped:,.0f} of mapped files; on the disk {disk / size:,.0f}", flush=True)
+    else:
+        print(f"{name}: not measured ({done.stderr.strip().splitlines()[-1][:120]})")
+
+
+if __name__ == "__main__":
+    main()

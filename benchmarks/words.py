@@ -1,0 +1,248 @@
+"""Korean words: morphemes against whitespace and letter pairs, the dense model, and both together, in one run.
+
+    python benchmarks/words.py --data ../shared/data [--questions 1000]
+
+KorQuAD: questions, the paragraph that answers each among all paragraphs. KLUE-STS: a sentence, those that mean the same (label 1) among
+all sentences. ParaKQC: one wording of a question, its nine paraphrases among all wordings. The share of words in the hybrid is
+chosen on one half of the queries (of KorQuAD by article, so that no paragraph is on both sides), everything printed is of the other
+half, with 95 % bootstrap intervals over queries. "whitespace" and "pairs" are BM25 (k1 1.2, b 0.75) over words as they stand between
+spaces, and over pairs of letters; "morphemes" is what `words=1` does, "meaning" is `words=0`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hannun
+from hannun import collection, metrics
+from hannun.embeddings import Embeddings, concatenate
+from hannun.item import Content, Item
+
+K1, B, DEPTH = 1.2, 0.75, 10
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Queries, documents, the documents that answer each query (the query itself is not among its documents), and which half it is of."""
+
+    name: str
+    queries: list[str]
+    documents: list[str]
+    relevant: list[set[int]]
+    itself: list[int]
+    tune: list[bool]
+
+
+class Remembered:
+    """The encoder, which encodes no query twice: the same queries are asked with many shares."""
+
+    def __init__(self, encoder: Any) -> None:
+        self._encoder, self._known = encoder, dict[str, Embeddings]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        texts = [c.text if isinstance(c, Item) else c for c in contents]
+        if not all(isinstance(t, str) for t in texts):
+            made: Embeddings = self._encoder.encode_query(contents)
+            return made
+        for t in texts:
+            if t not in self._known:
+                self._known[str(t)] = self._encoder.encode_query([t])
+        return concatenate([self._known[str(t)] for t in texts], self._encoder.dims[0])
+
+
+class Plain:
+    """BM25 over tokens, every document scored."""
+
+    def __init__(self, documents: Sequence[str], tokens: Callable[[str], list[str]]) -> None:
+        self.tokens = tokens
+        self.bags = [Counter(tokens(d)) for d in documents]
+        self.length = np.array([sum(b.values()) for b in self.bags])
+        self.postings: dict[str, list[tuple[int, int]]] = {}
+        for n, bag in enumerate(self.bags):
+            for t, f in bag.items():
+                self.postings.setdefault(t, []).append((n, f))
+
+    def search(self, query: str) -> list[int]:
+        scores = np.zeros(len(self.bags))
+        for t in set(self.tokens(query)):
+            found = self.postings.get(t, [])
+            idf = math.log(1 + (len(self.bags) - len(found) + 0.5) / (len(found) + 0.5))
+            for n, f in found:
+                scores[n] += idf * f * (K1 + 1) / (f + K1 * (1 - B + B * self.length[n] / self.length.mean()))
+        order = np.argsort(-scores, kind="stable")[: DEPTH + 1]
+        return [int(n) for n in order if scores[n] > 0]
+
+
+def words(text: str) -> list[str]:
+    """As they stand between spaces, without signs."""
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def pairs(text: str) -> list[str]:
+    """Pairs of letters of each word; a word of one letter as it is."""
+    return [g for w in words(text) for g in ([w] if len(w) == 1 else [w[i : i + 2] for i in range(len(w) - 1)])]
+
+
+def korquad(data: Path, limit: int) -> Task:
+    """The first `limit` questions, drawn evenly over the articles."""
+    documents: dict[str, int] = {}
+    asked: list[tuple[str, int, int]] = []
+    for article, entry in enumerate(json.loads((data / "texts/korquad_v1_dev.json").read_text("utf-8"))["data"]):
+        for part in entry["paragraphs"]:
+            at = documents.setdefault(part["context"], len(documents))
+            asked += [(q["question"], at, article) for q in part["qas"]]
+    chosen = asked[:: max(1, len(asked) // limit)][:limit]
+    return Task(
+        "KorQuAD paragraphs",
+        [q for q, _, _ in chosen],
+        list(documents),
+        [{at} for _, at, _ in chosen],
+        [-1] * len(chosen),
+        [a % 2 == 0 for _, _, a in chosen],
+    )
+
+
+def sts(data: Path) -> Task:
+    """Sentences of KLUE-STS; those of a pair with the binary label 1 answer each other."""
+    rows = [json.loads(line) for line in (data / "texts/klue_sts_dev.jsonl").read_text("utf-8").splitlines()]
+    documents = list(dict.fromkeys(s for r in rows for s in (r["sentence1"], r["sentence2"])))
+    at = {s: n for n, s in enumerate(documents)}
+    same = [r for r in rows if r["labels"]["binary-label"] == 1 and r["sentence1"] != r["sentence2"]]
+    return Task(
+        "KLUE-STS sentences",
+        [r["sentence1"] for r in same],
+        documents,
+        [{at[r["sentence2"]]} for r in same],
+        [at[r["sentence1"]] for r in same],
+        [n % 2 == 0 for n in range(len(same))],
+    )
+
+
+def parakqc(data: Path, limit: int) -> Task:
+    """The first wording of `limit` intents; the other nine are the answers, among the wordings of all intents."""
+    with (data / "texts/parakqc.tsv").open(encoding="utf-8") as f:
+        sentences = [row[-1] for row in csv.reader(f, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    starts = list(range(0, len(sentences) - 9, 10))
+    step = max(1, len(starts) // limit)
+    chosen = starts[::step][:limit]
+    kept = [s for start in chosen for s in sentences[start : start + 10]]
+    return Task(
+        "ParaKQC questions",
+        [kept[n] for n in range(0, len(kept), 10)],
+        kept,
+        [set(range(n + 1, n + 10)) for n in range(0, len(kept), 10)],
+        list(range(0, len(kept), 10)),
+        [n % 2 == 0 for n in range(len(kept) // 10)],
+    )
+
+
+def figures(task: Task, found: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """nDCG@10 and reciprocal rank (of the first 10) of each query of the half that is reported."""
+    ranked = [[d for d in f if d != self][:DEPTH] for f, self in zip(found, task.itself, strict=True)]
+    ideal = [min(len(r), DEPTH) for r in task.relevant]
+    gain = 1 / np.log2(np.arange(2, DEPTH + 2))
+    ndcg = [sum(gain[k] for k, d in enumerate(f) if d in r) / gain[:n].sum() for f, r, n in zip(ranked, task.relevant, ideal, strict=True)]
+    first = [next((1 / (k + 1) for k, d in enumerate(f) if d in r), 0.0) for f, r in zip(ranked, task.relevant, strict=True)]
+    return {"nDCG@10": np.array(ndcg), "MRR@10": np.array(first)}
+
+
+def half(task: Task, values: Any, tune: bool) -> Any:
+    """The values of one half of the queries."""
+    return values[np.array(task.tune) == tune]
+
+
+def measured(task: Task, encoder: Remembered, place: Path) -> Iterator[tuple[str, list[list[int]], float]]:
+    """(name, what was found, milliseconds a query) of each way to search."""
+    for name, tokens in (("whitespace", words), ("pairs", pairs)):
+        plain = Plain(task.documents, tokens)
+        begun = time.perf_counter()
+        found = [plain.search(q) for q in task.queries]
+        yield name, found, 1000 * (time.perf_counter() - begun) / len(found)
+    begun = time.perf_counter()
+    with collection.open(place, encoder) as held:
+        held.add({"id": str(n), "text": d} for n, d in enumerate(task.documents))
+        print(f"  {len(task.documents)} documents added in {time.perf_counter() - begun:.0f} s", flush=True)
+
+        def run(share: float, fusion: Any = "scores") -> tuple[list[list[int]], float]:
+            # the query's own text is no item of the collection's to leave out, so that one more is asked for
+            begun = time.perf_counter()
+            found = [[int(h.id) for h in held.search(plain_text(q), words=share, fusion=fusion, limit=DEPTH + 1)] for q in task.queries]
+            return found, 1000 * (time.perf_counter() - begun) / len(found)
+
+        yield "morphemes (words=1)", *run(1.0)
+        run(0.0)  # the queries are encoded here, so that times below are of searching alone
+        yield "meaning (words=0)", *run(0.0)
+        for share in SHARES:
+            yield f"hybrid {share}", *run(share)
+        for share in (0.3, 0.5):
+            yield f"ranks {share}", *run(share, "ranks")
+
+
+def plain_text(query: str) -> str:
+    """A query whose dashes are its own."""
+    return re.sub(r"(^|(?<=\s))(?=[-−–])", r"\\", query)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--questions", type=int, default=1000, help="of KorQuAD's 5,774, and as many intents of ParaKQC as half of it")
+    parser.add_argument("--model", default="mini")
+    parser.add_argument("--tasks", default="sts,parakqc,korquad")
+    a = parser.parse_args()
+    encoder = Remembered(hannun.load(a.model))
+    makers = {
+        "sts": lambda: sts(a.data),
+        "parakqc": lambda: parakqc(a.data, a.questions // 2),
+        "korquad": lambda: korquad(a.data, a.questions),
+    }
+    tasks = [makers[t]() for t in a.tasks.split(",")]
+    chosen: dict[str, dict[float, float]] = {}
+    for task in tasks:
+        report = int(sum(not t for t in task.tune))
+        print(f"\n{task.name}: {len(task.documents)} documents, {sum(task.tune)} queries to choose by, {report} reported", flush=True)
+        outcomes: dict[str, dict[str, Any]] = {}
+        spent: dict[str, float] = {}
+        with tempfile.TemporaryDirectory() as place:
+            for name, found, ms in measured(task, encoder, Path(place) / "c.hannun"):
+                outcomes[name], spent[name] = figures(task, found), ms
+        by_share = {s: float(half(task, outcomes[f"hybrid {s}"]["nDCG@10"], True).mean()) for s in SHARES}
+        best = max(by_share, key=lambda s: by_share[s])
+        chosen[task.name] = by_share
+        print(f"  nDCG@10 of the first half by share of words: {', '.join(f'{s}: {v:.3f}' for s, v in by_share.items())}; chosen {best}")
+        shown = ["whitespace", "pairs", "morphemes (words=1)", "meaning (words=0)", f"hybrid {best}", "hybrid 0.3", "ranks 0.5"]
+        for name in dict.fromkeys(shown):
+            row = f"  {name:22}"
+            for figure, values in outcomes[name].items():
+                reported = half(task, values, False)
+                low, high = metrics.bootstrap(reported)
+                row += f"  {figure} {reported.mean():.3f} [{low:.3f}, {high:.3f}]"
+            print(f"{row}  {spent[name]:6.1f} ms a query")
+        for peer in ("whitespace", "pairs", "morphemes (words=1)", "meaning (words=0)"):
+            gained = half(task, outcomes[f"hybrid {best}"]["nDCG@10"] - outcomes[peer]["nDCG@10"], False)
+            low, high = metrics.bootstrap(gained)
+            print(f"  hybrid {best} − {peer}: {gained.mean():+.3f} [{low:+.3f}, {high:+.3f}] (paired, 95 %)")
+    mean = {s: float(np.mean([c[s] for c in chosen.values()])) for s in SHARES}
+    print(f"\none share for all tasks, by the mean of the first halves: {max(mean, key=lambda s: mean[s])} ({mean})")
+
+
+if __name__ == "__main__":
+    main()

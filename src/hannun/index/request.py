@@ -1,0 +1,361 @@
+"""Points and requests go in, Qdrant's own form of them (that of its REST interface, as plain dicts) comes out.
+
+The embedded engine and the cluster read the same form: `edge` turns it into the binding's objects, `cluster` into the
+client's. What the formula, the words and the filters need lies in each payload under one key of ours, `OURS`, which no
+reader ever sees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hannun.embeddings import Floats
+from hannun.errors import InputError
+from hannun.index.engine import (
+    All,
+    Among,
+    Any_,
+    Compare,
+    Condition,
+    Layout,
+    Listing,
+    Not,
+    Plan,
+    Point,
+    Request,
+    Scalar,
+    Words,
+)
+
+# Qdrant takes only u64 and UUID ids; a name-based UUID makes every upsert of one text id land on one point.
+_NAMESPACE = uuid.UUID("6f0a9c55-57a6-5d64-9d0b-a1c6f2b8e0d3")
+OURS = "_"
+WORDS, INITIALS, _VALUES = f"{OURS}.w", f"{OURS}.c", f"{OURS}.f"
+TOKENS = "tokens"
+LONG = "h"  # what the word for a long text begins with
+_LONG = 200  # characters
+_FUNNEL = 4  # times the candidates are taken where what is searched first is not what orders them: by short copies or long prefixes
+FIELDS = 32  # facts that get an index of their own
+# How many times as many of the quantised nearest are rescored by their whole vectors, at least.
+_OVERSAMPLING = {"int8": 1.5, "binary": 4.0}
+
+Json = dict[str, Any]
+
+
+def uid(id: str) -> str:
+    """The engine's id for a text id."""
+    return str(uuid.uuid5(_NAMESPACE, id))
+
+
+def prefix_name(part: str, dim: int) -> str:
+    """The name of the short copy of a part."""
+    return f"{part}-{dim}"
+
+
+def names(layout: Layout) -> dict[str, int]:
+    """Every dense vector of a layout with its length: the whole ones, then the short copies."""
+    whole = {p: layout.dims[0] for p in layout.parts}
+    return whole | {prefix_name(p, layout.prefix): layout.prefix for p in layout.parts if layout.prefix}
+
+
+def check_layout(layout: Layout) -> None:
+    """Raises InputError where a layout contradicts itself."""
+    if not layout.parts or not layout.dims or min(layout.dims) < 1 or list(layout.dims) != sorted(set(layout.dims), reverse=True):
+        raise InputError(f"{layout} came, expected at least one part, and dims that fall from the whole length, such as (384, 192, 96)")
+    if layout.prefix and layout.prefix not in layout.dims[1:]:
+        raise InputError(f"prefix={layout.prefix} came, expected one of the declared shorter dims {layout.dims[1:]}, or 0")
+    if layout.quantise not in ("none", *_OVERSAMPLING):
+        raise InputError(f"quantise={layout.quantise!r} came, expected 'none', 'int8' or 'binary'")
+
+
+# ------------------------------------------------------------------------------------------------------------------ points
+
+
+def point(p: Point, layout: Layout) -> Json:
+    """{"id", "vector", "payload"}. Raises InputError for vectors that would spoil the index."""
+    dim = layout.dims[0]
+    if not p.vectors or not p.vectors.keys() <= set(layout.parts):
+        raise InputError(f"{p.id!r} came with vectors {sorted(p.vectors)}, expected at least one of {layout.parts}")
+    if not all(v.shape == (dim,) and np.isfinite(v).all() for v in p.vectors.values()):
+        raise InputError(f"{p.id!r} came with a vector that is not {dim} finite numbers; the encoder is broken")
+    vector: Json = {n: v.tolist() for n, v in p.vectors.items()}
+    if layout.prefix:
+        vector |= {prefix_name(n, layout.prefix): unit(v[: layout.prefix]).tolist() for n, v in p.vectors.items()}
+    if p.tokens is not None and len(p.tokens):
+        if not layout.tokens:
+            raise InputError(f"{p.id!r} came with token vectors, but this store was made without; make a new one from this encoder")
+        if p.tokens.ndim != 2 or p.tokens.shape[1] != layout.tokens or not np.isfinite(p.tokens).all():
+            raise InputError(f"{p.id!r} came with token vectors {p.tokens.shape}, expected rows of {layout.tokens} finite numbers")
+        vector[TOKENS] = p.tokens.tolist()
+    return {"id": uid(p.id), "vector": vector, "payload": payload(p, geometry(p.vectors, layout))}
+
+
+def payload(p: Point, known: Json) -> Json:
+    """What is stored of a point beside its vectors; `known` is its geometry."""
+    ours = {**known, **_values(p.payload.get("facts") or {})}
+    for name, said in (("w", p.words), ("c", p.initials)):
+        if said:
+            ours |= {name: " ".join(said), f"{name}l": len(said)}
+    return {**p.payload, "id": p.id, OURS: ours}
+
+
+def known(ours: Mapping[str, Any]) -> Json:
+    """What of a stored payload hangs on the vectors, and stays when the payload is replaced."""
+    return {k: v for k, v in ours.items() if k in ("p", "n", "ti")}
+
+
+def geometry(vectors: Mapping[str, Floats], layout: Layout) -> Json:
+    """What the formula reads: 1 where a point has a part ("p"), the norm of each prefix ("n"), text·image of each dim ("ti")."""
+    both = "text" in vectors and "image" in vectors
+    agreements, norms = {}, {}
+    for dim in layout.dims:
+        heads = {n: v[:dim].astype(np.float64) for n, v in vectors.items()}
+        lengths = {n: float(np.linalg.norm(v)) for n, v in heads.items()}
+        if dim != layout.dims[0]:
+            norms[str(dim)] = lengths
+        if both:
+            scale = lengths["text"] * lengths["image"]
+            agreements[str(dim)] = float(heads["text"] @ heads["image"]) / scale if scale else 0.0
+    found: Json = {"p": dict.fromkeys(vectors, 1)}
+    return found | ({"n": norms} if norms else {}) | ({"ti": agreements} if agreements else {})
+
+
+def given(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored payload without what is ours."""
+    return {k: v for k, v in stored.items() if k != OURS} if OURS in stored else stored
+
+
+def whole(stored: Mapping[str, Any], vectors: Mapping[str, Any], layout: Layout) -> Point:
+    """The Point that a stored payload with its vectors was made of."""
+    ours = stored.get(OURS) or {}
+    arrays = {n: np.asarray(v, np.float32) for n, v in vectors.items() if n in layout.parts or n == TOKENS}
+    tokens = arrays.pop(TOKENS, None)
+    return Point(str(stored["id"]), arrays, given(stored), tuple(ours.get("w", "").split()), tuple(ours.get("c", "").split()), tokens)
+
+
+def size(row: Json) -> int:
+    """About how many bytes a point takes: in the log, in the store, and of what it replaces."""
+    numbers = sum(len(v) * (len(v[0]) if isinstance(v[0], list) else 1) for v in row["vector"].values())
+    return 16 * numbers + 4 * len(json.dumps(row["payload"], default=str))
+
+
+def _values(facts: Mapping[str, Any]) -> Json:
+    """The texts, numbers and truths among the facts, each as a word that tells its kind ("f").
+
+    One index of words then serves conditions and facets for every kind; and the binding reads a bool in a filter as 1 or 0.
+    """
+    lists = {k: v if isinstance(v, list) else [v] for k, v in facts.items()}
+    found = {k: [word(x) for x in v if isinstance(x, str | int | float)] for k, v in lists.items()}
+    return {"f": {k: v for k, v in found.items() if v}}
+
+
+def word(value: Scalar) -> str:
+    """A value of a fact as a word: s빨강, bTrue, n5 (for 5.0 too); of a long text its hash, which cannot be told back."""
+    match value:
+        case bool():
+            return f"b{value}"
+        case str():
+            return f"s{value}" if len(value) <= _LONG else f"{LONG}{hashlib.blake2b(value.encode(), digest_size=16).hexdigest()}"
+        case int():
+            return f"n{value}"
+        case _:
+            return f"n{int(value) if value.is_integer() else value}"
+
+
+def value(word: str) -> Scalar:
+    """The value that a word stands for."""
+    kind, rest = word[0], word[1:]
+    if kind == "s":
+        return rest
+    if kind == "b":
+        return rest == "True"
+    return int(rest) if rest.lstrip("-").isdigit() else float(rest)
+
+
+# -------------------------------------------------------------------------------------------------------------- conditions
+
+
+def condition(where: Condition) -> Json:
+    """The filter for a condition on facts (or on `id`)."""
+    match where:
+        case All(conditions):
+            return {"must": [condition(c) for c in conditions]}
+        case Any_(conditions):
+            return {"should": [condition(c) for c in conditions]}
+        case Not(inner):
+            return {"must_not": [condition(inner)]}
+        case Among("id", ids):
+            return {"must": [{"has_id": [uid(str(i)) for i in ids]}]}
+        case Compare("id", "=", value):
+            return {"must": [{"has_id": [uid(str(value))]}]}
+        case Among(field, wanted):
+            return {"should": [condition(Compare(field, "=", v)) for v in wanted]}
+        case Compare(field, "=", bool() | str() as value):
+            return {"must": [{"key": values(field), "match": {"value": word(value)}}]}
+        case Compare(field, op, value) if isinstance(value, int | float) and not isinstance(value, bool):
+            number = float(value)
+            bounds = {"=": {"gte": number, "lte": number}, "<": {"lt": number}, "<=": {"lte": number}}
+            bounds |= {">": {"gt": number}, ">=": {"gte": number}}
+            return {"must": [{"key": key(field), "range": bounds[op]}]}
+        case Compare(field, op, value):
+            raise InputError(f"{field} {op} {value!r} came, but < <= > >= compare numbers; write the number without quotes, or use = or in")
+
+
+def key(field: str, inside: str = "facts") -> str:
+    """The path of a fact in a payload. Raises InputError for names that a path cannot hold."""
+    if not field or '"' in field or "\\" in field:
+        raise InputError(
+            f"a condition on the field {field!r} came, but names with double quotes or backslashes cannot be asked for; rename it"
+        )
+    return f'{inside}."{field}"'
+
+
+def values(field: str) -> str:
+    """The path of a fact's values as words."""
+    return key(field, _VALUES)
+
+
+def plain(path: str) -> str:
+    """A path as the engine lists its indexes: quoted only where it must be."""
+    return path.replace('"', "")
+
+
+def has_term(path: str, term: str) -> Json:
+    """The filter for points whose words (or initials) hold a term."""
+    return {"must": [{"key": path, "match": {"text": term}}]}
+
+
+# ---------------------------------------------------------------------------------------------------------------- requests
+
+
+def compile(request: Request, layout: Layout, spare: int) -> Json:
+    """The query for a request: the page and all before it, and `spare` more.
+
+    A Plan becomes: the nearest by each part, united → each rescored by every part, exactly → the formula → the tokens.
+    """
+    limit = request.limit + request.offset + spare
+    shared: Json = {"limit": limit, "with_payload": {"exclude": [OURS]} if request.fields is None else ["id", *request.fields]}
+    where = {} if request.where is None else {"filter": condition(request.where)}
+    match request:
+        case Plan():
+            return _plan(request, layout, limit) | shared
+        case Words():
+            return {
+                "query": {"text": {"query": " ".join(request.terms)}},
+                "using": INITIALS if request.initials else WORDS,
+                **where,
+            } | shared
+        case Listing(order=str(order)):
+            return {"query": {"order_by": {"key": key(order), "direction": "desc" if request.descending else "asc"}}, **where} | shared
+        case Listing():
+            return where | shared
+
+
+def said(request: Words) -> str:
+    """The path of what a Words request is about."""
+    return INITIALS if request.initials else WORDS
+
+
+def _plan(plan: Plan, layout: Layout, limit: int) -> Json:
+    dim, whole_dim, short = len(plan.query), layout.dims[0], layout.prefix
+    if plan.query.ndim != 1 or dim not in layout.dims:
+        raise InputError(f"a query of {plan.query.shape} numbers came, expected one of the declared dims {layout.dims}")
+    if plan.tokens is not None and not layout.tokens:
+        raise InputError("a query with token vectors came, but this store has none; leave the reranking by tokens out")
+    parts = counting(plan, layout)
+    if not parts or not plan.weights.keys() <= set(layout.parts):
+        raise InputError(f"weights {dict(plan.weights)} came, expected numbers ≥ 0, not all 0, for some of {layout.parts}")
+    where = {} if plan.where is None else {"filter": condition(plan.where)}
+    depth = max(plan.candidates, limit)
+
+    # What is searched first, and what it is rescored by: the short copy and the whole vector, or the whole vector alone.
+    padded = _padded(plan.query, whole_dim)
+    exact: Json = {"exact": True, "quantization": {"ignore": True}}
+    funnel = bool(short) and not plan.exact
+    norms = dim not in (whole_dim, short)
+    reach = depth * _FUNNEL if (funnel or norms) and not plan.exact else depth
+    if funnel:
+        head = unit(plan.query[:short]).tolist() if dim >= short else _padded(plan.query, short)
+        params: Json = {"hnsw_ef": reach, **({"quantization": {"rescore": False}} if layout.quantise != "none" else {})}
+        first: Json = {p: {"query": {"nearest": head}, "using": prefix_name(p, short), "params": params} for p in parts}
+    else:
+        # All candidates are rescored, not only as many as the page takes.
+        oversampling = max(_OVERSAMPLING.get(layout.quantise, 1.0), depth / limit if len(parts) == 1 and not norms else 1.0)
+        quantised: Json = {} if layout.quantise == "none" else {"quantization": {"rescore": True, "oversampling": oversampling}}
+        params = exact if plan.exact else {"hnsw_ef": reach, **quantised}
+        first = {p: {"query": {"nearest": padded}, "using": p, "params": params} for p in parts}
+    if dim == short:  # the short copies are the very vectors that are asked about
+        last: Json = {p: {"query": {"nearest": plan.query.tolist()}, "using": prefix_name(p, short), "params": exact} for p in parts}
+    else:
+        last = {p: {"query": {"nearest": padded}, "using": p, "params": exact} for p in parts}
+
+    one = parts[0]
+    if len(parts) == 1 and not norms:
+        query: Json = {**last[one], "prefetch": [{**first[one], **where, "limit": reach}]} if funnel else {**first[one], **where}
+        if dim == short and plan.exact:
+            query = {**last[one], **where}
+    else:
+        union = [{**first[p], **where, "limit": reach} for p in parts]
+        rescored = [{**last[p], **where, "prefetch": union, "limit": reach * len(parts)} for p in parts]
+        query = {"query": _formula(plan, parts, dim, norms), "prefetch": rescored}
+    if plan.tokens is None:
+        return query
+    # The best by cosine, ordered anew by their tokens.
+    return {"query": {"nearest": plan.tokens.tolist()}, "using": TOKENS, "params": {"exact": True}, "prefetch": [{**query, "limit": depth}]}
+
+
+def _formula(plan: Plan, parts: Sequence[str], dim: int, norms: bool) -> Json:
+    """Σ w·(q·v) / ‖Σ w·v‖ · gain, over the parts that a point has."""
+    defaults: Json = {}
+
+    def variable(path: str) -> str:
+        defaults[path] = 0.0
+        return path
+
+    def cosine(part: str) -> Any:
+        dot = variable(f"$score[{parts.index(part)}]")
+        return {"div": {"left": dot, "right": variable(f"{OURS}.n.{dim}.{part}"), "by_zero_default": 0.0}} if norms else dot
+
+    if len(parts) == 1:
+        expression = cosine(parts[0])
+    else:
+        wt, wi = plan.weights["text"], plan.weights["image"]
+        t, i, ti = variable(f"{OURS}.p.text"), variable(f"{OURS}.p.image"), variable(f"{OURS}.ti.{dim}")
+        total = {"sum": [{"mult": [wt, cosine("text")]}, {"mult": [wi, cosine("image")]}]}
+        squared = {"sum": [{"mult": [wt * wt, t]}, {"mult": [wi * wi, i]}, {"mult": [2 * wt * wi, ti]}]}
+        gt, gi, both = plan.gains["text"], plan.gains["image"], plan.gains["text+image"]
+        gain = {"sum": [{"mult": [gt, t]}, {"mult": [gi, i]}, {"mult": [both - gt - gi, t, i]}]}
+        expression = {"mult": [gain, {"div": {"left": total, "right": {"sqrt": squared}, "by_zero_default": 0.0}}]}
+    return {"formula": expression, "defaults": defaults}
+
+
+def counting(plan: Plan, layout: Layout) -> list[str]:
+    """The parts that a plan weighs above 0."""
+    return [p for p in layout.parts if plan.weights.get(p, 0) > 0]
+
+
+def sampled(facts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which facts are worth an index, most frequent first, judged by a sample: those that are short and found in 1 % at least."""
+    lengths: dict[str, list[int]] = {}
+    for row in facts:
+        for name, told in row.items():
+            if isinstance(told, str | int | float | list) and not set(name) & {'"', "\\"} and name:
+                lengths.setdefault(name, []).append(len(str(told)))
+    often = sorted(lengths, key=lambda n: (-len(lengths[n]), n))
+    return [n for n in often if len(lengths[n]) * 100 >= len(facts) and sum(lengths[n]) <= 64 * len(lengths[n])][:FIELDS]
+
+
+def _padded(vector: Floats, dim: int) -> list[float]:
+    return [*vector.tolist(), *[0.0] * (dim - len(vector))]
+
+
+def unit(vector: Floats) -> Floats:
+    """A vector [dim] at length 1; a zero vector stays."""
+    norm = float(np.linalg.norm(vector))
+    return vector / np.float32(norm) if norm else vector

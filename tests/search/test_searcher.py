@@ -1,0 +1,280 @@
+"""Everything that a search may ask for, on a small collection whose right answers are plain; scores are worked out beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hannun import collection
+from hannun.collection import Collection
+from hannun.embeddings import Embeddings, Floats, unit
+from hannun.errors import InputError, MissingError
+from hannun.item import Content, Item
+from tests.conftest import draw
+from tests.toy import Toy
+
+COLOURS = {"빨강": (220, 30, 30), "파랑": (30, 30, 220), "초록": (30, 200, 30)}
+
+
+def rows() -> list[dict[str, Any]]:
+    kinds = ("원피스", "셔츠", "가방", "모자")
+    return [
+        {
+            "id": f"{c}-{k}",
+            "text": f"{c} {k}",
+            "image": draw(seed=10 * n + m, size=(16, 16)),
+            "색": c,
+            "kind": k,
+            "price": 100 * (4 * n + m),
+        }
+        for n, c in enumerate(COLOURS)
+        for m, k in enumerate(kinds)
+    ]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
+    """Read only."""
+    with collection.open(tmp_path_factory.mktemp("s") / "shop.hannun", Toy()) as opened:
+        opened.add(rows())
+        yield opened
+
+
+def ids(hits: Sequence[Any]) -> list[str]:
+    return [h.id for h in hits]
+
+
+# Examples
+
+
+def test_more_like_these_leaves_the_examples_out(shop: Collection) -> None:
+    hits = shop.similar("빨강-셔츠", weights=(1, 0), limit=12)
+    assert "빨강-셔츠" not in ids(hits) and len(hits) == 11
+    assert ids(hits) == ids(shop.search(None, like=[{"id": "빨강-셔츠"}], weights=(1, 0), limit=12))
+    stored = shop.vectors([h.id for h in hits] + ["빨강-셔츠"])
+    truth = sorted((i for i in stored if i != "빨강-셔츠"), key=lambda i: -float(stored[i]["text"] @ stored["빨강-셔츠"]["text"]))
+    assert ids(hits) == truth
+    assert set(ids(shop.similar(["빨강-셔츠", "파랑-셔츠"], weights=(1, 0), limit=2))) <= {
+        "초록-셔츠",
+        "빨강-원피스",
+        "파랑-원피스",
+        *truth,
+    }
+
+
+def test_an_example_draws_a_query_towards_it(shop: Collection) -> None:
+    def score(id: str, **examples: Any) -> float:
+        return next(h.score for h in shop.search("셔츠", weights=(1, 0), limit=12, **examples) if h.id == id)
+
+    assert score("파랑-셔츠", like=["파랑"]) > score("파랑-셔츠")
+    assert score("빨강-셔츠", like=["파랑"]) < score("빨강-셔츠")
+    assert score("빨강-셔츠", unlike=["빨강"]) < score("빨강-셔츠")
+    assert score("빨강-셔츠", unlike=[{"id": "빨강-모자"}]) < score("빨강-셔츠")
+
+
+def test_a_picture_with_words_composes(shop: Collection) -> None:
+    query = {"text": "파랑", "image": rows()[0]["image"]}
+    by_text, by_look = shop.search(query, mix=0.9, weights=(1, 0)), shop.search(query, mix=0.1, weights=(0, 1))
+    assert by_text[0].id.startswith("파랑") and by_look[0].id == "빨강-원피스"
+
+
+def test_words_after_a_minus_count_as_unlike(shop: Collection) -> None:
+    assert ids(shop.search("셔츠 -빨강", limit=12)) == ids(shop.search("셔츠", unlike=["빨강"], limit=12))
+
+
+def test_an_unknown_example_is_told(shop: Collection) -> None:
+    with pytest.raises(MissingError, match="no item 'none'"):
+        shop.search("a", like=[{"id": "none"}])
+    with pytest.raises(MissingError, match="no item 'none'"):
+        shop.similar("none")
+
+
+# Dims, grouping, reranking
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (1, 0), (0, 1), (0.2, 0.8)])
+def test_a_shorter_dim_is_the_cosine_of_renormalised_prefixes(shop: Collection, weights: tuple[float, float]) -> None:
+    hits = shop.search("빨강 셔츠", dim=32, weights=weights, limit=12)
+    q = Toy().encode_query(["빨강 셔츠"]).truncate(32).dense[0]
+    stored = shop.vectors(ids(hits))
+    for hit in hits:
+        t, i = (unit(stored[hit.id][p][:32]) for p in ("text", "image"))
+        assert hit.score == pytest.approx(float(q @ unit(weights[0] * t + weights[1] * i)), abs=1e-5)
+    with pytest.raises(InputError, match="dim=7 came, but 'toy1' declares the dims 64, 32"):
+        shop.search("a", dim=7)
+
+
+def test_the_best_of_each_group_and_the_rest_behind_it(shop: Collection) -> None:
+    plain = shop.search("셔츠", limit=12)
+    hits = shop.search("셔츠", group_by="색", limit=12)
+    assert [h.group for h in hits] == list(dict.fromkeys(h.item.facts["색"] for h in plain))
+    for hit in hits:
+        members = [h.id for h in plain if h.item.facts["색"] == hit.group]
+        assert [hit.id, *ids(hit.also)] == members
+        assert all(h.item.text for h in hit.also)
+    assert ids(shop.search("셔츠", group_by="색", limit=1, offset=1)) == [hits[1].id]
+    assert len(shop.search("셔츠", group_by="없음", limit=12)) == 12  # an item without the fact is a group of its own
+
+
+def test_groups_are_found_beyond_the_first_candidates(tmp_path: Path) -> None:
+    with collection.open(tmp_path / "c", Toy(), words=False) as many:
+        many.add([{"id": f"a{n}", "text": "원피스", "shop": "a"} for n in range(450)] + [{"id": "b", "text": "zzzz", "shop": "b"}])
+        hits = many.search("원피스", group_by="shop", limit=2)
+        assert [h.group for h in hits] == ["a", "b"] and len(hits[0].also) == 5
+
+
+def test_a_reranker_puts_the_top_in_a_new_order(shop: Collection) -> None:
+    seen: list[tuple[str | None, int]] = []
+
+    def cheapest(query: Item, items: Sequence[Item]) -> list[float]:
+        seen.append((query.text, len(items)))
+        return [-float(it.facts["price"]) for it in items]
+
+    hits = shop.search("셔츠", rerank=cheapest, limit=3, explain=True)
+    assert [h.item.facts["price"] for h in hits] == [0, 100, 200] and seen == [("셔츠", 12)]
+    assert [h.score for h in hits] == [0, -100, -200] and hits[0].why is not None and hits[0].why.parts["rerank"] == 0
+    assert hits[0].why.rank == [h.id for h in shop.search("셔츠", limit=12)].index(hits[0].id) + 1
+    for bad, message in ((lambda q, i: [1.0], "gave 1 scores for 12 items"), ("x", "expected 'tokens' or a function")):
+        with pytest.raises(InputError, match=message):
+            shop.search("셔츠", rerank=bad)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="'toy1' gives no token vectors"):
+        shop.search("셔츠", rerank="tokens")
+
+
+class Letters:
+    """The toy encoder in one sequence, with a token vector for each letter."""
+
+    token_dim = 32
+
+    def __init__(self) -> None:
+        self._toy = Toy(parts=False)
+        for name in ("name", "fingerprint", "dims", "parts", "side", "calibration"):
+            setattr(self, name, getattr(self._toy, name))
+
+    def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        return self._with_letters(contents)
+
+    def encode_document(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        return self._with_letters(contents)
+
+    def _with_letters(self, contents: Sequence[Content]) -> Embeddings:
+        dense = self._toy.encode_query(contents).dense
+        texts = [c if isinstance(c, str) else getattr(c, "text", "") or "?" for c in contents]
+        return Embeddings(dense, tuple(self.letters(t) for t in texts))
+
+    @staticmethod
+    def letters(text: str) -> Floats:
+        return np.stack([unit(np.random.default_rng(ord(c)).normal(size=32)) for c in text]).astype(np.float32)
+
+
+def test_late_interaction_over_stored_tokens_is_maxsim(tmp_path: Path) -> None:
+    with collection.open(tmp_path / "c", Letters(), words=False) as shop:  # type: ignore[arg-type]
+        assert shop.settings.tokens == 32
+        texts = ["원피스 빨강", "빨강 모자", "셔츠", "피스원"]
+        shop.add([{"id": t, "text": t} for t in texts])
+        hits = shop.search("빨강 피스", rerank="tokens")
+        query = Letters.letters("빨강 피스")
+        truth = {t: float(np.mean((query @ Letters.letters(t).T).max(axis=1))) for t in texts}
+        assert ids(hits) == sorted(truth, key=lambda t: -truth[t])
+        assert [h.score for h in hits] == pytest.approx(sorted(truth.values(), reverse=True), abs=2e-3)  # stored as float16
+
+
+# Several pictures
+
+
+def test_of_several_pictures_the_nearest_counts(tmp_path: Path) -> None:
+    looks = [draw(seed=n, size=(16, 16)) for n in range(6)]
+    with collection.open(tmp_path / "c", Toy()) as shop:
+        shop.add(
+            [
+                {"id": "album", "text": "사진첩", "image": looks[:5]},
+                {"id": "one", "text": "한 장", "image": looks[5]},
+                {"id": "text", "text": "글"},
+            ]
+        )
+        q = Toy().encode_query([looks[3]]).dense[0]
+        album = Toy().encode_document(looks[:5]).dense
+        hits = shop.search(looks[3], weights=(0, 1), explain=True)
+        assert hits[0].id == "album" and hits[0].score == pytest.approx(1, abs=1e-3)  # its mean picture would score far less
+        assert float(q @ unit(album.sum(axis=0))) < 0.9
+        assert hits[0].why is not None and hits[0].why.picture == 3
+        both = next(h for h in shop.search(looks[3], weights=(0.5, 0.5)) if h.id == "album")
+        text = Toy().encode_document(["사진첩"]).dense[0]
+        assert both.score == pytest.approx(float(q @ unit(text + album[3])), abs=1e-3)
+    with collection.open(tmp_path / "c", Toy()) as again:
+        assert again.settings.albums and again.search(looks[1], weights=(0, 1))[0].id == "album"
+
+
+# Reasons
+
+
+def test_reasons_add_up_to_the_score(shop: Collection) -> None:
+    for hit in shop.search("빨강 셔츠", explain=True, weights=(0.7, 0.3)):
+        assert hit.why is not None and set(hit.why.parts) == {"text", "image"}
+        v = shop.vectors([hit.id])[hit.id]
+        expected = (0.7 * hit.why.parts["text"] + 0.3 * hit.why.parts["image"]) / float(np.linalg.norm(0.7 * v["text"] + 0.3 * v["image"]))
+        assert hit.score == pytest.approx(expected, abs=1e-5)
+        assert json.dumps(hit.why.to_json()) and hit.why.note == ""
+    assert [h.why.rank for h in shop.search("셔츠", explain=True, offset=2, limit=3) if h.why] == [3, 4, 5]
+    assert shop.search("셔츠")[0].why is None
+
+
+def test_a_near_miss_is_explained(shop: Collection) -> None:
+    ranked = ids(shop.search("빨강 셔츠", limit=12))
+    last = shop.why(ranked[-1], "빨강 셔츠")
+    assert last.why is not None and last.why.rank == 12 and not last.why.note and set(last.why.parts) == {"text", "image"}
+    out = shop.why("빨강-셔츠", "빨강 셔츠", where="색 = 파랑 and price < 1000 and kind in (셔츠, '모 자')")
+    assert out.why is not None and out.why.note == "`색 = 파랑` does not hold" and out.score > 0.5
+    own = shop.why("빨강-셔츠", None, like=[{"id": "빨강-셔츠"}])
+    assert own.why is not None and "own examples" in own.why.note
+    with pytest.raises(MissingError):
+        shop.why("none", "a")
+
+
+def test_a_near_miss_by_words_is_measured_against_the_best(shop: Collection) -> None:
+    pytest.importorskip("kiwipiepy")
+    ranked = {h.id: h for h in shop.search("빨강 셔츠", words=0.5, limit=12, explain=True)}
+    for id in ("빨강-모자", "빨강-셔츠"):
+        alone, there = shop.why(id, "빨강 셔츠", words=0.5, where="색 = 초록"), ranked[id]
+        assert alone.why is not None and there.why is not None and alone.why.note == "`색 = 초록` does not hold"
+        assert alone.why.parts["text"] == pytest.approx(there.why.parts["text"], abs=1e-5)
+    assert shop.why("빨강-모자", "빨강 셔츠", words=0.5).score == pytest.approx(ranked["빨강-모자"].score, abs=1e-4)
+    assert shop.why("빨강-모자", "빨강 셔츠", words=0.5).why.parts["words"] < 1  # type: ignore[union-attr]
+
+
+def test_the_encoder_s_patches_are_told(tmp_path: Path) -> None:
+    class Seeing(Toy):  # type: ignore[misc]
+        def patches(self, pictures: Sequence[Any]) -> Floats:
+            return np.stack([unit(np.eye(9, 64)) for _ in pictures]).astype(np.float32)
+
+    with collection.open(tmp_path / "c", Seeing(), words=False) as shop:
+        shop.add([{"id": "1", "image": draw()}, {"id": "2", "text": "글"}])
+        first = {h.id: h.why for h in shop.search("빨강", explain=True)}
+        assert first["1"] is not None and first["1"].patches is not None and (first["1"].patches.rows, first["1"].patches.columns) == (3, 3)
+        assert first["1"].patches.values == pytest.approx(Toy().encode_query(["빨강"]).dense[0][:9].tolist(), abs=1e-5)
+        assert first["2"] is not None and first["2"].patches is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"words": 1.5},
+        {"words": -1},
+        {"words": "x"},
+        {"words": True},
+        {"fusion": "sum"},
+        {"group_by": ""},
+        {"group_by": 5},
+        {"dim": 0},
+        {"dim": True},
+        {"rerank": "x"},
+    ],
+)
+def test_values_out_of_range_are_one_clear_error(shop: Collection, options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="came, "):
+        shop.search("a", **options)
