@@ -1,19 +1,23 @@
-"""Tar archives of pictures with JSON (the WebDataset layout) go in, one record for each key comes out, read in place.
+"""Tar archives of pictures with JSON (the WebDataset layout) go in, one record for each key comes out, read in place; and the reverse.
 
 A record is the files that share a name up to the first dot: `KEY.jpg` + `KEY.json` (or `KEY.txt`). Pictures are not
-unpacked: a record carries where they lie in the archive.
+unpacked: a record carries where they lie in the archive. What is written is the same byte for byte for the same records.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import io
 import json
+import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from hannun.errors import InputError
+from hannun.errors import InputError, StorageError
 from hannun.item import Member
 
 PICTURES = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"})
@@ -53,6 +57,22 @@ def read(path: Path) -> Iterator[Record]:
         raise InputError(f"{path}: is not a whole uncompressed tar ({e}); pack it again with `tar cf`") from None
 
 
+def keys(path: Path) -> Iterator[str]:
+    """The keys of an uncompressed tar, in order, from its headers alone. Raises InputError as `read` does."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            last: str | None = None
+            for member in archive:
+                folder, _, name = member.name.rpartition("/")
+                if member.isfile() and not name.startswith("."):
+                    key = f"{folder}/{name.partition('.')[0]}"
+                    if key != last:
+                        yield key.removeprefix("/")
+                    last = key
+    except (tarfile.TarError, EOFError) as e:
+        raise InputError(f"{path}: is not a whole uncompressed tar ({e}); pack it again with `tar cf`") from None
+
+
 def _record(path: Path, archive: tarfile.TarFile, key: str, files: list[tuple[str, tarfile.TarInfo]]) -> Record:
     data: dict[str, Any] = {}
     text: str | None = None
@@ -69,3 +89,52 @@ def _record(path: Path, archive: tarfile.TarFile, key: str, files: list[tuple[st
                 data = {"_problem": f"{member.name}: {e}"}
     pictures = tuple(Member(path, m.offset_data, m.size, m.name) for e, m in files if e in PICTURES)
     return Record(key, data, text, pictures)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: how many records, how many bytes, and the SHA-256 of the file as hex."""
+
+    records: int
+    bytes: int
+    sha256: str
+
+
+def write(path: Path, records: Iterable[tuple[str, bytes, Mapping[str, Any]]]) -> Written:
+    """A tar of `KEY.jpg` + `KEY.json` for each (key, JPEG bytes, JSON object), whole or not at all.
+
+    Times, owners and modes are fixed, so that equal records make equal bytes. Raises StorageError when the disk is full or read-only.
+    """
+    part = path.with_name(path.name + ".part")
+    count = 0
+    try:
+        with part.open("wb") as file:
+            out = _Hashing(file)
+            with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+                for key, jpeg, data in records:
+                    plain = json.dumps(data, ensure_ascii=False, sort_keys=True).encode()
+                    for name, content in ((f"{key}.jpg", jpeg), (f"{key}.json", plain)):
+                        info = tarfile.TarInfo(name)
+                        info.size, info.mode = len(content), 0o644
+                        archive.addfile(info, io.BytesIO(content))
+                    count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as e:
+        part.unlink(missing_ok=True)
+        why = "the disk is full; free some space" if e.errno == errno.ENOSPC else e.strerror or str(e)
+        raise StorageError(f"{path}: cannot be written ({why}); run the same command again to go on") from None
+    return Written(count, out.count, out.hash.hexdigest())
+
+
+class _Hashing:
+    """A file that is written through, its bytes counted and hashed."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.hash, self.count = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> int:
+        self.hash.update(data)
+        self.count += len(data)
+        return self._file.write(data)

@@ -106,7 +106,7 @@ def _ending(path: Path) -> str:
 
 def _claimed(table: Path) -> Iterator[str]:
     with contextlib.suppress(OSError, HannunError):  # reported when the table itself is read
-        for row in _rows(table, pictures_only=True):
+        for row in rows(table, pictures_only=True):
             for picture in _pictures(row) if isinstance(row, Mapping) else ():
                 if isinstance(picture, str) and picture:
                     yield os.path.abspath(_on_disk(table.parent / picture))
@@ -180,7 +180,7 @@ def decode_text(data: bytes, where: str) -> str:
 
 def _table(file: Path) -> Iterator[Item | Problem]:
     wrong = 0
-    for number, row in enumerate(_rows(file), start=1):
+    for number, row in enumerate(rows(file), start=1):
         where = f"{file}, row {number}"
         if isinstance(row, Problem):
             yield row
@@ -227,7 +227,8 @@ def _beside(file: Path, picture: object) -> Image:
     return image_part(_on_disk(file.parent / part.source)) if isinstance(part.source, Path) else part
 
 
-def _rows(file: Path, pictures_only: bool = False) -> Iterator[Mapping[str, Any] | Problem]:
+def rows(file: Path, pictures_only: bool = False) -> Iterator[Mapping[str, Any] | Problem]:
+    """The rows of a .jsonl, .csv or .parquet as they are; `pictures_only` may leave out columns besides `image`."""
     match _ending(file):
         case "jsonl":
             with file.open("rb") as f:

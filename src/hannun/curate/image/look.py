@@ -1,0 +1,168 @@
+"""A picture's bytes go in; its size, the share of white pixels and its perceptual hash come out, decoded no larger than they need.
+
+A JPEG is decoded at an eighth of its scale, where each value is the mean of an 8 × 8 block. From block means follow bounds on the share
+of white pixels (Markov's inequality on both sides); only where the bounds leave the decision open is the picture decoded in full.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from hannun.errors import PictureError
+from hannun.item import _FORMATS, MAX_PIXELS, Image
+
+WHITE = 250  # luma from which a pixel is white: JPEG leaves a white ground at 250–255. Ours; the source says only "white pixels"
+SMALLEST = 48  # pixels of the shorter side at the reduced scale: half as many again as the side of the hash
+SLACK = 0.02  # added to both bounds: clipping at 255 moves a block's mean by a little
+_SIDE, _LOW = 32, 8  # of the perceptual hash: 32 × 32 grey values, of whose cosine transform the lowest 8 × 8 are kept
+_COSINES = 2 * np.cos(np.pi * np.outer(np.arange(_LOW), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))
+_BITS = 1 << np.arange(_LOW * _LOW, dtype=np.uint64)[::-1]
+
+Luma = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes say: pixels upright, and the format."""
+
+    width: int
+    height: int
+    format: str
+
+    @property
+    def side(self) -> int:
+        """The shorter side."""
+        return min(self.width, self.height)
+
+    @property
+    def ratio(self) -> float:
+        """The longer side over the shorter."""
+        return max(self.width, self.height) / max(1, self.side)
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the pixels say: the share of white ones, a 64-bit perceptual hash, and the chroma of four quarters (for telling colours apart).
+
+    `white` is exact where `exact` is set; otherwise it is measured at the reduced scale, and lies on the same side of the bound.
+    """
+
+    white: float
+    phash: int
+    tint: bytes
+    exact: bool
+
+
+def image_hash(data: bytes) -> str:
+    """128 bits of BLAKE2b over a picture's bytes, as hex: what records are joined by."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def header(data: bytes) -> Header:
+    """Size and format, without decoding a pixel. Raises PictureError for what is no picture, and for bombs (over MAX_PIXELS)."""
+    picture = _open(data)
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"bomb: {width}×{height} pixels are over the limit of {MAX_PIXELS:,}")
+    try:
+        turned = picture.getexif().get(274, 1) in (5, 6, 7, 8)
+    except Exception:  # a broken EXIF block says nothing about the picture
+        turned = False
+    return Header(height, width, picture.format or "") if turned else Header(width, height, picture.format or "")
+
+
+def look(data: bytes, decide: float = 0.9) -> Look:
+    """Whiteness on the right side of `decide`, and the hashes. Raises PictureError for a picture that cannot be decoded whole."""
+    y, tint, factor = _reduced(data)
+    phash = perceptual_hash(PIL.Image.fromarray(y))
+    share = float((y >= WHITE).mean())
+    if factor > 1:
+        low, high = white_bounds(y)
+        if low - SLACK < decide <= high + SLACK:
+            return Look(white_share(data), phash, tint, True)
+    return Look(share, phash, tint, factor == 1)
+
+
+def white_share(data: bytes) -> float:
+    """The share of pixels whose luma is WHITE or more, at full scale."""
+    picture = _open(data)
+    y = _decode(picture, "L") if picture.format == "JPEG" and picture.mode in ("RGB", "L") else np.asarray(Image(data).load().convert("L"))
+    return float((y >= WHITE).mean())
+
+
+def white_bounds(means: Luma) -> tuple[float, float]:
+    """The least and the most share of white pixels that blocks with these mean lumas can have.
+
+    A block of mean m has at most m / WHITE of its pixels at WHITE or over; of those under it (each at least 256 − WHITE short of
+    255) there are at most (255 − m) / (256 − WHITE). Half a step of rounding is given away on either side.
+    """
+    m = means.astype(np.float32)
+    most = np.minimum(1.0, (m + 0.5) / WHITE)
+    least = np.maximum(0.0, 1.0 - (255.0 - np.maximum(m - 0.5, 0)) / (256 - WHITE))
+    least[m >= 255] = 1.0 - 0.5 / (256 - WHITE)
+    return float(least.mean()), float(most.mean())
+
+
+def perceptual_hash(grey: PIL.Image.Image) -> int:
+    """64 bits: which of the lowest 8 × 8 frequencies of the 32 × 32 picture lie over their median (pHash; Zauner 2010)."""
+    small = np.asarray(grey.resize((_SIDE, _SIDE), PIL.Image.Resampling.LANCZOS), dtype=np.float64)
+    low = _COSINES @ small @ _COSINES.T
+    low[np.abs(low) < 1e-6] = 0.0  # rounding noise of an even surface
+    return int(_BITS[(low > np.median(low)).ravel()].sum())
+
+
+def _open(data: bytes) -> PIL.Image.Image:
+    if not data:
+        raise PictureError("is empty (0 bytes)")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return PIL.Image.open(io.BytesIO(data), formats=_FORMATS)
+    except PIL.Image.DecompressionBombError:
+        raise PictureError(f"bomb: over {MAX_PIXELS:,} pixels") from None
+    except (PIL.UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, TypeError) as e:
+        raise PictureError(f"is not a picture ({type(e).__name__})") from None
+
+
+def _reduced(data: bytes) -> tuple[Luma, bytes, int]:
+    """Luma at a reduced scale, the chroma of four quarters, and by how much the sides were reduced."""
+    picture = _open(data)
+    full = picture.size
+    if picture.format == "JPEG" and picture.mode in ("RGB", "L") and "transparency" not in picture.info:
+        scale = max(1, min(full) // SMALLEST)
+        picture.draft("YCbCr" if picture.mode == "RGB" else "L", (max(1, full[0] // scale), max(1, full[1] // scale)))
+        picture = _loaded(picture)
+        factor = max(1, round(full[0] / picture.size[0]))
+        if picture.mode == "L":
+            return np.asarray(picture), b"\x80" * 8, factor
+    else:
+        picture, factor = Image(data).load().convert("YCbCr"), 1
+    y, cb, cr = picture.split()
+    tint = b"".join(c.resize((2, 2), PIL.Image.Resampling.BOX).tobytes() for c in (cb, cr))
+    return np.asarray(y), tint, factor
+
+
+def _decode(picture: PIL.Image.Image, mode: str) -> Luma:
+    picture.draft(mode, picture.size)
+    return np.asarray(_loaded(picture).convert(mode))
+
+
+def _loaded(picture: PIL.Image.Image) -> PIL.Image.Image:
+    try:
+        picture.load()
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, KeyError, IndexError, TypeError, AttributeError) as e:
+        raise PictureError(f"cannot be decoded ({str(e) or type(e).__name__}); the file may be truncated or damaged") from None
+    return picture

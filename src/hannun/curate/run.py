@@ -1,0 +1,203 @@
+"""Sources and rules go in; shards of clean pairs, a ledger of what was dropped, a manifest and a report page come out.
+
+Killed at any point, the same call goes on where it was: every task's output is written whole, and tasks that are done are passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hannun.curate import scan, shuffle, stages
+from hannun.curate.engine import Engine
+from hannun.curate.stages import Plan, tally_file
+from hannun.curate.tally import Tally, read
+from hannun.errors import InputError, MissingError, StorageError
+
+#: Opens a progress bar: what is done, how many tasks; the value is called with how many more are done.
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where it lies, and what was counted."""
+
+    out: Path
+    manifest: Mapping[str, Any]
+    tally: Tally
+
+
+def run(sources: Sequence[Path], plan: Plan, engine: Engine | None = None, bar: Bar | None = None, keep_work: bool = False) -> Result:
+    """All stages. Raises InputError where `plan.out` holds another run's output, MissingError for sources that are not there."""
+    engine, out = engine or Engine(), Path(os.path.abspath(plan.out))
+    plan = replace(plan, out=out)
+    todo = scan.tasks([Path(os.path.abspath(p)) for p in sources])
+    for path in plan.links:
+        if not Path(path).exists():
+            raise MissingError(f"{path}: no such file; check the path")
+    _claim(plan, todo)
+    if (out / "manifest.json").exists():
+        manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+        return Result(out, manifest, Tally.merged([json.loads((out / "tally.json").read_text("utf-8"))]))
+    for name in [
+        "work/raw",
+        "work/urls",
+        "work/fetched",
+        "work/looked",
+        "work/refs",
+        "work/links",
+        "work/joined",
+        "work/grouped",
+        "work/bands",
+        "work/edges",
+        "work/tallies",
+        "ledger",
+        "shards",
+    ]:
+        (out / name).mkdir(parents=True, exist_ok=True)
+    go = partial(_stage, plan, engine, bar or (lambda what, total: nullcontext(lambda done: None)))
+    go(stages.scan, [json.dumps({"number": t.number, "paths": t.paths}) for t in todo], lambda t: f"{json.loads(t)['number']:05d}")
+    if plan.fetch and plan.parts("urls"):
+        hosts = sorted({n for p in plan.parts("urls") for n in shuffle.buckets(p)})
+        go(stages.fetch, [str(n) for n in hosts], lambda t: f"{int(t):05d}")
+    plan = replace(plan, buckets=_buckets(plan))
+    go = partial(_stage, plan, engine, bar or (lambda what, total: nullcontext(lambda done: None)))
+    go(stages.look, [str(p) for p in plan.parts("raw")], lambda t: Path(t).stem)
+    numbers = [str(n) for n in range(plan.buckets)]
+
+    def padded(task: str) -> str:
+        return f"{int(task):05d}"
+
+    if plan.links:
+        links = [json.dumps({"number": n, "path": os.path.abspath(p)}) for n, p in enumerate(plan.links)]
+        go(stages.link, links, lambda t: f"{json.loads(t)['number']:05d}")
+        go(stages.join, numbers, padded)
+    go(stages.group, numbers, padded)
+    if plan.rules.near is not None:
+        go(stages.near, numbers, padded)
+        stages.clusters(plan)
+    go(stages.finish, numbers, padded)
+    return _close(plan, sources, keep_work)
+
+
+def preview(sources: Sequence[Path], plan: Plan, rows: int = 1000, engine: Engine | None = None, bar: Bar | None = None) -> Tally:
+    """The same run on about `rows` rows spread evenly over the sources, in a temporary folder: what it counted."""
+    every = sum(scan.count(t) for t in scan.tasks(sources))
+    with tempfile.TemporaryDirectory(prefix="hannun-curate-") as folder:
+        sampled = replace(plan, out=Path(folder) / "out", step=max(1, every // max(1, rows)), fetch=False)
+        return run(sources, sampled, engine, bar).tally
+
+
+def funnel(tally: Tally) -> list[tuple[str, str, int]]:
+    """(kind, reason, how many), the most frequent first within rows, pictures, titles, queries and pairs."""
+    split = [(name.partition("/"), n) for name, n in tally.counts.items() if not name.startswith(("in/", "out/", "masked/"))]
+    rows = [(kind, reason, n) for (kind, _, reason), n in split]
+    order = ("row", "link", "picture", "title", "query", "pair")
+    return sorted(rows, key=lambda f: (order.index(f[0]), -f[2], f[1]))
+
+
+def _stage(
+    plan: Plan, engine: Engine, bar: Bar, stage: Callable[[Plan, str], dict[str, Any]], tasks: Sequence[str], name: Callable[[str], str]
+) -> None:
+    """Run a stage over the tasks whose tally is not there yet."""
+    what = stage.__name__
+    left = [t for t in tasks if not tally_file(plan, what, name(t)).exists()]
+    with bar(what, len(tasks)) as advance:
+        advance(len(tasks) - len(left))
+        for _ in engine.over(partial(stage, plan), left):
+            advance(1)
+
+
+def _claim(plan: Plan, todo: Sequence[scan.Task]) -> None:
+    """The output folder is this run's, or is refused: resuming with other sources or rules would mix two runs."""
+    said: dict[str, Any] = {
+        "rules": plan.rules.plain(),
+        "model": plan.model,
+        "ocr": plan.ocr,
+        "watermark": plan.watermark,
+        "adult": plan.adult,
+    }
+    said |= {"korean": plan.korean, "columns": dict(plan.columns.given), "fetch": plan.fetch, "step": plan.step, "links": list(plan.links)}
+    h = hashlib.blake2b(json.dumps(said, sort_keys=True, ensure_ascii=False).encode(), digest_size=16)
+    for path in [p for t in todo for p in t.paths] + list(plan.links):
+        stat = os.stat(path)
+        h.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "replace"))
+    place = plan.out / "run.json"
+    try:
+        plan.out.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            if json.loads(place.read_text("utf-8")).get("fingerprint") != h.hexdigest():
+                raise InputError(f"{plan.out}: holds a run with other sources or rules; name another --to, or remove that folder")
+        elif any(plan.out.iterdir()):
+            raise InputError(f"{plan.out}: is not empty and holds no run; name another --to")
+        else:
+            place.write_text(json.dumps({"fingerprint": h.hexdigest(), **said}, ensure_ascii=False, indent=1), "utf-8")
+    except (OSError, ValueError) as e:
+        if isinstance(e, InputError):
+            raise
+        raise StorageError(f"{plan.out}: cannot be used ({e}); check the disk and its permissions") from None
+
+
+def _buckets(plan: Plan) -> int:
+    """As many buckets as shards are wanted, settled once: a row group is read for each bucket out of each part."""
+    place = plan.work / "buckets.json"
+    if place.exists():
+        return int(json.loads(place.read_text("utf-8")))
+    import pyarrow.parquet as pq
+
+    rows = sum(pq.read_metadata(p).num_rows for p in plan.parts("raw"))
+    number = int(max(1, -(-rows // plan.rules.shard)))
+    stages._text_file(place, json.dumps(number))
+    return number
+
+
+def _close(plan: Plan, sources: Sequence[Path], keep_work: bool) -> Result:
+    """Manifest, report, and the work folder gone."""
+    from hannun.curate import report
+
+    tally = read(plan.work / "tallies")
+    made: dict[str, Any] = {}
+    for path in sorted((plan.work / "tallies").glob("finish-*.tally.json")):
+        made |= json.loads(path.read_text("utf-8"))["shards"]
+    manifest = {
+        "format": "webdataset: KEY.jpg + KEY.json, see record.schema.json",
+        "rules": plan.rules.plain(),
+        "scorer": _scorer(plan),
+        "sources": [str(s) for s in sources],
+        "counts": dict(sorted(tally.counts.items())),
+        "shards": dict(sorted(made.items())),
+        "pairs": sum(s["records"] for s in made.values()),
+        "splits": {split: sum(s["records"] for n, s in made.items() if n.startswith(split)) for split in ("train", "valid")},
+    }
+    stages._text_file(plan.out / "tally.json", json.dumps(tally.plain(), ensure_ascii=False))
+    report.write(plan.out / "report.html", manifest, tally, plan.rules)
+    shutil.copyfile(Path(__file__).with_name("record.schema.json"), plan.out / "record.schema.json")
+    stages._text_file(plan.out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
+    if not keep_work:
+        shutil.rmtree(plan.work)
+    return Result(plan.out, manifest, tally)
+
+
+def _scorer(plan: Plan) -> dict[str, str] | None:
+    if plan.model is None:
+        return None
+    encoder = stages._models(replace(plan, ocr=False, watermark=None, adult=None)).encoder
+    assert encoder is not None
+    return {"name": encoder.name, "fingerprint": encoder.fingerprint}
+
+
+def ledger(out: Path) -> Iterator[dict[str, Any]]:
+    """Everything that was dropped, row by row. Raises MissingError where there is no run."""
+    if not (out / "ledger").is_dir():
+        raise MissingError(f"{out}: holds no curation run, expected its ledger/ folder")
+    for path in sorted((out / "ledger").glob("*.parquet")):
+        yield from shuffle.rows(path)

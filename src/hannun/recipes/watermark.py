@@ -1,0 +1,239 @@
+"""The data folder goes in; the watermark head's weights, `curate/image/watermark.npz`, come out, with its AUC on real watermarks.
+
+    python -m hannun.recipes.watermark --data FOLDER
+
+Photos get marks that are drawn here (text, logo with text, tiled, Korean, in a corner, in the middle); the head learns to tell
+them from the same photos without. The real watermarked photos of the data folder are never trained on: the AUC on them is what is reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+
+from hannun import metrics, shards
+from hannun.curate.image.watermark import WEIGHTS, Head, features
+from hannun.embeddings import Floats
+from hannun.item import Image
+from hannun.mini.model import Mini
+
+SEED = 0
+PHOTOS = 2400
+HIDDEN = 32
+KINDS = ("text", "logo", "tiled", "corner", "band")
+LATIN = (
+    "sample", "photo123", "stockhouse", "rumahku", "PROPERTY24", "www.myshop.com", "© Kim Studio", "imagebank", "preview", "HOME & GARDEN",
+    "realtor88", "pixbay", "do not copy", "blog.photo/j", "century", "Studio M", "estate365", "@daily_look", "DEMO", "fotolia9",
+)  # fmt: skip
+KOREAN = (
+    "무단전재 금지", "한눈포토", "샘플", "사진나라", "네이버 블로그", "쇼핑몰 이름", "도용금지", "부동산114식", "출처 표기", "행복한집",
+    "김작가 스튜디오",
+    "포토뱅크", "저작권 보호", "오늘의 집", "다이어리", "꽃집 아가씨", "무단복제 금지", "카페 라온", "상품촬영", "우리동네",
+)  # fmt: skip
+
+
+@cache
+def _font(size: int, weight: str = "") -> PIL.ImageFont.FreeTypeFont:
+    import koreanize_matplotlib
+
+    return PIL.ImageFont.truetype(str(Path(koreanize_matplotlib.__file__).parent / "fonts" / f"NanumGothic{weight}.ttf"), size)
+
+
+def draw(picture: PIL.Image.Image, rng: np.random.Generator, kind: str | None = None) -> PIL.Image.Image:
+    """The picture with one watermark of the kind (a random one of KINDS by default) drawn over it, half transparent."""
+    kind = kind or str(rng.choice(KINDS))
+    width, height = picture.size
+    text = str(rng.choice(LATIN if rng.random() < 0.6 else KOREAN))
+    mark = _mark(text, rng, logo=kind == "logo" or rng.random() < 0.3)
+    opacity = float(rng.uniform(0.25, 0.75) if kind != "corner" else rng.uniform(0.5, 1.0))
+    share = {"text": (0.3, 0.7), "logo": (0.25, 0.6), "tiled": (0.15, 0.3), "corner": (0.15, 0.35), "band": (0.5, 0.95)}[kind]
+    wanted = width * float(rng.uniform(*share))
+    scale = wanted / mark.width
+    mark = mark.resize((max(8, round(wanted)), max(4, round(mark.height * scale))), PIL.Image.Resampling.LANCZOS)
+    if kind in ("text", "tiled") and rng.random() < (0.3 if kind == "text" else 0.8):
+        mark = mark.rotate(float(rng.uniform(-45, 45)), expand=True, resample=PIL.Image.Resampling.BICUBIC)
+    mark.putalpha(mark.getchannel("A").point(lambda a: round(a * opacity)))
+    layer = PIL.Image.new("RGBA", picture.size, (0, 0, 0, 0))
+    if kind == "tiled":
+        dx, dy = mark.width + width // 12, mark.height + height // 10
+        for row, y in enumerate(range(-dy // 2, height, dy)):
+            for x in range(-(row % 2) * dx // 2, width, dx):
+                layer.alpha_composite(mark, (max(0, x), max(0, y)))
+    else:
+        free = (max(0, width - mark.width), max(0, height - mark.height))
+        edge = width // 40
+        if kind == "corner":
+            x, y = (
+                int(rng.choice((min(edge, free[0]), max(0, free[0] - edge)))),
+                int(rng.choice((min(edge, free[1]), max(0, free[1] - edge)))),
+            )
+        else:
+            spread = 0.06 if rng.random() < 0.7 else 0.5
+            x = round(free[0] * min(1, max(0, 0.5 + float(rng.uniform(-spread, spread)))))
+            y = round(free[1] * min(1, max(0, 0.5 + float(rng.uniform(-spread, spread)))))
+        layer.paste(mark, (x, y))
+    return PIL.Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
+
+
+def _mark(text: str, rng: np.random.Generator, logo: bool) -> PIL.Image.Image:
+    """Text, with a drawn logo before it perhaps, on a transparent ground."""
+    colour = (255, 255, 255) if rng.random() < 0.75 else tuple(int(c) for c in rng.integers(0, 256, 3))
+    font = _font(64, str(rng.choice(("", "Bold", "ExtraBold"))))
+    left, top, right, bottom = font.getbbox(text)
+    gap = 84 if logo else 0
+    mark = PIL.Image.new("RGBA", (int(right - left) + gap + 16, int(bottom - top) + 24), (*colour, 0))
+    pen = PIL.ImageDraw.Draw(mark)
+    if rng.random() < 0.4:
+        pen.text((gap + 10 - left, 14 - top), text, font=font, fill=(0, 0, 0, 160))
+    pen.text((gap + 8 - left, 12 - top), text, font=font, fill=(*colour, 255))
+    if logo:
+        middle, radius = (40, mark.height / 2), min(34.0, mark.height / 2 - 2)
+        shape = int(rng.integers(0, 4))
+        if shape == 0:
+            pen.ellipse((middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius), outline=(*colour, 255), width=9)
+        elif shape == 1:
+            pen.regular_polygon((middle[0], middle[1], radius), int(rng.integers(3, 7)), fill=(*colour, 255))
+        elif shape == 2:
+            pen.rounded_rectangle(
+                (middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius), 8, outline=(*colour, 255), width=8
+            )
+        else:  # a pin, as maps and estate agents have it
+            pen.polygon(
+                [(middle[0] - radius * 0.7, middle[1]), (middle[0] + radius * 0.7, middle[1]), (middle[0], middle[1] + radius)],
+                fill=(*colour, 255),
+            )
+            pen.ellipse(
+                (middle[0] - radius * 0.75, middle[1] - radius, middle[0] + radius * 0.75, middle[1] + radius * 0.4),
+                outline=(*colour, 255),
+                width=10,
+            )
+    return mark
+
+
+def photos(data: Path, splits: Sequence[str], count: int) -> list[PIL.Image.Image]:
+    """Photos without watermark: Flickr8k's, product photos, and crops of both at other proportions; `count` at most."""
+    found: list[PIL.Image.Image] = []
+    for folder, share in (("flickr8k", 0.8), ("fashion", 0.2)):
+        mine: list[PIL.Image.Image] = []
+        for file in (f for s in splits for f in sorted((data / folder).glob(f"{s}-*.tar"))):
+            for record in shards.read(file):
+                if len(mine) >= count * share:
+                    break
+                mine.append(Image(record.pictures[0]).load())
+        found += mine
+    return found
+
+
+def real(data: Path) -> tuple[list[PIL.Image.Image], npt.NDArray[np.int64]]:
+    """The real photos, and whether each has a watermark."""
+    records = list(shards.read(data / "watermark" / "all-000.tar"))
+    return [Image(r.pictures[0]).load() for r in records], np.array([int(r.data["watermark"]) for r in records])
+
+
+def auc(scores: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
+    """The chance that a marked picture scores over an unmarked one; ties count half."""
+    high, low = scores[labels == 1], scores[labels == 0]
+    return float(((high[:, None] > low[None]) + 0.5 * (high[:, None] == low[None])).mean())
+
+
+def interval(scores: npt.NDArray[Any], labels: npt.NDArray[Any], times: int = 1000) -> tuple[float, float]:
+    """95 % bootstrap interval of the AUC, over pictures, marked and unmarked drawn apart."""
+    rng = np.random.default_rng(SEED)
+    groups = [np.flatnonzero(labels == k) for k in (0, 1)]
+    values = []
+    for _ in range(times):
+        rows = np.concatenate([rng.choice(g, len(g)) for g in groups])
+        values.append(auc(scores[rows], labels[rows]))
+    return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
+
+
+def examples(
+    pictures: Sequence[PIL.Image.Image], tower: Mini, rng: np.random.Generator, batch: int = 32
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Features [2n, d] and labels [2n]: each picture without and with a mark, otherwise treated alike."""
+    rows: list[Floats] = []
+    for start in range(0, len(pictures), batch):
+        views = []
+        for picture in pictures[start : start + batch]:
+            grown = _varied(picture, rng)
+            views += [grown, draw(grown, rng)]
+        rows.append(features(views, tower))
+    return np.concatenate(rows), np.tile([0, 1], len(pictures))
+
+
+def _varied(picture: PIL.Image.Image, rng: np.random.Generator) -> PIL.Image.Image:
+    """At 512 pixels, in other proportions: a mark must look the same on a portrait photo and on a landscape one."""
+    ratio = math.exp(float(rng.uniform(-0.45, 0.45)))
+    width, height = picture.size
+    w, h = (width, round(width / ratio)) if ratio > 1 else (round(height * ratio), height)
+    x, y = int(rng.integers(0, width - min(w, width) + 1)), int(rng.integers(0, height - min(h, height) + 1))
+    cut = picture.crop((x, y, x + min(w, width), y + min(h, height)))
+    scale = 512 / max(cut.size)
+    return cut.resize((max(1, round(cut.width * scale)), max(1, round(cut.height * scale))), PIL.Image.Resampling.BICUBIC)
+
+
+def train(x: Floats, y: npt.NDArray[np.int64], fingerprint: str, epochs: int = 40, decay: float = 0.05, seed: int = SEED) -> Head:
+    """The head, trained with dropout on its inputs; a tenth of the photos is held out to choose the epoch."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    mean, scale = x.mean(0), 1 / (x.std(0) + 1e-3)
+    inputs, target = torch.from_numpy((x - mean) * scale), torch.from_numpy(y.astype(np.float32))
+    held = int(len(x) // 2 * 0.9) * 2
+    net = nn.Sequential(nn.Dropout(0.3), nn.Linear(x.shape[1], HIDDEN), nn.ReLU(), nn.Dropout(0.3), nn.Linear(HIDDEN, 1))
+    optimiser = torch.optim.AdamW(net.parameters(), lr=5e-4, weight_decay=decay)
+    best, kept = -1.0, None
+    for _ in range(epochs):
+        net.train()
+        for rows in torch.randperm(held).split(128):
+            loss = nn.functional.binary_cross_entropy_with_logits(net(inputs[rows])[:, 0], target[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        net.eval()
+        with torch.no_grad():
+            value = auc(net(inputs[held:])[:, 0].numpy(), y[held:])
+        if value > best:
+            best, kept = value, {k: v.clone() for k, v in net.state_dict().items()}
+    assert kept is not None
+    w = {k: v.numpy() for k, v in kept.items()}
+    return Head(mean, scale, w["1.weight"].T.copy(), w["1.bias"], w["4.weight"][0], float(w["4.bias"][0]), fingerprint)
+
+
+def main() -> None:
+    """Train, report, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--to", type=Path, default=WEIGHTS)
+    parser.add_argument("--photos", type=int, default=PHOTOS)
+    parser.add_argument("--threads", type=int, default=1)
+    a = parser.parse_args()
+    tower = Mini(threads=a.threads)
+    rng = np.random.default_rng(SEED)
+    x, y = examples(photos(a.data, ("train",), a.photos), tower, rng)
+    head = train(x, y, tower.fingerprint)
+    drawn, labels = examples(photos(a.data, ("test",), a.photos // 6), tower, np.random.default_rng(SEED + 1))
+    print(f"AUC on drawn marks over photos of the test splits: {auc(head.score(drawn), labels):.3f} ({len(labels)} pictures)")
+    pictures, marked = real(a.data)
+    scores = head.score(features(pictures, tower))
+    low, high = interval(scores, marked)
+    accuracy = metrics.bootstrap(((scores >= 0.5) == marked).astype(float))
+    print(f"AUC on real photos, none trained on: {auc(scores, marked):.3f} ({low:.3f}–{high:.3f}), {marked.sum()} marked of {len(marked)}")
+    print(f"right at 0.5: {float(((scores >= 0.5) == marked).mean()):.3f} ({accuracy[0]:.3f}–{accuracy[1]:.3f})")
+    head.save(a.to)
+    print(f"wrote {a.to} ({a.to.stat().st_size:,} bytes) for the picture tower {tower.fingerprint}")
+
+
+if __name__ == "__main__":
+    main()
