@@ -1,0 +1,73 @@
+"""An Encoder and names of suites go in; a Report comes out, with what was skipped and why."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import hannun
+from hannun.errors import DependencyError, HannunError, InputError, MissingError
+from hannun.evaluate.bench import Bench
+from hannun.evaluate.benchmarks.suite import Suite
+from hannun.evaluate.report import Report, Result
+
+_PACKAGES = ("numpy", "pillow", "onnxruntime", "tokenizers", "torch", "transformers", "sentence-transformers", "mteb", "scikit-learn")
+
+
+def evaluate(bench: Bench, chosen: Sequence[Suite], *, command: str = "", started: Callable[[str], None] = lambda _: None) -> Report:
+    """Every chosen suite's figures.
+
+    A suite whose data is missing or that the encoder cannot read is skipped with its reason, as long as another one remains; where
+    none does, its error is raised. `started` is told each suite's name.
+    """
+    if not chosen:
+        raise InputError("no suite came, expected at least one; `hannun eval --list` names them")
+    results: list[Result] = []
+    skipped: dict[str, str] = {}
+    failure: HannunError | None = None
+    for s in chosen:
+        started(s.name)
+        bench.begin()
+        begun, before = time.perf_counter(), bench.encoded
+        try:
+            measured = s.run(bench)
+        except (MissingError, DependencyError, InputError) as e:
+            skipped[s.name] = str(e)
+            failure = failure or e
+            continue
+        seconds = time.perf_counter() - begun
+        results.append(
+            Result(s.name, s.about, measured.figures, dict(bench.used), list(bench.notes), measured.extra, seconds, bench.encoded - before)
+        )
+    if failure is not None and not results:
+        raise failure
+    return Report(_model(bench), provenance(bench, command), results, skipped)
+
+
+def _model(bench: Bench) -> dict[str, Any]:
+    e = bench.encoder
+    return {"name": e.name, "fingerprint": e.fingerprint, "dims": list(e.dims), "dim": bench.dim or e.dims[0], "parts": e.parts}
+
+
+def provenance(bench: Bench, command: str) -> dict[str, Any]:
+    """How to run it again: the command, versions, seed and machine."""
+    versions = {"hannun": hannun.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    return {
+        "command": command,
+        "seed": bench.seed,
+        "versions": versions,
+        "machine": f"{platform.system()} {platform.machine()}, {cores} cores",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,168 @@
+"""The arguments of `hannun eval` and `hannun compare` go in; tables on the terminal and a folder with JSON, HTML and a card come out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hannun.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    from hannun.evaluate.benchmarks.suite import Suite
+    from hannun.evaluate.report import Report
+
+_DATA = Path("../shared/data")
+Data = Annotated[Path | None, typer.Option("--data", envvar="HANNUN_DATA", help="The folder of data sets [default: ../shared/data].")]
+Cache = Annotated[Path | None, typer.Option("--cache", help="Where vectors and drawn pictures are kept [default: ~/.cache/hannun/eval].")]
+On = Annotated[list[str] | None, typer.Option("--on", help="A suite, or mteb:TASK; may be repeated. All of them when left out.")]
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="'mini', the path of a model, or a hub id.")] = "mini",
+    on: On = None,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder for report.json, report.html, card.md [default: eval/MODEL].")] = None,
+    data: Data = None,
+    dim: Annotated[int | None, typer.Option(help="Truncate to one of the model's dims.")] = None,
+    seed: Annotated[int, typer.Option(help="Of intervals, few-shot draws and drawn pages.")] = 0,
+    cache: Cache = None,
+    json_out: Annotated[bool, typer.Option("--json", help="The report as JSON on standard output instead of tables.")] = False,
+    list_them: Annotated[bool, typer.Option("--list", help="Name the suites and stop.")] = False,
+) -> int:
+    """Measure a model on a suite, or on all: a table with intervals, and a report in JSON and HTML with a model card."""
+    from hannun.evaluate import benchmarks
+
+    if list_them:
+        for s in benchmarks.suites().values():
+            typer.echo(f"{s.name:14} {s.about}")
+        typer.echo(f"{'mteb:TASK':14} a public task by its name in mteb, such as mteb:KLUE-STS")
+        return 0
+    chosen = [benchmarks.suite(name) for name in on] if on else list(benchmarks.suites().values())
+    report = _measured(model, chosen, data, dim, seed, cache, _command("eval", model, on, dim, seed))
+    folder = to or Path("eval") / (Path(model).name or "model")
+    _written(report, folder)
+    if json_out:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=1))
+    else:
+        _tables(report)
+    for name, why in report.skipped.items():
+        typer.echo(f"skipped {why if why.startswith(name) else f'{name}: {why}'}", err=True)
+    typer.echo(f"wrote {folder}/report.json, report.html and card.md", err=json_out)
+    return 0
+
+
+def compare(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL|REPORT…", help="Two or more: models, or folders that `hannun eval` wrote.")],
+    on: On = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Write compare.json and compare.html there.")] = None,
+    data: Data = None,
+    dim: Annotated[int | None, typer.Option(help="Truncate every model that is measured now.")] = None,
+    seed: Annotated[int, typer.Option(help="Of intervals and tests.")] = 0,
+    cache: Cache = None,
+    json_out: Annotated[bool, typer.Option("--json", help="The differences as JSON on standard output.")] = False,
+) -> int:
+    """Set models side by side: differences from the first, paired query by query, with intervals and significance."""
+    from hannun.evaluate import benchmarks
+    from hannun.evaluate.compare import compare as compared
+    from hannun.evaluate.page import comparison_page
+    from hannun.evaluate.report import Report, write
+
+    if len(models) < 2:
+        raise InputError(f"{len(models)} model came, expected two or more to compare")
+    reports = []
+    for m in models:
+        if (Path(m) / "report.json").is_file() or Path(m).name == "report.json":
+            reports.append(Report.load(Path(m)))
+            continue
+        if not on:
+            raise InputError(
+                f"{m} is no report, so it must be measured now: expected --on SUITE (repeat for more), or a folder from `hannun eval`"
+            )
+        reports.append(
+            _measured(m, [benchmarks.suite(n) for n in on], data, dim, seed, cache, _command("compare", " ".join(models), on, dim, seed))
+        )
+    found = compared(reports, seed=seed)
+    if to is not None:
+        to.mkdir(parents=True, exist_ok=True)
+        write(to / "compare.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        write(to / "compare.html", comparison_page(found))
+    if json_out:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        return 0
+    console, table = _console(), _grid
+    for model, rows in zip(found.models[1:], found.rows, strict=True):
+        grid = table(f"{model} against {found.models[0]}", ("suite", "figure"), ("first", "other", "difference", "95 %", "p (Holm)", ""))
+        for r in rows:
+            interval = f"[{r.low:+.3f}, {r.high:+.3f}]"
+            grid.add_row(
+                r.suite, r.name, f"{r.first:.3f}", f"{r.other:.3f}", f"{r.difference:+.3f}", interval, f"{r.adjusted:.3f}", r.verdict
+            )
+        console.print(grid)
+    for line in found.left_out:
+        typer.echo(f"left out: {line}", err=True)
+    if to is not None:
+        typer.echo(f"wrote {to}/compare.json and compare.html")
+    return 0
+
+
+def _measured(model: str, chosen: list[Suite], data: Path | None, dim: int | None, seed: int, cache: Path | None, command: str) -> Report:
+    from hannun.evaluate import run
+    from hannun.evaluate.bench import Bench, cache_folder
+    from hannun.load import load
+
+    if data is not None and not data.is_dir():
+        raise MissingError(f"{data}: no such folder; give the folder of data sets with --data (docs/data.md says what belongs there)")
+    said = typer.echo if sys.stderr.isatty() else lambda *_, **__: None
+    bench = Bench(load(model), data or _DATA, cache or cache_folder(), seed, dim)
+    return run.evaluate(bench, chosen, command=command, started=lambda name: said(f"{name} …", err=True))
+
+
+def _written(report: Report, folder: Path) -> None:
+    from hannun.evaluate.card import card
+    from hannun.evaluate.page import report_page
+    from hannun.evaluate.report import write
+
+    report.save(folder)
+    write(folder / "report.html", report_page(report))
+    write(folder / "card.md", card(report))
+
+
+def _tables(report: Report) -> None:
+    console = _console()
+    for s in report.to_json()["suites"]:
+        grid = _grid(f"{s['suite']}: {s['about']}", ("figure",), ("value", "95 %", "n"))
+        for f in s["figures"]:
+            interval = "" if f["low"] is None else f"[{f['low']:.3f}, {f['high']:.3f}]"
+            grid.add_row(f["name"], f"{f['value']:.3f}", interval, "" if f["low"] is None else str(f["n"]))
+        console.print(grid)
+        for note in s["notes"]:
+            console.print(f"  {note}", style="dim", markup=False, highlight=False)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def _grid(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(title=Text(title), title_justify="left")
+    for name in left:
+        grid.add_column(name, overflow="fold")
+    for name in right:
+        grid.add_column(name, justify="right", no_wrap=True)
+    return grid
+
+
+def _command(name: str, model: str, on: list[str] | None, dim: int | None, seed: int) -> str:
+    """The command in its plain form: without paths, which another machine would not have."""
+    words = ["hannun", name, *model.split(" "), *(w for s in on or () for w in ("--on", s))]
+    words += ["--dim", str(dim)] if dim is not None else []
+    return shlex.join([*words, *(["--seed", str(seed)] if seed else [])])
