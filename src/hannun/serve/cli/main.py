@@ -10,7 +10,7 @@ import typer
 
 import hannun
 from hannun.errors import HannunError
-from hannun.serve.cli import commands, demo
+from hannun.serve.cli import commands, curate, demo, evaluate, export, keep, serve, train
 
 # ClickException: of the click that newer typers carry inside, or of the installed one that older ones use.
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
@@ -45,6 +45,23 @@ app.command("info")(commands.info)
 app.command("delete")(commands.delete)
 app.command("reindex")(commands.reindex)
 app.command("embed")(commands.embed)
+app.add_typer(curate.app, name="curate")
+app.command("copy")(keep.copy)
+app.command("backup")(keep.backup)
+app.command("restore")(keep.restore)
+app.command("dupes")(keep.dupes)
+app.command("facets")(keep.facets)
+app.command("update")(keep.update)
+app.command("eval")(evaluate.evaluate)
+app.command("compare")(evaluate.compare)
+app.command("export")(export.export)
+app.command("train")(train.train)
+app.command("mine")(train.mine)
+app.command("recipes")(train.recipes)
+app.command("serve")(serve.serve)
+app.add_typer(serve.keys, name="keys")
+app.command("mcp")(serve.mcp)
+app.command("ask")(serve.ask)
 
 
 def main() -> None:

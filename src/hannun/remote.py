@@ -1,0 +1,317 @@
+"""The address of a Hannun service goes in, a Remote comes out: a collection that is kept elsewhere, with a Collection's face."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, final
+from urllib.parse import quote
+
+import httpx2
+import numpy as np
+
+from hannun import errors
+from hannun.collection import Map, Progress, Report
+from hannun.encoder import Encoder
+from hannun.errors import EncoderMismatch, HannunError, InputError
+from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
+from hannun.search.hits import Hit, Patches, Why
+from hannun.search.query import Example, Known
+
+_ROWS = 256  # of one request
+_BYTES = 8 * 2**20  # of one request's pictures, as base64
+_TRIES = 6  # when the service says that it has too much to do
+
+
+@final
+class Remote:
+    """Items and vectors behind `hannun serve`. Made by `hannun.open("http://…")`; a context manager.
+
+    The service's key is taken from the variable HANNUN_KEY. Where the service has too much to do, a request is sent again when the
+    service says so, a few times.
+    """
+
+    def __init__(self, url: str, encoder: Encoder | None = None, *, key: str | None = None, timeout: float = 60.0) -> None:
+        """`encoder`, where it is given, must be the one that the service runs: it is not used, but a mistake is noticed.
+
+        Raises HannunError when nobody answers, or no key or a wrong one came; EncoderMismatch for another encoder.
+        """
+        key = key or os.environ.get("HANNUN_KEY") or None
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._url = url.rstrip("/")
+        self._client = httpx2.Client(base_url=self._url, headers=headers, timeout=timeout, follow_redirects=False)
+        try:
+            about = self._ask("GET", "/v1/collection")
+            if encoder is not None and encoder.fingerprint != about["fingerprint"]:
+                raise EncoderMismatch(
+                    f"{url}: runs encoder {about['encoder']!r} ({about['fingerprint']}), but {encoder.name!r} "
+                    f"({encoder.fingerprint}) came; leave the encoder out, the service encodes"
+                )
+        except BaseException:
+            self._client.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """The address."""
+        return self._url
+
+    def __len__(self) -> int:
+        return int(self._ask("GET", "/v1/collection")["count"])
+
+    def __enter__(self) -> Remote:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Item]:
+        """Every item, in no stated order."""
+        return self.items()
+
+    def items(self, where: str | None = None) -> Iterator[Item]:
+        """Items for which a condition holds, in no stated order; their pictures are brought when they are read."""
+        offset = 0
+        while True:
+            page = self._ask("GET", "/v1/items", params={"limit": 1000, "offset": offset, **({"where": where} if where else {})})["items"]
+            yield from map(self._item, page)
+            if len(page) < 1000:
+                return
+            offset += len(page)
+
+    def count(self, where: str | None = None) -> int:
+        """How many items there are, or for how many a condition holds."""
+        return int(self._ask("GET", "/v1/facets", params={"where": where} if where else {})["count"])
+
+    def facets(self, fields: Sequence[str] | None = None, where: str | None = None, limit: int = 12) -> dict[str, list[tuple[Any, int]]]:
+        """The commonest values of facts, with counts. See Collection.facets."""
+        params: dict[str, Any] = {"limit": limit, **({"where": where} if where else {}), **({"field": list(fields)} if fields else {})}
+        found = self._ask("GET", "/v1/facets", params=params)["facets"]
+        return {f["field"]: [(v["value"], v["count"]) for v in f["values"]] for f in found}
+
+    def info(self) -> dict[str, Any]:
+        """What the service says of itself: items, encoder, dims, bounds."""
+        about = self._ask("GET", "/v1/collection")
+        return {"path": self._url, "items": about.pop("count"), "part_vectors": about.pop("parts"), **about}
+
+    def map(self, limit: int = 2000, seed: int = 0) -> Map:
+        """Items on a plane. See Collection.map."""
+        made = self._ask("GET", "/v1/map", params={"limit": limit, "seed": seed})
+        points = np.array([[p["x"], p["y"]] for p in made["points"]], np.float32).reshape(-1, 2)
+        return Map(tuple(p["id"] for p in made["points"]), points, (made["explained"][0], made["explained"][1]))
+
+    def search(
+        self,
+        query: Content | None,
+        *,
+        like: Sequence[Example] = (),
+        unlike: Sequence[Example] = (),
+        mix: float = 0.5,
+        weights: tuple[float, float] | None = None,
+        words: float = 0.0,
+        fusion: str = "scores",
+        where: str | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        group_by: str | None = None,
+        dim: int | None = None,
+        rerank: str | None = None,
+        diversity: float = 0.0,
+        shuffle: int = 0,
+        explain: bool = False,
+    ) -> list[Hit]:
+        """The items nearest to a query, best first. See Collection.search; a reranking function cannot be sent."""
+        if rerank is not None and not isinstance(rerank, str):
+            raise InputError("rerank is a function, and a service cannot be sent one; give 'tokens', or rerank the hits here")
+        body: dict[str, Any] = {
+            "query": None if query is None else _content(query),
+            "like": [_example(e) for e in like],
+            "unlike": [_example(e) for e in unlike],
+            "mix": mix,
+            "weights": weights,
+            "words": words,
+            "fusion": fusion,
+            "where": where,
+            "limit": limit,
+            "offset": offset,
+            "group_by": group_by,
+            "dim": dim,
+            "rerank": rerank,
+            "diversity": diversity,
+            "shuffle": shuffle,
+            "explain": explain,
+        }
+        return [self._hit(h) for h in self._ask("POST", "/v1/search", json=body)["hits"]]
+
+    def similar(
+        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: str | None = None, limit: int = 10
+    ) -> list[Hit]:
+        """More like these. See Collection.similar."""
+        named = [ids] if isinstance(ids, str) else list(ids)
+        return self.search(None, like=[Known(i) for i in named], weights=weights, where=where, limit=limit)
+
+    def why(
+        self,
+        id: str,
+        query: Content,
+        *,
+        mix: float = 0.5,
+        weights: tuple[float, float] | None = None,
+        words: float = 0.0,
+        where: str | None = None,
+    ) -> Hit:
+        """A near miss explained. See Collection.why."""
+        body = {"id": id, "query": _content(query), "mix": mix, "weights": weights, "words": words, "where": where}
+        return self._hit(self._ask("POST", "/v1/explain", json=body))
+
+    def get(self, id: str) -> Item:
+        """The item with this id. Raises MissingError."""
+        return self._item(self._ask("GET", f"/v1/items/{quote(id, safe='')}"))
+
+    def add(self, contents: Iterable[Content | Problem], progress: Progress | None = None) -> Report:
+        """Add rows, or replace those whose id is there. See Collection.add; pictures are read here and sent."""
+        report = Report()
+        rows: list[dict[str, Any]] = []
+        size = 0
+
+        def send() -> None:
+            nonlocal size
+            if rows:
+                job = self._done(self._ask("POST", "/v1/items", json={"items": rows}))
+                report.added += job["added"]
+                report.unchanged += job["unchanged"]
+                report.problems += [Problem(p["where"], p["reason"], p["id"]) for p in job["problems"]]
+                if progress is not None:
+                    progress(len(rows))
+            rows.clear()
+            size = 0
+
+        for number, content in enumerate(contents, start=1):
+            try:
+                if isinstance(content, Problem):
+                    report.problems.append(content)
+                    continue
+                row = _row(content)
+            except HannunError as e:
+                report.problems.append(Problem(f"row {number}", str(e)))
+                continue
+            rows.append(row)
+            size += sum(map(len, row.get("image", ())))
+            if len(rows) >= _ROWS or size >= _BYTES:
+                send()
+        send()
+        if report.problems and not report.added and not report.unchanged:
+            raise InputError(f"nothing could be added: {report.problems[0].where}: {report.problems[0].reason}")
+        return report
+
+    def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: str | None = None) -> int:
+        """Change facts of items. See Collection.update."""
+        return int(self._done(self._ask("PATCH", "/v1/items", json={"facts": dict(changes), "ids": list(ids), "where": where}))["changed"])
+
+    def delete(self, ids: Sequence[str] = (), where: str | None = None) -> int:
+        """Remove items. See Collection.delete."""
+        if isinstance(ids, str):
+            raise InputError(f"ids is the str {ids!r}, expected a list of ids")
+        return int(self._done(self._ask("DELETE", "/v1/items", json={"ids": list(ids), "where": where}))["removed"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _done(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The job when it has ended. Raises HannunError when it failed for another reason than its rows."""
+        while job["state"] in ("queued", "running"):
+            time.sleep(0.05)
+            job = self._ask("GET", f"/v1/jobs/{job['job']}")
+        if job["state"] == "failed" and not job["problems"]:
+            raise HannunError(f"{self._url}: {job['error']}")
+        return job
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
+        return self._sent(method, path, **more).json()
+
+    def _sent(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        for trial in range(_TRIES):
+            try:
+                answer = self._client.request(method, path, **more)
+            except httpx2.TimeoutException:
+                raise HannunError(f"{self._url}: did not answer in time; ask for less at once, or look at the service") from None
+            except httpx2.HTTPError as e:
+                raise HannunError(f"{self._url}: cannot be reached ({e}); start it with `hannun serve`, or check the address") from None
+            except (httpx2.InvalidURL, UnicodeError) as e:
+                raise InputError(f"{self._url}: is not the address of a service ({e}), expected http://host:port") from None
+            if answer.status_code < 300:
+                return answer
+            if answer.status_code not in (429, 503) or trial == _TRIES - 1:
+                break
+            given = answer.headers.get("retry-after", "1")
+            time.sleep(min(float(given) if given.isdigit() else 1.0, 30.0))
+        raise _mistake(self._url, answer)
+
+    def _item(self, told: Mapping[str, Any]) -> Item:
+        texts = [Text(told["text"])] if told["text"] else []
+        pictures = [Image(Elsewhere(self._url + p["picture"], partial(self._picture, p["picture"]))) for p in told["images"]]
+        return Item(told["id"], (*texts, *pictures), told["facts"])
+
+    def _picture(self, link: str) -> bytes:
+        return self._sent("GET", link).content
+
+    def _hit(self, told: Mapping[str, Any]) -> Hit:
+        also = tuple(self._hit(h) for h in told.get("also", ()))
+        return Hit(
+            told["id"], told["score"], self._item(told), told.get("group"), also, _why(told["explain"]) if "explain" in told else None
+        )
+
+
+def _mistake(url: str, answer: httpx2.Response) -> HannunError:
+    """The error that the service had, as the same kind here."""
+    try:
+        said = answer.json()["error"]
+        kind = getattr(errors, str(said["code"]), None)
+        message = str(said["message"])
+    except (ValueError, KeyError, TypeError):
+        return HannunError(f"{url}: answered {answer.status_code} and is not a Hannun service; check the address")
+    if not (isinstance(kind, type) and issubclass(kind, HannunError)):
+        kind = InputError if 400 <= answer.status_code < 500 and answer.status_code not in (401, 403, 429) else HannunError
+    return kind(message if kind is not HannunError else f"{url}: {message}")
+
+
+def _why(told: Mapping[str, Any]) -> Why:
+    terms = tuple((w["word"], w["score"]) for w in told.get("words", ()))
+    seen = told.get("patches")
+    patches = Patches(seen["rows"], seen["columns"], tuple(seen["values"])) if seen else None
+    return Why(told["parts"], terms, told.get("picture"), patches, told.get("rank", 0), told.get("note", ""))
+
+
+def _content(content: Content) -> dict[str, Any]:
+    it = require_content(item(content, id="-"))
+    if len(it.images) > 1:
+        raise InputError(f"{len(it.images)} pictures came in one query, expected one at most")
+    return {**({"text": it.text} if it.text else {}), **({"image": _base64(it.images[0])} if it.images else {})}
+
+
+def _example(example: Example) -> dict[str, Any]:
+    if isinstance(example, Known):
+        return {"id": example.id}
+    if isinstance(example, Mapping) and "id" in example and "text" not in example and "image" not in example:
+        return {"id": str(example["id"])}
+    return _content(example)
+
+
+def _row(content: Content) -> dict[str, Any]:
+    it = require_content(item(content))
+    given = dict(it.facts)
+    return {
+        **given,
+        "id": it.id,
+        **({"text": it.text} if it.text else {}),
+        **({"image": [_base64(p) for p in it.images]} if it.images else {}),
+    }
+
+
+def _base64(picture: Image) -> str:
+    return base64.b64encode(picture.read()).decode()

@@ -1,0 +1,392 @@
+"""The forms of what requests say and of what is answered: JSON goes in, checked records come out, and OpenAPI is made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
+
+Words = Annotated[str, Field(max_length=1_000_000, json_schema_extra={"format": "words"})]
+Base64 = Annotated[
+    str, Field(json_schema_extra={"format": "picture"}, description="base64, a data: URL, or a URL where the service may fetch it")
+]
+Where = Annotated[str, Field(max_length=10_000, json_schema_extra={"format": "where"}, description="category = 원피스 and price < 50000")]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=1000), Field(json_schema_extra={"format": "item-id"})]
+FieldName = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\]*[^"\\\s][^"\\]*$')]
+Share = Annotated[float, Field(ge=0, le=1)]
+Task = Literal["retrieval.query", "retrieval.passage", "text-matching", "classification", "separation", "code.query", "code.passage"]
+Fact = str | int | float | bool | None | list[str | int | float | bool]
+
+
+def _some(field: str) -> dict[str, Any]:
+    """The schema of an object that has this list, and something in it."""
+    return {"required": [field], "properties": {field: {"minItems": 1}}}
+
+
+_WHICH = ConfigDict(extra="forbid", json_schema_extra={"anyOf": [{"required": ["where"]}, _some("ids")]})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PictureAt(_Strict):
+    """A picture by URL, as OpenAI's messages name it."""
+
+    url: Base64
+
+
+class Content(_Strict):
+    """Words, a picture, or both."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    text: Words | SkipJsonSchema[None] = None
+    image: Base64 | PictureAt | SkipJsonSchema[None] = None
+
+
+class ById(_Strict):
+    """An item of the collection."""
+
+    id: Id
+
+
+# ------------------------------------------------------------------------------------------------------------- /v1/search
+
+
+class SearchBody(_Strict):
+    """A query and all that the engine can be asked. See `hannun.open(…).search`."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"anyOf": [{"required": ["query"]}, _some("like")]})
+
+    query: Words | Content | SkipJsonSchema[None] = Field(default=None, description="left out where `like` says it all")
+    like: list[Words | Content | ById] = Field(default=[], max_length=32)
+    unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
+    mix: float = Field(default=0.5, ge=0, le=1, description="the query's own words (1) against its own picture (0)")
+    weights: tuple[Share, Share] | None = Field(default=None, description="how much an item's text and picture count; not both 0")
+    words: float = Field(default=0.0, ge=0, le=1, description="share of the word score (BM25 on morphemes)")
+    fusion: Literal["scores", "ranks"] = "scores"
+    where: Where | None = None
+    limit: int = Field(default=10, ge=1, le=1000)
+    offset: int = Field(default=0, ge=0, le=9000)
+    group_by: FieldName | None = Field(default=None, description="a fact: one hit for each value")
+    dim: int | None = Field(default=None, ge=1, description="one of the collection's dims: shorter is faster")
+    rerank: Literal["tokens"] | None = None
+    diversity: float = Field(default=0.0, ge=0, le=1)
+    shuffle: int = Field(default=0, ge=0, le=50, description="visual clusters; 0 is off")
+    explain: bool = False
+
+
+class PictureLink(BaseModel):
+    """Where a picture can be seen, for <img>; add ?side=160, 320, 640 or 1600 to the thumbnail."""
+
+    picture: str
+    thumbnail: str
+
+
+class Patches(BaseModel):
+    """How well the words fit each cell of the picture, row by row."""
+
+    rows: int
+    columns: int
+    values: list[float]
+
+
+class Explanation(BaseModel):
+    """What a score was made of."""
+
+    model_config = ConfigDict(extra="allow")
+
+    parts: dict[str, float] = {}
+    words: list[dict[str, Any]] = []
+    patches: Patches | None = None
+
+
+class HitOut(BaseModel):
+    """One result."""
+
+    id: str
+    score: float
+    text: str | None = None
+    facts: dict[str, Any] = {}
+    images: list[PictureLink] = []
+    group: str | int | float | bool | None = None
+    also: list[HitOut] = []
+    explain: Explanation | None = None
+
+
+class SearchOut(BaseModel):
+    """Hits, best first."""
+
+    took_ms: float
+    hits: list[HitOut]
+
+
+class ExplainBody(_Strict):
+    """A query and the item whose place in the results is to be explained."""
+
+    query: Words | Content
+    id: Id
+    mix: float = Field(default=0.5, ge=0, le=1)
+    weights: tuple[Share, Share] | None = None
+    words: float = Field(default=0.0, ge=0, le=1)
+    where: Where | None = None
+
+
+# ------------------------------------------------------------------------------------------------- /v1/embeddings, rerank
+
+
+class EmbeddingsBody(BaseModel):
+    """OpenAI's request for vectors, and Jina's multimodal one. Fields that neither knows are passed over."""
+
+    input: Words | Content | list[Words | Content] = Field(description="one content or a list; token numbers are not taken")
+    model: str | None = Field(default=None, max_length=200, json_schema_extra={"format": "model"})
+    encoding_format: Literal["float", "base64"] | None = Field(default=None, description="OpenAI's name of it")
+    embedding_type: Literal["float", "base64", "binary", "ubinary"] | None = Field(default=None, description="Jina's name of it")
+    dimensions: int | None = Field(default=None, ge=1)
+    task: Task | None = None
+    instruction: Annotated[str, Field(max_length=2000)] | None = Field(
+        default=None, description="replaces the encoder's own, where it has one"
+    )
+    late: bool | None = Field(default=None, description="one vector for each token (for MaxSim), where the encoder gives them")
+    return_multivector: bool | None = Field(default=None, description="Jina's name of `late`")
+    late_chunking: Literal[False] | None = None
+    normalized: bool | None = Field(default=None, description="vectors are of length 1 in any case")
+    truncate: bool | None = Field(default=None, description="long texts are read through windows in any case")
+    user: str | None = Field(default=None, max_length=1000)
+
+
+class VectorOut(BaseModel):
+    """One vector, as numbers or as base64 of little-endian float32; or one for each token in `embeddings`."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | list[int] | str | None = None
+    embeddings: list[list[float]] | str | None = None
+
+
+class Usage(BaseModel):
+    """Characters of text and pictures that were read: Hannun does not meter tokens."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsOut(BaseModel):
+    """Vectors in the order of the input."""
+
+    object: Literal["list"] = "list"
+    model: str
+    data: list[VectorOut]
+    usage: Usage
+
+
+class RerankBody(BaseModel):
+    """Jina's and Cohere's request: a query, and what to put in order for it."""
+
+    query: Words | Content
+    documents: list[Words | Content] = Field(min_length=1)
+    top_n: int | None = Field(default=None, ge=1)
+    return_documents: bool = False
+    model: str | None = Field(default=None, max_length=200, json_schema_extra={"format": "model"})
+
+
+class Ranked(BaseModel):
+    """A document's place in the request and its score."""
+
+    index: int
+    relevance_score: float
+    document: dict[str, Any] | None = None
+
+
+class RerankOut(BaseModel):
+    """Documents, best first."""
+
+    model: str
+    results: list[Ranked]
+    usage: Usage
+
+
+class Model(BaseModel):
+    """The encoder, as OpenAI lists models."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = "hannun"
+
+
+class Models(BaseModel):
+    """The one model there is."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+# -------------------------------------------------------------------------------------------------------- /v1/items, jobs
+
+
+class Row(BaseModel):
+    """One item: an id (its content's hash where left out), text and/or pictures; every other key is a fact."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Fact]
+
+    id: Annotated[str, Field(max_length=1000)] | int | SkipJsonSchema[None] = None
+    text: Words | SkipJsonSchema[None] = None
+    image: Base64 | PictureAt | list[Base64 | PictureAt] | SkipJsonSchema[None] = None
+
+
+class AddBody(_Strict):
+    """Rows to add; one whose id is there replaces it, one with equal content is left alone."""
+
+    items: list[Row] = Field(min_length=1, max_length=10_000)
+
+
+class DeleteBody(_Strict):
+    """Which items to remove."""
+
+    model_config = _WHICH
+
+    ids: list[Id] = Field(default=[], max_length=10_000)
+    where: Where | SkipJsonSchema[None] = None
+
+
+class UpdateBody(_Strict):
+    """Facts to merge into the facts of items; null removes a fact. Nothing is encoded anew."""
+
+    model_config = _WHICH
+
+    facts: dict[Annotated[str, Field(min_length=1, max_length=200)], Fact] = Field(min_length=1)
+    ids: list[Id] = Field(default=[], max_length=10_000)
+    where: Where | SkipJsonSchema[None] = None
+
+
+class Trouble(BaseModel):
+    """A row that could not be read, and why."""
+
+    where: str
+    reason: str
+    id: str | None = None
+
+
+class JobOut(BaseModel):
+    """Accepted work and how far it is."""
+
+    job: str
+    kind: Literal["add", "delete", "update"]
+    state: Literal["queued", "running", "done", "failed"]
+    done: int
+    total: int | None
+    added: int
+    unchanged: int
+    changed: int
+    removed: int
+    problems: list[Trouble]
+    problem_count: int
+    error: str | None
+    accepted: float
+    finished: float | None
+
+
+class JobsOut(BaseModel):
+    """The newest jobs first."""
+
+    unfinished: int
+    jobs: list[JobOut]
+
+
+class ItemOut(BaseModel):
+    """One item as it is kept."""
+
+    id: str
+    text: str | None = None
+    facts: dict[str, Any] = {}
+    images: list[PictureLink] = []
+
+
+class ItemsOut(BaseModel):
+    """Items in no stated order."""
+
+    items: list[ItemOut]
+
+
+# ------------------------------------------------------------------------------------------------------------- the others
+
+
+class FacetValue(BaseModel):
+    """A value of a fact and how many items have it."""
+
+    value: str | int | float | bool
+    count: int
+
+
+class Facet(BaseModel):
+    """A fact and its commonest values."""
+
+    field: str
+    values: list[FacetValue]
+
+
+class FacetsOut(BaseModel):
+    """Facts by which one may narrow down."""
+
+    facets: list[Facet]
+    count: int
+
+
+class CollectionOut(BaseModel):
+    """What is served."""
+
+    name: str
+    count: int
+    encoder: str
+    fingerprint: str
+    dims: list[int]
+    parts: bool
+    patches: bool
+    writable: bool
+    max_upload_bytes: int
+    max_pixels: int
+    fetch: bool
+    facets: list[Facet]
+    version: str
+
+
+class MapPoint(BaseModel):
+    """An item's place on the map, −1 … 1."""
+
+    id: str
+    x: float
+    y: float
+    title: str
+    thumbnail: str | None = None
+
+
+class MapOut(BaseModel):
+    """The collection's geometry: the two directions in which its items differ most, and how much of the variance each explains."""
+
+    points: list[MapPoint]
+    explained: list[float]
+
+
+class Health(BaseModel):
+    """Whether it lives, or is ready, and why not."""
+
+    status: Literal["ok", "starting", "closing"]
+
+
+class ErrorOut(BaseModel):
+    """What went wrong, in one line."""
+
+    message: str
+    type: str
+    code: str | None = None
+    param: str | None = None
+
+
+class Failure(BaseModel):
+    """OpenAI's form of an error."""
+
+    error: ErrorOut

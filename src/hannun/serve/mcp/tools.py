@@ -1,0 +1,174 @@
+"""A collection (or a service's) goes in, an MCP server with the tools search, similar, add and tag comes out.
+
+Hits come back as text and as small pictures, so that an agent sees what it found. Pictures that an agent sends are base64; paths are
+read only below a folder that the user named.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+import hannun
+from hannun.errors import DependencyError, HannunError, InputError
+from hannun.item import Content, Item
+from hannun.search.hits import Hit
+from hannun.serve.http.contents import picture as decoded
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+    from hannun.collection import Collection
+    from hannun.remote import Remote
+
+THUMBNAIL = 256  # pixels: enough to see what it is, little to read
+_PIXELS = 50_000_000
+_TEXT = 1000  # characters of an item's text that are told
+
+Where = Annotated[str | None, Field(description="a condition on facts: category = 원피스 and price < 50000")]
+Limit = Annotated[int, Field(ge=1, le=50)]
+Shown = Annotated[bool, Field(description="whether to show small pictures of what was found")]
+
+
+def server(collection: Collection | Remote, *, files: Path | None = None, writable: bool = True) -> MCPServer:
+    """The tools of a collection. Below the folder `files`, pictures may be named by path; `writable` adds the tools that change items.
+
+    Raises DependencyError without the `mcp` package.
+    """
+    try:
+        from mcp.server import MCPServer
+        from mcp.server.mcpserver.exceptions import ToolError
+        from mcp.types import ImageContent, TextContent, ToolAnnotations
+    except ImportError:
+        raise DependencyError("the tools for agents need the package mcp: pip install 'hannun[agents]'") from None
+
+    made = MCPServer(
+        "hannun",
+        title="Hannun",
+        version=hannun.__version__,
+        instructions=f"Korean and English search over the collection {collection.name}: by words, by a picture, or by both.",
+    )
+    looks, changes = ToolAnnotations(read_only_hint=True), ToolAnnotations(read_only_hint=False, idempotent_hint=True)
+
+    def read(image: str) -> bytes:
+        if files is not None and not image.startswith("data:") and len(image) < 4096:
+            path = (files / image).resolve()
+            if path.is_file():
+                if not path.is_relative_to(files.resolve()):
+                    raise InputError(f"{image}: lies outside {files}, and no other pictures may be read")
+                return decoded(base64.b64encode(path.read_bytes()).decode(), _no_fetch, _PIXELS)
+        return decoded(image, _no_fetch, _PIXELS)
+
+    def told(hits: Sequence[Hit], pictures: bool) -> list[Any]:
+        said: list[Any] = [TextContent(type="text", text=json.dumps([_plain(h) for h in hits], ensure_ascii=False))]
+        for hit in hits if pictures else ():
+            if (small := _thumbnail(hit.item)) is not None:
+                said.append(TextContent(type="text", text=f"picture of {hit.id}:"))
+                said.append(ImageContent(type="image", data=base64.b64encode(small).decode(), mime_type="image/jpeg"))
+        return said
+
+    @made.tool(annotations=looks, structured_output=False)
+    def search(
+        words: Annotated[str, Field(description="what to look for, in Korean or English; words after a minus are avoided")] = "",
+        image: Annotated[str | None, Field(description="a picture as base64, alone or together with words")] = None,
+        where: Where = None,
+        limit: Limit = 10,
+        diversity: Annotated[float, Field(ge=0, le=1, description="0 pure relevance … 1 as varied as can be")] = 0.0,
+        pictures: Shown = True,
+    ) -> list[Any]:
+        """Items nearest to words, to a picture, or to both. Gives id, score, text and facts of each, best first."""
+        try:
+            query: Content = {"text": words, **({"image": read(image)} if image else {})}
+            return told(collection.search(query, where=where, limit=limit, diversity=diversity), pictures)
+        except HannunError as e:
+            raise ToolError(str(e)) from None
+
+    @made.tool(annotations=looks, structured_output=False)
+    def similar(
+        ids: Annotated[list[str], Field(min_length=1, max_length=20, description="ids of items, from search")],
+        where: Where = None,
+        limit: Limit = 10,
+        pictures: Shown = True,
+    ) -> list[Any]:
+        """More like these: items nearest to items that were found before, without these themselves."""
+        try:
+            return told(collection.similar(ids, where=where, limit=limit), pictures)
+        except HannunError as e:
+            raise ToolError(str(e)) from None
+
+    def add(
+        text: str = "",
+        image: Annotated[str | None, Field(description="a picture as base64")] = None,
+        id: Annotated[str | None, Field(description="an item with this id is replaced; left out, the content's hash")] = None,
+        facts: Annotated[dict[str, str | int | float | bool] | None, Field(description="what filters use: category, price, …")] = None,
+    ) -> dict[str, Any]:
+        """Add one item: a text, a picture, or both, with facts."""
+        try:
+            row: dict[str, Any] = {**(facts or {}), "text": text, **({"image": read(image)} if image else {})}
+            report = collection.add([row | ({"id": id} if id else {})])
+            return {"added": report.added, "unchanged": report.unchanged, "items": len(collection)}
+        except HannunError as e:
+            raise ToolError(str(e)) from None
+
+    def tag(
+        ids: Annotated[list[str], Field(min_length=1, max_length=50, description="ids of items, from search")],
+        choices: Annotated[list[str], Field(min_length=1, max_length=50, description="tags to choose from, as short phrases")],
+        fact: Annotated[
+            str | None, Field(description="write the best choice of each item into this fact; left out, nothing is written")
+        ] = None,
+    ) -> dict[str, Any]:
+        """Which of some tags fits each item best, by its looks and words; the best may be written into a fact that filters then use."""
+        try:
+            return tags(collection, ids, choices, fact)
+        except HannunError as e:
+            raise ToolError(str(e)) from None
+
+    if writable:
+        made.tool(annotations=changes)(add)
+        made.tool(annotations=changes)(tag)
+    return made
+
+
+def tags(collection: Collection | Remote, ids: Sequence[str], choices: Sequence[str], fact: str | None) -> dict[str, Any]:
+    """Each item's choices with their scores, best first; the best is written into `fact` where one is named."""
+    for id in ids:
+        collection.get(id)  # an unknown id is a mistake, not an item without tags
+    quoted = ", ".join('"' + i.replace("\\", "\\\\").replace('"', '\\"') + '"' for i in ids)
+    scores: dict[str, dict[str, float]] = {i: {} for i in ids}
+    for choice in choices:
+        for hit in collection.search({"text": choice}, where=f"id in ({quoted})", limit=len(ids)):
+            scores[hit.id][choice] = round(hit.score, 4)
+    ranked = {i: dict(sorted(s.items(), key=lambda kv: -kv[1])) for i, s in scores.items()}
+    written = 0
+    if fact:
+        for choice in choices:
+            best = [i for i, s in ranked.items() if next(iter(s), None) == choice]
+            written += collection.update({fact: choice}, ids=best) if best else 0
+    return {"tags": ranked, "written": written}
+
+
+def _plain(hit: Hit) -> dict[str, Any]:
+    return {"id": hit.id, "score": round(hit.score, 4), "text": (hit.item.text or "")[:_TEXT], "facts": dict(hit.item.facts)}
+
+
+def _thumbnail(it: Item) -> bytes | None:
+    if not it.images:
+        return None
+    try:
+        small = it.images[0].load(THUMBNAIL)
+    except HannunError:
+        return None  # gone since it was indexed; its text still tells
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def _no_fetch(url: str) -> bytes:
+    raise InputError(f"{url[:120]!r}: URLs are not fetched; send the picture as base64")

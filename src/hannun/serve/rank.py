@@ -1,0 +1,26 @@
+"""A query's vector and documents' vectors go in, scores on one scale come out, whatever each document is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hannun.encoder import Encoder
+from hannun.item import Item
+from hannun.search.fuse import gains
+from hannun.search.rerank import maxsim
+from hannun.serve.batching import Vector
+
+
+def scores(encoder: Encoder, query: Item, asked: Vector, documents: Sequence[Item], vectors: Sequence[Vector]) -> list[float]:
+    """How well each document fits: MaxSim over tokens, a mean over the query's (Khattab & Zaharia 2020), where the encoder gives
+    tokens for all; else the cosine, calibrated for what the document has (words, a picture, both) as a search is."""
+    if asked.tokens is not None and all(v.tokens is not None for v in vectors):
+        return [float(s) for s in maxsim(asked.tokens, [v.tokens for v in vectors if v.tokens is not None])]
+    cosines = [float(asked.dense @ v.dense) for v in vectors]
+    if not encoder.parts:
+        return cosines
+    shares = {"text": 0.5, "image": 0.5} if query.text and query.images else {"text": 1.0} if query.text else {"image": 1.0}
+    gain = gains(encoder.calibration, shares, {"text": 0.5, "image": 0.5})
+    return [
+        c * gain["text+image" if d.text and d.images else "text" if d.text else "image"] for c, d in zip(cosines, documents, strict=True)
+    ]
