@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 demo: $(VENV)/.base
 	$(BIN)/hannun demo
 
-test: check
+test: check browser
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev
@@ -52,5 +52,11 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.base
 	@echo "installing what tests and training need …"
 	@$(PIP) torch==2.13.0
-	@$(PIP) --editable '.[train,dev]'
+	@$(PIP) --editable '.[train,curate,eval,cluster,agents,adapters,peers,service-tests,dev]'
 	@touch $@
+
+# A browser for the page's tests and fonts for Korean text; where we may not install them, those tests say why they were skipped.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { echo "installing Chromium for the page's tests …"; apt-get update -qq && apt-get install -y -qq chromium fonts-nanum >/dev/null 2>&1; } || true

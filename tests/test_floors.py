@@ -15,14 +15,14 @@ FLOORS: list[set[str]] = [
     {"recipes", "evaluate", "generate"},
     {"curate"},
     {"train"},
-    {"collection", "load"},
+    {"collection", "load", "remote"},
     {"search"},
-    {"encode"},
+    {"encode", "home"},
     {"models", "index", "mini", "shards", "sources", "catalogue"},
     {"item", "embeddings", "encoder", "hangul", "metrics", "recipe", "objectives", "errors"},
 ]
 # Two rooms that make one thing: the collection loads the encoder it names; sources are read out of shards.
-NEIGHBOURS = {("collection", "load"), ("sources", "shards")}
+NEIGHBOURS = {("collection", "load"), ("collection", "remote"), ("remote", "collection"), ("sources", "shards")}
 # What the HTTP server and the page may see: the face.
 FACE = {"collection", "load", "errors", "item"}
 
