@@ -218,9 +218,17 @@ async function addFiles(files) {
   setTimeout(() => { $("job").hidden = true; }, problems.length ? 12000 : 4000);
 }
 
+// What is said in words of its own, in the language of the page.
+function introduce() {
+  const korean = current() === "ko";
+  $("language").textContent = korean ? "English" : "한국어";
+  $("language").lang = korean ? "en" : "ko";
+  if (about) $("about").textContent = `${about.name} · ${number(about.count)}${korean ? "" : " "}${say("items")} · ${about.encoder}`;
+}
+
 async function meet() {
   about = await api.collection();
-  $("about").textContent = `${about.name} · ${number(about.count)}${current() === "ko" ? "" : " "}${say("items")} · ${about.encoder}`;
+  introduce();
   $("add").hidden = about.writable === false;
 }
 
@@ -277,9 +285,7 @@ function listen() {
 }
 
 function translated() {
-  $("language").textContent = current() === "ko" ? "English" : "한국어";
-  $("language").lang = current() === "ko" ? "en" : "ko";
-  if (about) $("about").textContent = `${about.name} · ${number(about.count)}${current() === "ko" ? "" : " "}${say("items")} · ${about.encoder}`;
+  introduce();
   controls();
   $("grid").replaceChildren(...hits.map((h) => card(h, { open, like })));
   if (hits.length) $("status").textContent = asked() ? say("found", { n: number(hits.length), ms: "" }).replace(/ · ?\s?ms$/, "") : say("all");
@@ -296,6 +302,6 @@ async function start() {
 $("narrow").open = matchMedia("(min-width: 44rem)").matches;
 read();
 dress();
-$("language").textContent = current() === "ko" ? "English" : "한국어";
+introduce();
 listen();
 start();

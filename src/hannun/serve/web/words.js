@@ -59,7 +59,6 @@ const WORDS = {
   without: ["빼고", "Without"],
   similarTo: ["비슷한", "Like"],
   untitled: ["제목 없음", "Untitled"],
-  textOnly: ["글", "Text"],
 };
 
 let language = localStorage.getItem("language") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
