@@ -1,6 +1,6 @@
 """A collection of 100,000 items goes in; what the service makes of the encoder's and the engine's own speed comes out.
 
-    python benchmarks/service.py --work build/service [--only search,adding,batching,overload,memory] [--seconds 60] [--minutes 10]
+    python benchmarks/service.py --work build/service [--only search,adding,batching,overload,memory,page] [--seconds 60] [--minutes 10]
 
 Own client on loopback: 32 connections, each sends its next query when the last one is answered; no query comes twice, so that nothing
 is remembered. The ceilings (encoder alone, engine alone, in one process without HTTP) are measured before and after, in the same run.
@@ -15,6 +15,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -108,23 +109,23 @@ def ceilings(place: Path, seconds: float, salt: int) -> tuple[float, float]:
             mini.encode_query([next(asked) for _ in range(batch)])
             count += batch
         best = max(best, count / took)
-    words = [next(asked) for _ in range(512)]
+    words = [next(asked) for _ in range(int(400 * seconds))]  # more than will be asked: no word comes twice here either
     vectors = dict(zip(words, mini.encode_query(words).dense, strict=True))
-    found = 0.0
+    found, left = 0.0, iter(words)
     with collection.open(place, Known(mini, vectors)) as shop:
         for threads in (1, 2, 4):
             until = time.perf_counter() + seconds / 3
 
-            def ask(first: int, until: float = until, threads: int = threads) -> int:
+            def ask(until: float) -> int:
                 n = 0
                 while time.perf_counter() < until:
-                    shop.search(words[(first + n * threads) % len(words)])
+                    shop.search(next(left))
                     n += 1
                 return n
 
             begun = time.perf_counter()
             with ThreadPoolExecutor(threads) as pool:
-                count = sum(pool.map(ask, range(threads)))
+                count = sum(pool.map(ask, [until] * threads))
             found = max(found, count / (time.perf_counter() - begun))
     return best, found
 
@@ -178,7 +179,17 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
     return int(head[9:12]), low, await reader.readexactly(int(low[at : low.index(b"\r\n", at)]))
 
 
-async def load(port: int, clients: int, seconds: float, salt: int, backoff: bool = False) -> Answers:
+def asks(query: str) -> bytes:
+    """A search."""
+    return request({"query": query})
+
+
+def embeds(query: str) -> bytes:
+    """The same words, only to be encoded."""
+    return request({"model": "mini", "input": query}, "/v1/embeddings")
+
+
+async def load(port: int, clients: int, seconds: float, salt: int, backoff: bool = False, body: Callable[[str], bytes] = asks) -> Answers:
     """Closed-loop load: each client asks again as soon as it is answered."""
     found, asked, until = Answers(), queries(salt), time.perf_counter() + seconds
 
@@ -187,7 +198,7 @@ async def load(port: int, clients: int, seconds: float, salt: int, backoff: bool
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             while time.perf_counter() < until:
                 begun = time.perf_counter()
-                writer.write(request({"query": next(asked)}))
+                writer.write(body(next(asked)))
                 status, head, _ = await answer(reader)
                 found.status[status] = found.status.get(status, 0) + 1
                 if status == 200:
@@ -253,7 +264,7 @@ def service(place: Path, **environment: str) -> Iterator[tuple[int, int]]:
     try:
         line = process.stdout.readline()
         port = int(line.split("http://127.0.0.1:")[1].split()[0])
-        asyncio.run(load(port, 2, 2, 99))  # the first queries load the towers
+        asyncio.run(load(port, CLIENTS, 10, 99))  # the first queries load the towers and read the index from the disk
         yield port, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
@@ -302,16 +313,18 @@ def adding(place: Path, o: argparse.Namespace) -> None:
 
 
 def batching(place: Path, o: argparse.Namespace) -> None:
-    """Batching on and off, in turns."""
-    rows: dict[str, list[Answers]] = {"on (16)": [], "off (1)": []}
+    """Batching on and off, in turns: searches, which the engine bounds, and embeddings, which the encoder bounds."""
+    rows: dict[tuple[str, str], list[Answers]] = {}
     for turn in range(2):
         for name, batch in (("on (16)", "16"), ("off (1)", "1")):
             with service(place, HANNUN_BATCH=batch) as (port, _):
-                rows[name].append(asyncio.run(load(port, CLIENTS, o.seconds / 4, 7 + turn)))
-    print("| batching | searches/s | p50 ms | p95 ms | p99 ms | p99/p50 | errors |\n|---|---|---|---|---|---|---|")
-    for name, turns in rows.items():
+                for what, body in (("searches", asks), ("embeddings", embeds)):
+                    got = asyncio.run(load(port, CLIENTS, o.seconds / 6, 7 + turn, body=body))
+                    rows.setdefault((what, name), []).append(got)
+    print("| | batching | a second | p50 ms | p95 ms | p99 ms | p99/p50 | errors |\n|---|---|---|---|---|---|---|---|")
+    for (what, name), turns in sorted(rows.items(), reverse=True):
         for got in turns:
-            print(f"| {name} | {got.line()} |", flush=True)
+            print(f"| {what} | {name} | {got.line()} |", flush=True)
 
 
 def overload(place: Path, o: argparse.Namespace) -> None:
@@ -340,12 +353,36 @@ def memory(place: Path, o: argparse.Namespace) -> None:
     print(f"growth over the second half: {slope:.2f} MB per minute")
 
 
+def page(place: Path, o: argparse.Namespace) -> None:
+    """The page in Chromium, nothing of it remembered from load to load: when its first words stand there."""
+    from playwright.sync_api import sync_playwright
+
+    where = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if where is None:
+        print("no Chromium here: apt-get install chromium")
+        return
+    paints: list[float] = []
+    with service(place) as (port, _), sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=where, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        for _ in range(7):
+            context = browser.new_context()
+            tab = context.new_page()
+            tab.goto(f"http://127.0.0.1:{port}/")
+            tab.wait_for_selector("#grid img")
+            entries = "() => performance.getEntriesByType('paint').find(e => e.name == 'first-contentful-paint').startTime"
+            paints.append(tab.evaluate(entries))
+            context.close()
+        browser.close()
+    print(f"first contentful paint: median {statistics.median(paints):.0f} ms, most {max(paints):.0f} ms, of {len(paints)} cold loads")
+
+
 PARTS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "search": search,
     "adding": adding,
     "batching": batching,
     "overload": overload,
     "memory": memory,
+    "page": page,
 }
 
 

@@ -31,6 +31,7 @@ def index(
     model: Model = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove items whose files below PATH have vanished.")] = False,
     words: Annotated[bool | None, typer.Option("--words/--no-words", help="Of a new one: keep words for ranking by words.")] = None,
+    dictionary: Annotated[Path | None, typer.Option(help="Of a new one: a file of words to take whole, one a line.")] = None,
     quantise: Annotated[str | None, typer.Option(help="Of a new one: search int8 or binary vectors first.")] = None,
     prefix: Annotated[int | None, typer.Option(help="Of a new one: search so many values of each vector first.")] = None,
 ) -> int:
@@ -42,7 +43,8 @@ def index(
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder; check the path")
-    kept = collection.open(to, load(model) if model else None, words=words, quantise=_quantise(quantise), prefix=prefix)
+    whole = None if dictionary is None else _lines(dictionary)
+    kept = collection.open(to, load(model) if model else None, words=words, dictionary=whole, quantise=_quantise(quantise), prefix=prefix)
     with kept as opened, show.progress("indexing", sources.count(paths)) as advance:
         seen: set[str] = set()
 
@@ -267,6 +269,14 @@ def _example(opened: Collection, given: str) -> Any:
     if next(opened.items(ids=[given]), None) is not None:
         return {"id": given}
     return Path(given) if Path(given).is_file() else given
+
+
+def _lines(file: Path) -> list[str]:
+    from hannun import sources
+
+    if not file.is_file():
+        raise MissingError(f"{file}: no such file; check the path")
+    return [line.strip() for line in sources.decode_text(file.read_bytes(), str(file)).splitlines() if line.strip()]
 
 
 def _quantise(name: str | None) -> Quantise | None:

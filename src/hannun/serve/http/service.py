@@ -17,7 +17,7 @@ from typing import Any, TypeVar, final
 from hannun import collection as face
 from hannun.collection import Collection
 from hannun.errors import HannunError, InputError
-from hannun.item import Content, Image, Item, item
+from hannun.item import Content, Image, item
 from hannun.load import load
 from hannun.serve.batching import Batched, Vector
 from hannun.serve.http import contents
@@ -196,8 +196,5 @@ class Service:
 
     def _keep(self) -> None:
         with contextlib.suppress(HannunError):  # the engine was closed meanwhile
-            drawn, dropped = self.pictures.keep(self._items(), self._inside)
+            drawn, dropped = self.pictures.keep(self.collection, self._inside)
             log.info("thumbnails", extra={"fields": {"drawn": drawn, "dropped": dropped}})
-
-    def _items(self) -> list[Item]:
-        return [it for it in self.collection if it.images]
