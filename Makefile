@@ -31,9 +31,9 @@ build/frozen/text.onnx: $(VENV)/.dev
 	@mkdir -p build/frozen
 	$(BIN)/python -m hannun.mini.export_text --to build/frozen --keep src/hannun/mini/tokenizer.json
 
-# Debian's public-domain drawings; elsewhere, unpack the packages openclipart-png and openclipart-svg into build/clipart.
+# Debian's drawings and photos with names; elsewhere, unpack openclipart-png, openclipart-svg and tuxpaint-stamps-default into build/clipart.
 build/clipart:
-	@mkdir -p build/download && cd build/download && apt-get download openclipart-png openclipart-svg
+	@mkdir -p build/download && cd build/download && apt-get download openclipart-png openclipart-svg tuxpaint-stamps-default
 	@for f in build/download/*.deb; do dpkg -x $$f build/clipart; done
 
 clean:

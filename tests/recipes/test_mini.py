@@ -180,6 +180,38 @@ def test_two_sentences_of_a_picture_are_in_both_languages_where_there_are_both()
     assert pick([], [], 1.0, rng) is None
 
 
+def test_stamps_are_read_with_their_korean_names(tmp_path: Path) -> None:
+    import PIL.Image
+
+    root = tmp_path / "usr/share/tuxpaint/stamps"
+    rows = {
+        "food/fruit/pear": "A pear. Yum!\nde.utf8=Eine Birne.\nko.utf8=배 (과일)\n",
+        "animals/gnu": "A sitting gnu.\nko.utf8=앉아있는 누\n",
+        "town/tower": "A tower.\n",
+        "symbols/alphabets/a": "The letter a.\nko.utf8='a' 글자\n",
+    }
+    for name, told in rows.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / f"{name}.txt").write_text(told, encoding="utf-8")
+        PIL.Image.new("RGBA", (8, 8)).save(root / f"{name}.png")
+    PIL.Image.new("RGBA", (8, 8)).save(root / "food/untold.png")
+    found = {p.key: p for p in pictures.stamps(tmp_path)}
+    assert set(found) == {"stamps/food/fruit/pear", "stamps/animals/gnu", "stamps/town/tower"}  # no letters, nothing without a name
+    assert found["stamps/animals/gnu"].facts == {"name_en": "sitting gnu", "name_ko": "앉아있는 누", "folder": "animals"}
+    pear = sentences.describe(found["stamps/food/fruit/pear"])
+    assert {"배", "pear", "fruit"} <= pear.true and any(s.korean and s.text.startswith("배") for s in pear.sentences)
+    assert not any(s.korean and s.text.startswith("tower") for s in sentences.describe(found["stamps/town/tower"]).sentences)
+    assert pictures.hash_percent("stamp pear") >= 20 or found["stamps/food/fruit/pear"].split == "test"
+
+
+def test_branches_are_averaged() -> None:
+    torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
+    from hannun.recipes.mini import mean
+
+    both = [{"a": torch.tensor([1.0, 2.0])}, {"a": torch.tensor([3.0, 0.0])}]
+    assert mean(both)["a"].tolist() == [2.0, 1.0]
+
+
 def test_the_words_are_many_and_each_is_told_once() -> None:
     keys = [e.strip().lower() for line in (pictures.HERE / "words.tsv").read_text(encoding="utf-8").splitlines()
             for e in line.split("\t")[0].split("|")]  # fmt: skip

@@ -74,6 +74,7 @@ class Sets:
     fashion: list[pictures.Picture]
     emoji: list[pictures.Picture]
     clipart: list[pictures.Picture]
+    stamps: list[pictures.Picture]
     catalogue: list[pictures.Picture]
     names: list[tuple[str, str]]  # Korean, English
 
@@ -97,8 +98,8 @@ def one_per_base(test: Sequence[pictures.Picture]) -> list[pictures.Picture]:
 def held_sets(every: Sequence[pictures.Picture], names: list[tuple[str, str]]) -> Sets:
     """Only what training never sees."""
     test = [p for p in every if p.split in ("test", "ko")]
-    by = {s: [p for p in test if p.source == s] for s in ("flickr8k", "fashion", "emoji", "clipart", "catalogue")}
-    return Sets(by["flickr8k"], by["fashion"], one_per_base(by["emoji"]), by["clipart"], by["catalogue"], names)
+    by = {s: [p for p in test if p.source == s] for s in ("flickr8k", "fashion", "emoji", "clipart", "stamps", "catalogue")}
+    return Sets(by["flickr8k"], by["fashion"], one_per_base(by["emoji"]), by["clipart"], by["stamps"], by["catalogue"], names)
 
 
 def retrieval(
@@ -115,17 +116,13 @@ def _accuracy(name: str, prompts: Sequence[str], true: Sequence[int], gallery: F
     return [Figure(f"{name} accuracy", (both[:, 0] == both[:, 1]).astype(np.float64)), Figure(f"{name} macro-F1", both, "f1")]
 
 
-def picture_figures(
-    sets: Sets, query: Encode, look: Callable[[Sequence[str]], Floats], backbone: Mapping[str, tuple[int, float]]
-) -> list[Figure]:
-    """Everything that needs pictures. `look` gives picture vectors by key, `backbone[key]` is (class, confidence)."""
-    out: list[Figure] = []
-    test = [p for p in sets.flickr if p.split == "test"]
-    held = [p for p in sets.flickr if p.split == "ko"]
+def _photos(flickr: Sequence[pictures.Picture], query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[Figure]:
+    test = [p for p in flickr if p.split == "test"]
+    held = [p for p in flickr if p.split == "ko"]
     v_test = look([p.key for p in test])
     captions = [sentences.clean(c) for p in test for c in p.facts["captions"]]
     owner = [i for i, p in enumerate(test) for _ in p.facts["captions"]]
-    out += retrieval("flickr8k test en text→image", captions, owner, v_test, query)
+    out = retrieval("flickr8k test en text→image", captions, owner, v_test, query)
     t = query(captions)
     scores = v_test @ t.T
     best = np.array([scores[i][np.asarray(owner) == i].max() for i in range(len(test))])
@@ -135,9 +132,19 @@ def picture_figures(
     korean = [(c, i) for i, p in enumerate(held) for c in p.facts["captions_ko"]]
     out += retrieval("flickr8k held-out ko text→image", [c for c, _ in korean], [i for _, i in korean], gallery, query)
     english = [(c, i) for i, p in enumerate(held) for c in p.facts["captions_ko_en"]]
-    out += retrieval("  the same in en", [c for c, _ in english], [i for _, i in english], gallery, query, (10,))
+    return out + retrieval("  the same in en", [c for c, _ in english], [i for _, i in english], gallery, query, (10,))
+
+
+def picture_figures(
+    sets: Sets, query: Encode, look: Callable[[Sequence[str]], Floats], backbone: Mapping[str, tuple[int, float]]
+) -> list[Figure]:
+    """Everything that needs pictures. `look` gives picture vectors by key, `backbone[key]` is (class, confidence)."""
+    out: list[Figure] = []
+    if sets.flickr:  # a build without the restricted sources has no features of these
+        out += _photos(sets.flickr, query, look)
     for label, group, ko, en in (
         ("emoji held-out", sets.emoji, "name_ko", "name_en"),
+        ("stamps test", [p for p in sets.stamps if p.facts["name_ko"]], "name_ko", "name_en"),
         ("catalogue test", sets.catalogue, "text", "title_en"),
     ):
         if group:
@@ -152,8 +159,8 @@ def picture_figures(
         if korean:
             out += retrieval("clipart test ko", [a for a, _ in korean], [i for _, i in korean], v, query, (10,))
     out += _fashion(sets.fashion, "test", query, look)
-    sure = [p.key for p in (*test, *sets.fashion) if backbone[p.key][1] >= 0.7]
-    for lang, column in (("ko", 0), ("en", 1)):
+    sure = [p.key for p in (*sets.flickr, *sets.fashion) if p.split == "test" and backbone[p.key][1] >= 0.7]
+    for lang, column in (("ko", 0), ("en", 1)) if sure else ():
         guess = (look(sure) @ query([n[column].split(",")[0] for n in sets.names]).T).argmax(1)
         out.append(
             Figure(

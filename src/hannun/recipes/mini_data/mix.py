@@ -19,8 +19,9 @@ from hannun.recipe import Recipe
 from hannun.recipes.mini_data import features
 from hannun.recipes.mini_data.sentences import Described
 from hannun.recipes.mini_data.texts import QUERY, Texts
-from hannun.recipes.mini_data.towers import Towers
+from hannun.recipes.mini_data.towers import TextHead, Towers
 from hannun.train.batches import distinct, draw, shares, without_twins
+from hannun.train.loop import Step
 
 Ints = npt.NDArray[np.int64]
 NEAR = 0.1  # temperature of the text encoder's own similarities, as soft answers
@@ -122,20 +123,19 @@ def step(
     pairs: Ints,
     general: Ints,
     teachers: Sequence[tuple[int, Tensor]],
+    sense: Tensor,
     names: Ints,
-    thaws: bool = True,
 ) -> Callable[[nn.Module, int], dict[str, Tensor]]:
-    """The step of the recipe; `thaws` lets the backbone's last stage be trained, from the share `thaw` of the steps on.
+    """The step of the recipe; the backbone's last stage is trained from the share `thaw` of the steps on.
 
     `vectors` [t, 384] are all text vectors; `pairs` [p, 2] rows of Korean and English that mean the same; `general` rows whose
-    similarities, cut to d dimensions, must stay as in the unit rows of each (d, [t, e]) of `teachers`, the whole teacher last;
-    `names` [1000, languages] rows of the class names as queries.
+    similarities, cut to d dimensions, must stay as in the unit rows of each (d, [t, e]) of `teachers`; `sense`
+    [t, 384] unit rows that say how near two sentences are (soft answers); `names` [1000, languages] rows of the class names as queries.
     """
     w = recipe.weights
     odds = shares({k: len(p.described) for k, p in pools.items()}, recipe.source_temperature, {**recipe.sources, "mixed": w["mixed"]})
     table = torch.zeros(0)
-    whole = teachers[-1][1]
-    gists = {k: p.gist(whole) for k, p in pools.items()}
+    gists = {k: p.gist(sense) for k, p in pools.items()}
     short = [d for d in recipe.dims if d <= SHORT]
 
     def go(module: nn.Module, number: int) -> dict[str, Tensor]:
@@ -144,7 +144,7 @@ def step(
         if number % 10 == 0 or not len(table):  # the class names move slowly, and 4,000 texts a step would cost a quarter of it
             with torch.no_grad():
                 table = towers.classes()
-        towers.picture.top.still = not thaws or number < w["thaw"] * recipe.steps
+        towers.picture.top.still = number < w["thaw"] * recipe.steps
         source, rng = draw(number, recipe.seed, odds)
         p = pools[source]
         rows, chosen = [], []
@@ -177,7 +177,7 @@ def step(
             losses["picture"] = losses["picture"] + _infonce(pooled, said, scale, ignore, recipe.dims) / 2
             plain = scale * pooled @ said[:n].T
             if w["soft"]:
-                near = gists[source][rows] @ whole[[c[0] for c in one]].T / NEAR
+                near = gists[source][rows] @ sense[[c[0] for c in one]].T / NEAR
                 both = ((plain, near), (plain.T, near.T))
                 losses["soft"] = (
                     losses["soft"] + w["soft"] / 4 * torch.stack([distributions(x, torch.softmax(y, dim=-1)) for x, y in both]).sum()
@@ -209,6 +209,33 @@ def step(
         kept = [similarities(normalize(now[:, :d], dim=-1), teacher[some]) for d, teacher in teachers]
         losses["keep"] = w["keep"] * torch.stack(kept).sum()
         return losses
+
+    return go
+
+
+def polish(recipe: Recipe, head: TextHead, vectors: Tensor, aim: Tensor, away: Sequence[Ints], seen: Ints) -> Step:
+    """The step of the polish, for a text head: texts that tell of no picture go to their rows of `aim`, turned; the others stay.
+
+    Pictures see texts through the head, so the space stays turned as training turned it; what questions and paragraphs are to
+    each other is the encoder's business, which `aim` [t, 384] tells. `away` are groups of such texts, drawn in equal shares,
+    `seen` the texts that stay where the head had them, all as rows of `vectors` [t, 384].
+    """
+    with torch.no_grad():
+        stay = torch.cat([head(part) for part in vectors.split(10_000)])
+    some = np.concatenate([*away, np.random.default_rng(recipe.seed).choice(seen, min(5000, len(seen)), replace=False)])
+    u, _, v = torch.linalg.svd(stay[some].double().T @ aim[some].double())  # the nearest rotation (Schönemann 1966)
+    turned = aim @ (u @ v).float().T
+    half = recipe.batch * 3
+
+    def go(module: nn.Module, number: int) -> dict[str, Tensor]:
+        towers: Towers = module
+        rng = np.random.default_rng((recipe.seed, number))
+        back = np.concatenate([rng.choice(rows, half // len(away)) for rows in away])
+        still = rng.choice(seen, half)
+        return {
+            "back": recipe.weights["back"] * (1 - (towers.text(vectors[back]) * turned[back]).sum(-1)).mean(),
+            "stay": (1 - (towers.text(vectors[still]) * stay[still]).sum(-1)).mean(),
+        }
 
     return go
 

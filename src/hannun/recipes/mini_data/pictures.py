@@ -116,6 +116,32 @@ def clipart(folder: Path) -> list[Picture]:
     return out
 
 
+def stamps(folder: Path) -> list[Picture]:
+    """Photos and drawings of Debian's `tuxpaint-stamps-default`, unpacked under `folder`: `name_en`, `name_ko`, `folder`.
+
+    Letters, signs and coins are left out. A fifth (by English name, so that variants stay together) is for measuring.
+    """
+    root = folder / "usr/share/tuxpaint/stamps"
+    out = []
+    for path in sorted(root.rglob("*.png")):
+        relative, told = path.relative_to(root), path.with_suffix(".txt")
+        if relative.parts[0] == "symbols" or not told.exists():
+            continue
+        lines = told.read_text(encoding="utf-8", errors="ignore").splitlines()
+        korean = next((x.partition("=")[2] for x in lines if x.startswith("ko.utf8=")), "")
+        english = re.split(r"[.!?(;—]", lines[0])[0].strip().lower() if lines else ""
+        facts = {
+            "name_en": re.sub(r"^(an?|the) ", "", english),
+            "name_ko": re.split(r"[.!?(,–]", korean)[0].strip(),
+            "folder": str(relative.parent),
+        }
+        if not facts["name_en"]:
+            continue
+        split = "test" if hash_percent("stamp " + facts["name_en"]) < 20 else "train"
+        out.append(Picture(f"stamps/{relative.with_suffix('')}", "stamps", split, Image(path), facts))
+    return out
+
+
 def _metadata(svg: Path) -> tuple[str, list[str]]:
     """Title and keywords of a drawing; empty where its XML cannot be read."""
     if not svg.exists() or svg.stat().st_size > 4_000_000:
@@ -146,4 +172,11 @@ def catalogue(folder: Path, count: int = 3000, seed: int = 3) -> list[Picture]:
 
 
 Reader = Callable[[Path], list[Picture]]
-READERS: dict[str, Reader] = {"flickr8k": flickr8k, "fashion": fashion, "emoji": emoji, "clipart": clipart, "catalogue": catalogue}
+READERS: dict[str, Reader] = {
+    "flickr8k": flickr8k,
+    "fashion": fashion,
+    "emoji": emoji,
+    "clipart": clipart,
+    "stamps": stamps,
+    "catalogue": catalogue,
+}

@@ -211,6 +211,17 @@ def _clipart(p: Picture) -> tuple[list[Sentence], set[str]]:
     )
 
 
+def _stamps(p: Picture) -> tuple[list[Sentence], set[str]]:
+    f, words = p.facts, dictionary()
+    folders = [part.replace("_", " ") for part in f["folder"].split("/") if part not in ("cartoon", "photo")]
+    korean = [k for part in folders for k in words.get(part, words.get(part.removesuffix("s"), ()))[:1]]
+    named, true = _named(
+        p.key, [f["name_ko"]] if f["name_ko"] else [], [f["name_en"]], ("", "", " 사진", " 그림"), ("", "", " photo", " picture")
+    )
+    broad, also = _named(p.key, korean, folders, ("",), ("",))
+    return [*named * 3, *broad], true | also
+
+
 def translated(phrase: str) -> list[str]:
     """Korean for an English name: the dictionary's words for the phrase, for its singular, or all its words known one by one."""
     words = dictionary()
@@ -255,7 +266,7 @@ def _catalogue(p: Picture) -> tuple[list[Sentence], set[str]]:
     return out, true
 
 
-_DESCRIBE = {"flickr8k": _flickr8k, "fashion": _fashion, "emoji": _emoji, "clipart": _clipart, "catalogue": _catalogue}
+_DESCRIBE = {"flickr8k": _flickr8k, "fashion": _fashion, "emoji": _emoji, "clipart": _clipart, "stamps": _stamps, "catalogue": _catalogue}
 
 
 def describe(picture: Picture) -> Described:
