@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +36,15 @@ from hannun.curate.image.ocr import DEFAULT_SIDE, TextDetector
 from hannun.curate.join import tidy
 from hannun.curate.stages import Plan
 from hannun.curate.text import pii, profanity
-from hannun.curate.verdict import judge, pair_of
+from hannun.curate.verdict import AtLeast, judge, pair_of
 from hannun.encode import embed
 from hannun.item import Image, Item
 from hannun.mini.model import Mini
 from hannun.recipes import watermark
-from hannun.recipes.naver_pairs import RULES
+from hannun.recipes.mini_data.pictures import flickr8k
+from hannun.recipes.naver_pairs import MAX_WATERMARK, RULES
 
-PASSES = 3
+PASSES = 5
 
 #: The peer: reads commands on standard input, prints seconds and how many it kept. It runs in the peer's own environment.
 PEER = r"""
@@ -118,12 +119,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--data-juicer", type=Path)
-    parser.add_argument("--scale", type=float, default=1.0, help="of the polluted set of the part 'helps'")
-    parser.add_argument("--only", default="images,texts,ocr,pii,profanity,watermark,helps,memory,rates")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the polluted sets of 'sweep' and 'helps'")
+    parser.add_argument("--only", default="images,texts,ocr,pii,profanity,watermark,sweep,helps,memory,rates")
     a = parser.parse_args()
     parts: dict[str, Callable[[argparse.Namespace], None]] = {
-        "images": images, "texts": texts, "ocr": ocr, "pii": personal, "profanity": profane, "watermark": marks, "helps": helps,
-        "memory": memory, "rates": rates,
+        "images": images, "texts": texts, "ocr": ocr, "pii": personal, "profanity": profane, "watermark": marks, "sweep": sweep,
+        "helps": helps, "memory": memory, "rates": rates,
     }  # fmt: skip
     for name in a.only.split(","):
         print(f"\n## {name}\n", flush=True)
@@ -163,13 +164,13 @@ def timed(make: Callable[[], int]) -> tuple[float, int]:
 
 
 def compare(count: int, unit: str, ways: dict[str, Callable[[], tuple[float, int]]]) -> None:
-    """Interleaved passes; a row for each way with its rate (median of passes) and its ratio to the first."""
+    """Interleaved passes after one that is not counted; a row for each way with its rate (median of passes) and its ratio to the first."""
     seconds: dict[str, list[float]] = defaultdict(list)
     kept: dict[str, int] = {}
-    for _ in range(PASSES):
+    for n in range(1 + PASSES):
         for name, way in ways.items():
             s, kept[name] = way()
-            seconds[name].append(s)
+            seconds[name] += [s] if n else []
     first = next(iter(ways))
     print(f"| way | {unit}/s | kept of {count} | ours is faster by (median of the passes' ratios; least, most) |\n|---|---|---|---|")
     for name in ways:
@@ -314,34 +315,36 @@ def _ko_pii(given: Sequence[str]) -> int:
 
 
 def ocr(a: argparse.Namespace) -> None:
-    """Text detection at several sizes: throughput, and agreement of the decisions with the default size's."""
-    sets = {
-        "receipts": [Image(r.pictures[0]).load() for r in list(shards.read(a.data / "receipts/all-000.tar"))[:24]],
-        "watermarked and not": [Image(r.pictures[0]).load() for r in list(shards.read(a.data / "watermark/all-000.tar"))[:36]],
-        "photos": [Image(r.pictures[0]).load() for r in list(shards.read(a.data / "flickr8k/test-000.tar"))[:24]],
-        "products": [Image(r.pictures[0]).load() for r in list(shards.read(a.data / "fashion/test-000.tar"))[:24]],
-    }
-    every = [p for pictures in sets.values() for p in pictures]
-    found, seconds = {}, {}
-    for side in (None, 320, 480, 640):
-        detector = TextDetector(side)
-        detector.find(every[0])
-        started = time.process_time()
-        found[side] = [detector.find(p) for p in every]
-        seconds[side] = time.process_time() - started
-    print(
-        "| side | pictures/s | same decision as the default | any text: same | Spearman of box counts | mean difference of area |\n"
-        "|---|---|---|---|---|---|"
-    )
-    base = found[None]
-    for side, boxes in found.items():
-        same = np.mean([_dropped(b) == _dropped(c) for b, c in zip(boxes, base, strict=True)])
-        some = np.mean([(b.count > 0) == (c.count > 0) for b, c in zip(boxes, base, strict=True)])
-        rank = metrics.spearman([b.count for b in boxes], [c.count for c in base])
-        area = np.mean([abs(b.share - c.share) for b, c in zip(boxes, base, strict=True)])
-        name = f"default (shorter side {DEFAULT_SIDE})" if side is None else f"longer side {side}"
-        print(f"| {name} | {len(every) / seconds[side]:.1f} | {same:.3f} | {some:.3f} | {rank:.3f} | {area:.3f} |", flush=True)
-    print(f"\ndropped for text at the default: {sum(map(_dropped, base))} of {len(base)} ({sum(map(_dropped, base[:24]))} of 24 receipts)")
+    """Text detection at several sizes: throughput, and agreement of the decisions with the default size's; one half of the pictures to
+    choose a size by, the other to say what it is worth."""
+    receipts, marked = (list(shards.read(a.data / f)) for f in ("receipts/all-000.tar", "watermark/all-000.tar"))
+    for half, (name, split) in enumerate((("to choose by", "dev"), ("the other half", "test"))):
+        records = receipts[half::2] + marked[half::2]
+        for folder in ("flickr8k", "fashion"):
+            records += list(shards.read(a.data / folder / f"{split}-000.tar"))[:40]
+        every = [Image(r.pictures[0]).load() for r in records]
+        found, seconds = {}, {}
+        for side in (None, 320, 480, 640, 800):
+            detector = TextDetector(side)
+            detector.find(every[0])
+            started = time.process_time()
+            found[side] = [detector.find(p) for p in every]
+            seconds[side] = time.process_time() - started
+        print(
+            f"\n{name}: {len(every)} pictures, {len(receipts[half::2])} of them receipts\n\n"
+            "| side | pictures/s | same decision as the default | any text: same | Spearman of box counts | mean difference of area |\n"
+            "|---|---|---|---|---|---|"
+        )
+        base = found[None]
+        for side, boxes in found.items():
+            same = _portion(_dropped(b) == _dropped(c) for b, c in zip(boxes, base, strict=True))
+            some = np.mean([(b.count > 0) == (c.count > 0) for b, c in zip(boxes, base, strict=True)])
+            rank = metrics.spearman([b.count for b in boxes], [c.count for c in base])
+            area = np.mean([abs(b.share - c.share) for b, c in zip(boxes, base, strict=True)])
+            size = f"default (shorter side {DEFAULT_SIDE})" if side is None else f"longer side {side}"
+            print(f"| {size} | {len(every) / seconds[side]:.1f} | {same} | {some:.3f} | {rank:.3f} | {area:.3f} |", flush=True)
+        text = sum(map(_dropped, base[: len(receipts[half::2])]))
+        print(f"\ndropped for text at the default: {sum(map(_dropped, base))}, {text} of them receipts")
 
 
 def _dropped(boxes: object) -> bool:
@@ -471,6 +474,18 @@ def _portion(values: object) -> str:
     return f"{p:.3f} ({max(0.0, middle - half):.3f}–{min(1.0, middle + half):.3f})"
 
 
+#: What only looks like abuse, written down before the list was asked about it (three of them were flagged, and mended since).
+HARMLESS = (
+    "시발점", "경부선 시발역", "다시 발송", "출시 발표회", "꽃씨 발아율", "씨 발라낸 복숭아", "새끼손가락", "새끼 고양이",
+    "강아지 새끼 분양", "새끼줄 꼬기", "병신년 달력", "분야동향 보고서", "에섹스 대학", "2019금메달", "19금요일 휴무", "자지 않는 아기",
+    "늦게 자지 마세요", "보지 못한 영화", "티비를 보지 않아요", "극세사 걸레", "물걸레 청소기", "검도 호구 세트", "곤충의 변태 과정",
+    "마약 김밥", "마약 베개", "대마도 여행", "성인용 기저귀", "성인 수영복", "개나리 꽃다발", "조건 만족 시 환불", "개량한복",
+    "미친 가격", "미친듯이 맛있는", "꼭지 따는 법", "씹는 맛이 좋은", "존 나이키", "십팔번 노래", "18색 크레파스", "또 라이브 방송",
+    "니미츠 항공모함", "가슴 근육 운동", "노출 콘크리트", "빨간 팬티", "여성 속옷 세트", "고환율 시대", "사정거리", "발기인 대회",
+    "자위대", "성기사 게임", "후장 주식",
+)  # fmt: skip
+
+
 def profane(a: argparse.Namespace) -> None:
     """Recall by disguise on generated sentences, and false alarms on real sentences that nobody wrote as abuse; a plain list beside."""
     rng = random.Random(21)
@@ -511,6 +526,13 @@ def profane(a: argparse.Namespace) -> None:
             f"| {_portion(bool(plain.search(t)) for t in rows)} |",
             flush=True,
         )
+    hard = [rng.choice(frames).format(rng.choice(HARMLESS)) for _ in range(1800)]
+    wrong = [t for t in hard if profanity.find(t)]
+    print(
+        f"| harmless phrases: false alarms | {len(hard)} | {_portion(profanity.find(t) is not None for t in hard)} "
+        f"| {_portion(bool(plain.search(t)) for t in hard)} |"
+    )
+    print("\nphrases wrongly flagged: " + ", ".join(sorted({w for w in HARMLESS if any(w in t for t in wrong)})))
     real = _clean_sentences(a.data)
     ours, theirs = [t for t in real if profanity.find(t)], [t for t in real if plain.search(t)]
     print(
@@ -554,9 +576,146 @@ def marks(a: argparse.Namespace) -> None:
         low, high = watermark.interval(values, marked)
         print(f"| {name} | {watermark.auc(values, marked):.3f} ({low:.3f}–{high:.3f}) |")
     print(f"\n{int(marked.sum())} marked of {len(marked)}")
+    dropped = scores >= MAX_WATERMARK
+    print(f"the recipe's bound drops {dropped[marked == 1].mean():.3f} of the marked, {dropped[marked == 0].mean():.3f} of the others")
 
 
 # ------------------------------------------------------------------------------------------------------------------ helps
+
+
+SPAM = (
+    "로또 당첨번호 확인",
+    "오늘의 주가 전망",
+    "재난지원금 신청 방법",
+    "무료 무료 무료 이벤트 당첨",
+    "클릭 클릭 클릭 ★★★★★",
+    "야동 무료 보기",
+    "출장안마 010-1234-5678",
+)
+#: For every clean pair, how many of each kind of dirt.
+DIRT = {"swapped caption": 0.7, "watermark, swapped caption": 0.23, "receipt": 0.23, "spam title": 0.385}
+
+
+@dataclass(frozen=True)
+class Product:
+    """A picture's bytes, its true title, the queries that mean it, and its kind."""
+
+    picture: bytes
+    title: str
+    queries: tuple[str, ...]
+    kind: str
+
+    def load(self) -> PIL.Image.Image:
+        return Image(self.picture).load().resize((320, 320), PIL.Image.Resampling.BICUBIC)
+
+
+def products(data: Path, split: str) -> list[Product]:
+    """Product photos whose type and colour have a Korean name: "colour type" is the title."""
+    words = json.loads((Path(factory.__file__).parents[1] / "recipes" / "mini_data" / "fashion_words.json").read_text("utf-8"))
+    found = []
+    for file in sorted((data / "fashion").glob(f"{split}-*.tar")):
+        for record in shards.read(file):
+            kind, colour = words["types"].get(record.data["articleType"]), words["colours"].get(record.data["baseColour"])
+            if kind and colour:
+                kinds, colours = kind["ko"], colour["ko"]
+                queries = (kinds[-1], f"{colours[-1]} {kinds[0]}", f"{kinds[0]} 추천")
+                found.append(Product(Image(record.pictures[0]).read(), f"{colours[0]} {kinds[0]}", queries, kinds[0]))
+    return found
+
+
+def captioned(data: Path) -> list[Product]:
+    """Photos of people and animals that are kept for measuring, with a person's Korean caption as title and its last words as a query."""
+    held = [p for p in flickr8k(data) if p.split == "ko"]
+    captions = [str(p.facts["captions_ko"][0]) for p in held]
+    return [Product(p.image.read(), c, (" ".join(c.split()[-4:]),), "") for p, c in zip(held, captions, strict=True)]
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a row was made, out of what, and whether its title and its queries are true."""
+
+    how: str
+    of: Product
+    title: bool
+    query: bool
+
+
+def pollute(true: Sequence[Product], place: Path, data: Path, seed: int) -> dict[str, Made]:
+    """Pictures and `rows.jsonl` with DIRT in `place`; by the picture's hash, how each was made."""
+    rng, draws = random.Random(seed), np.random.default_rng(seed)
+    receipts = [Image(r.pictures[0]).load() for r in shards.read(data / "receipts" / "all-000.tar")]
+    made: dict[str, Made] = {}
+    with (place / "rows.jsonl").open("w", encoding="utf-8") as table:
+
+        def add(picture: PIL.Image.Image, how: str, of: Product, title: str, said: Product) -> None:
+            name = f"{len(made):05d}.jpg"
+            picture.save(place / name, "JPEG", quality=92, comment=name)  # a comment, so that each file is one of its own
+            shown = how != "receipt"  # what a title may be true of
+            made[eye.image_hash((place / name).read_bytes())] = Made(
+                how, of, shown and title == of.title, shown and said.queries == of.queries
+            )
+            row = {"id": name, "image": name, "title": title, "query": said.queries, "query_count": [9, 5, 2][: len(said.queries)]}
+            table.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+        for one in true:
+            add(one.load(), "clean", one, one.title, one)
+        for how, share in DIRT.items():
+            for one in rng.choices(true, k=round(share * len(true))):
+                other = rng.choice(true)
+                picture = rng.choice(receipts) if how == "receipt" else _shaken(one.load(), rng)
+                if how.startswith("watermark"):
+                    picture = watermark.draw(picture, draws)
+                spam = how == "spam title" or (how == "receipt" and rng.random() < 0.75)
+                add(picture, how, one, rng.choice(SPAM[:3] if how == "receipt" else SPAM) if spam else other.title, other)
+    return made
+
+
+def sweep(a: argparse.Namespace) -> None:
+    """`hannun curate run` and `sweep` over polluted products of the train split; the labelled ones are the dev products.
+
+    What a threshold costs is also said of captioned photos, whose texts are sentences; neither the embedded scorer nor anything here was
+    trained on them.
+    """
+    train, rng = products(a.data, "train"), random.Random(6)
+    true = rng.sample(train, round(1300 * a.scale)) + captioned(a.data)[: round(200 * a.scale)]
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        made = pollute(true, place, a.data, 6)
+        with (place / "labelled.jsonl").open("w", encoding="utf-8") as table:
+            for n, one in enumerate(products(a.data, "dev")):
+                (place / f"dev{n:04d}.jpg").write_bytes(one.picture)
+                table.write(json.dumps({"id": f"dev{n}", "image": f"dev{n:04d}.jpg", "label": one.kind}, ensure_ascii=False) + "\n")
+        rules = replace(
+            RULES, valid=0.0, near=None, titles=(AtLeast("similarity", -1, "title"),), queries=(AtLeast("similarity", -1, "query"),)
+        )
+        result = factory.run([place / "rows.jsonl"], Plan(place / "all", rules, ocr=False, watermark=None), Engine())
+        encoder = Mini(threads=1)
+        pairs = sweeping.read_pairs([place / "all" / "shards"], encoder)
+        labelled = sweeping.read_labelled(place / "labelled.jsonl", encoder)
+        records = [r for p in sorted((place / "all" / "shards").glob("*.tar")) for r in shards.read(p)]
+    print(f"{len(made)} rows ({dict(Counter(m.how for m in made.values()))}), {result.manifest['pairs']} pairs without an agreement bound")
+    print(f"{len(labelled.classes)} labelled pictures of {len(labelled.names)} kinds; scorer {encoder.fingerprint}\n")
+    for kind, scored in pairs.items():
+        of = [made[records[row].key] for row in scored.rows]
+        right, product = np.array([getattr(m, kind) for m in of]), np.array([m.of.kind != "" for m in of])
+        chosen = np.flatnonzero(product)
+        learnt = sweeping.Scored(scored.vectors, scored.rows[chosen], tuple(scored.texts[n] for n in chosen), scored.similarity[chosen])
+        swept = sweeping.sweep(kind, learnt, labelled, SWEPT)
+        print(
+            f"\n| threshold ({kind}) | pairs | true ones kept | false ones kept | of photos: true | false | zero-shot accuracy |\n"
+            "|---|---|---|---|---|---|---|"
+        )
+        for point in swept.points:
+            passed = scored.similarity >= point.threshold
+            shares = [passed[p & r].mean() for p in (product, ~product) for r in (right, ~right)]
+            name = "none" if point.threshold <= -1 else f"{point.threshold:.2f}"
+            name = f"**{name}**" if point.threshold == swept.threshold else name
+            accuracy = f"{point.accuracy:.3f} ({point.low:.3f}–{point.high:.3f})"
+            print(f"| {name} | {point.pairs} | {' | '.join(f'{s:.3f}' for s in shares)} | {accuracy} |")
+        print(f"\nchosen {swept.threshold}; on the other half {swept.test:.3f} ({swept.test_low:.3f}–{swept.test_high:.3f})", flush=True)
+
+
+SWEPT = (-1.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 
 
 def helps(a: argparse.Namespace) -> None:
@@ -564,91 +723,58 @@ def helps(a: argparse.Namespace) -> None:
 
     The pictures are of the split that the embedded scorer was not trained on; 650 (times `--scale`) to learn from, the rest to ask about.
     """
-    words = json.loads((Path(factory.__file__).parents[1] / "recipes" / "mini_data" / "fashion_words.json").read_text("utf-8"))
-    kinds, colours = _tables(words)
-    rng = random.Random(5)
-    rows = []
-    for record in shards.read(a.data / "fashion" / "test-000.tar"):
-        kind, colour = kinds.get(record.data["articleType"]), colours.get(record.data["baseColour"])
-        if kind and colour:
-            rows.append((Image(record.pictures[0]).load().resize((320, 320), PIL.Image.Resampling.BICUBIC), f"{colour} {kind}", kind))
-    rng.shuffle(rows)
-    train, test = rows[: round(650 * a.scale)], rows[650:]
-    spam = (
-        "로또 당첨번호 확인",
-        "오늘의 주가 전망",
-        "재난지원금 신청 방법",
-        "무료 무료 무료 이벤트 당첨",
-        "클릭 클릭 클릭 ★★★★★",
-        "야동 무료 보기",
-        "출장안마 010-1234-5678",
-    )
-    receipts = [Image(r.pictures[0]).load() for r in shards.read(a.data / "receipts" / "all-000.tar")]
+    rows = products(a.data, "test")
+    random.Random(5).shuffle(rows)
+    true, test = rows[: round(650 * a.scale)], rows[650:]
+    encoder = Mini(threads=1)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        polluted: list[dict[str, object]] = []
-        made: Counter[str] = Counter()
-
-        def add(picture: PIL.Image.Image, title: str, how: str) -> None:
-            name = f"{len(polluted):05d}.jpg"
-            picture.save(place / name, "JPEG", quality=92)
-            polluted.append({"id": name, "image": name, "title": title})
-            made[how] += 1
-
-        draws = np.random.default_rng(5)
-        for picture, title, _ in train:
-            add(picture, title, "clean")
-        for picture, _, _ in rng.choices(train, k=round(450 * a.scale)):
-            add(_shaken(picture, rng), rng.choice(train)[1], "swapped caption")
-        for picture, _, _ in rng.choices(train, k=round(150 * a.scale)):
-            add(watermark.draw(_shaken(picture, rng), draws), rng.choice(train)[1], "watermark, swapped caption")
-        for _ in range(round(150 * a.scale)):
-            add(rng.choice(receipts), rng.choice((*spam[:3], rng.choice(train)[1])), "receipt")
-        for picture, _, _ in rng.choices(train, k=round(250 * a.scale)):
-            add(_shaken(picture, rng), rng.choice(spam), "spam title")
-        (place / "rows.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in polluted), "utf-8")
+        made = pollute([replace(p, queries=()) for p in true], place, a.data, 5)
         result = factory.run([place / "rows.jsonl"], Plan(place / "out", replace(RULES, shard=4000, valid=0.0)), Engine())
-        print(f"polluted: {dict(made)}; curated keeps {result.manifest['pairs']} of {len(polluted)}")
+        kept = [r for p in sorted((place / "out" / "shards").glob("*.tar")) for r in shards.read(p) if r.data["title"]]
         print("dropped: " + ", ".join(f"{r} {n}" for _, r, n in factory.funnel(result.tally)) + "\n")
-        encoder = Mini(threads=1)
-        kept = [
-            (Image(Image(r.pictures[0]).load()), r.data["title"])
-            for p in sorted((place / "out" / "shards").glob("*.tar"))
-            for r in shards.read(p)
-            if r.data["title"]
-        ]
+        lost: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in factory.ledger(place / "out"):
+            if row["kind"] in ("picture", "title"):
+                lost[made[row["image_hash"]].how][row["reason"]] += 1
+        left = Counter(made[r.key].how for r in kept)
+        print("| kind | rows | kept | dropped for |\n|---|---|---|---|")
+        for how, count in Counter(m.how for m in made.values()).items():
+            print(f"| {how} | {count} | {left[how]} | {', '.join(f'{r} {n}' for r, n in lost[how].most_common())} |")
+        print(f"\nof the kept {len(kept)}, titles that are true: {np.mean([made[r.key].title for r in kept]):.3f}\n")
+        listed = [json.loads(line) for line in (place / "rows.jsonl").open(encoding="utf-8")]
         sets = {
-            "raw": [(Image(place / str(r["image"])), str(r["title"])) for r in polluted],
-            "curated": kept,
-            "never polluted": [(Image(p), t) for p, t, _ in train],
+            "raw": [(Image(place / str(r["image"])), str(r["title"])) for r in listed],
+            "curated": [(Image(r.pictures[0]), str(r.data["title"])) for r in kept],
+            "never polluted": [(Image(p.load()), p.title) for p in true],
         }
         vectors = {name: _vectors([p for p, _ in pairs], encoder) for name, pairs in sets.items()}
-    seen = _vectors([Image(p) for p, _, _ in test], encoder)
-    names = sorted({k for _, _, k in test} & {k for _, _, k in train})
-    asked = [n for n, (_, _, k) in enumerate(test) if k in names]
-    label = np.array([names.index(test[n][2]) for n in asked])
-    titles = sorted({t for _, t, _ in test})
+    seen = _vectors([Image(p.load()) for p in test], encoder)
+    names = sorted({p.kind for p in test} & {p.kind for p in true})
+    asked = [n for n, p in enumerate(test) if p.kind in names]
+    label = np.array([names.index(test[n].kind) for n in asked])
+    titles = sorted({p.title for p in test})
     print(
         f"| pairs | how many | zero-shot accuracy ({len(names)} kinds, {len(asked)} pictures) "
-        f"| text → picture R@10 ({len(titles)} titles, {len(test)} pictures) |\n|---|---|---|---|"
+        f"| text → picture R@1, R@10 ({len(titles)} titles, {len(test)} pictures) | |\n|---|---|---|---|---|"
     )
+    scores: dict[str, list[np.ndarray]] = {}
     for name, pairs in sets.items():
-        hits, found = [], []
+        hits, first, ten = [], [], []
         for seed in (0, 1, 2):
             cosines = sweeping.train(vectors[name], np.arange(len(pairs)), [t for _, t in pairs], sweeping.Small(), seed)
             hits.append(cosines(seen[asked], names).argmax(1) == label)
             order = np.argsort(-cosines(seen, titles).T, axis=1)[:, :10]
-            found.append([any(test[p][1] == t for p in row) for t, row in zip(titles, order, strict=True)])
-        cells = []
-        for x in (np.mean(hits, 0), np.mean(found, 0)):
-            low, high = metrics.bootstrap(np.asarray(x, float))
-            cells.append(f"{x.mean():.3f} ({low:.3f}–{high:.3f})")
+            found = np.array([[test[p].title == t for p in row] for t, row in zip(titles, order, strict=True)])
+            first.append(found[:, 0])
+            ten.append(found.any(1))
+        scores[name] = [np.mean(x, 0) for x in (hits, first, ten)]
+        cells = [f"{x.mean():.3f} ({'–'.join(f'{b:.3f}' for b in metrics.bootstrap(x))})" for x in scores[name]]
         print(f"| {name} | {len(pairs)} | {' | '.join(cells)} |", flush=True)
-
-
-def _tables(words: dict[str, dict[str, dict[str, list[str]]]]) -> tuple[dict[str, str], dict[str, str]]:
-    """articleType → Korean, baseColour → Korean: the first word of the recipe's word file for each."""
-    return {k: v["ko"][0] for k, v in words["types"].items()}, {k: v["ko"][0] for k, v in words["colours"].items()}
+    for against in ("raw", "never polluted"):
+        gains = [x - y for x, y in zip(scores["curated"], scores[against], strict=True)]
+        cells = [f"{x.mean():+.3f} ({'–'.join(f'{b:+.3f}' for b in metrics.bootstrap(x))})" for x in gains]
+        print(f"| curated minus {against}, paired | | {' | '.join(cells)} |")
 
 
 def _shaken(picture: PIL.Image.Image, rng: random.Random) -> PIL.Image.Image:
@@ -671,41 +797,38 @@ from dataclasses import replace
 from pathlib import Path
 from hannun.curate.run import run
 from hannun.curate.stages import Plan
-from hannun.recipes.naver_pairs import RULES
+from hannun.recipes.naver_pairs import MAX_WATERMARK, RULES
 result = run([Path(sys.argv[1])], Plan(Path(sys.argv[2]), replace(RULES, shard=500), model=None, ocr=False, watermark=None))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, result.manifest["pairs"])
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_maxrss // 1024, result.manifest["pairs"], used.ru_utime + used.ru_stime)
 """
 
 
 def memory(a: argparse.Namespace) -> None:
     """Peak memory of a whole run without models at one and at ten times the rows, a tenth of them near duplicates."""
-    rng = np.random.default_rng(0)
-    pool = []
-    for n in range(60):
+
+    def picture(n: int) -> bytes:
+        """Every tenth is nearly the one before it."""
+        rng = np.random.default_rng(n - (n % 10 == 9))
         small = PIL.Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize((240, 240), PIL.Image.Resampling.BICUBIC)
         out = io.BytesIO()
         small.save(out, "JPEG", quality=70 + n % 20)
-        pool.append(out.getvalue())
-    print("| rows | peak MB | pairs | seconds | rows/s |\n|---|---|---|---|---|")
+        return out.getvalue()
+
+    print("| rows | peak MB | pairs | seconds of processor time | rows/s |\n|---|---|---|---|---|")
     for rows in (1000, 10_000):
         with tempfile.TemporaryDirectory() as folder:
             raw = Path(folder) / "raw"
             raw.mkdir()
             for start in range(0, rows, 1000):
-                records = []
-                for n in range(start, start + 1000):
-                    tail = (
-                        np.random.default_rng(n).bytes(64) if n % 10 else b"same"
-                    )  # bytes after the end of a JPEG: another file, another hash
-                    records.append((f"{n}", pool[n % 60] + tail, {"title": f"빨간 원피스 {n}번 " + "여름 신상 " * (n % 7)}))
+                rows_of_part = range(start, start + 1000)
+                records = ((f"{n}", picture(n), {"title": f"빨간 원피스 {n}번 " + "여름 신상 " * (n % 7)}) for n in rows_of_part)
                 shards.write(raw / f"raw-{start:06d}.tar", records)
-            started = time.perf_counter()
             done = subprocess.run(
                 [sys.executable, "-c", CHILD, str(raw), str(Path(folder) / "out")], capture_output=True, text=True, check=True
             )
-            seconds = time.perf_counter() - started
-            peak, pairs = done.stdout.split()[-2:]
-            print(f"| {rows:,} | {peak} | {pairs} | {seconds:.0f} | {rows / seconds:.0f} |", flush=True)
+            peak, pairs, seconds = done.stdout.split()[-3:]
+            print(f"| {rows:,} | {peak} | {pairs} | {float(seconds):.0f} | {rows / float(seconds):.0f} |", flush=True)
 
 
 def rates(a: argparse.Namespace) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import itertools
+import random
+
 import pytest
 
+from hannun import hangul
 from hannun.curate.text import noise, pii, profanity
-from hannun.curate.text.clean import NOISE, clean, mostly_signs, noise_share, other_script, readable
+from hannun.curate.text.clean import NOISE, clean, mostly_signs, noise_share, other_script, readable, squeeze
 from hannun.curate.text.korean import is_korean
 from hannun.curate.verdict import pair_of
 
@@ -193,3 +198,21 @@ def test_noise_words_are_proposed_by_count_and_low_agreement() -> None:
     found = noise.propose(rows, least_count=20)
     assert [c.word for c in found][:2] == ["로또", "오늘"] and found[0].count == 30 and found[0].agreement == pytest.approx(0.05)
     assert noise.propose(rows, least_count=20, under=1e9) == [] and noise.propose([]) == []
+
+
+def test_shortcuts_decide_as_the_long_way_does() -> None:
+    rng = random.Random(4)
+    signs = "가나다시발씨개새끼로또주가ㅋㅎㅏㅣabZ019 .@-_*!?＋+①漢か\u0301\u200b\ufeff\u1100\u1161\t\u3000"
+    words = [e.word for e in profanity.entries()]
+    texts = ["".join(rng.choices(signs, k=rng.randint(0, 12))) + rng.choice(["", *words]) for _ in range(3000)]
+    noisy = noise.NoiseWords()
+    gate, _, names, _ = profanity._listed()
+    for text in [*texts, *(" ".join(w) for w in words)]:
+        cleaned = clean(text)
+        assert cleaned == squeeze(hangul.normalise(html.unescape(text)))
+        pair = pair_of(cleaned, {})
+        assert mostly_signs(pair).kept == (noise_share(cleaned) < 0.5)
+        assert noisy(pair).kept == (noisy._pattern is None or not noisy._pattern.search(cleaned))
+        dense = profanity._APART.sub("", cleaned.lower())
+        if names.intersection(itertools.pairwise(dense)):
+            assert gate.search(cleaned.lower()), cleaned

@@ -42,7 +42,7 @@ class Texts:
 def tidy(titles: Sequence[str | None], queries: Sequence[tuple[str, int]], rules: Rules) -> Texts:
     """Texts cleaned and judged; equal queries become one, their counts added. Of several titles the most frequent one is taken."""
     rejected: list[Rejected] = []
-    masked: Counter[str] = Counter()
+    masked: dict[str, int] = {}
 
     def one(kind: str, text: str) -> str | None:
         cleaned = clean(text[:MAX_TEXT])
@@ -52,7 +52,7 @@ def tidy(titles: Sequence[str | None], queries: Sequence[tuple[str, int]], rules
             verdict = Verdict(f"text_personal_{spans[0].kind}")
         else:
             for span in spans:
-                masked[span.kind] += 1
+                masked[span.kind] = masked.get(span.kind, 0) + 1
             verdict = judge(pair_of(shown, {}), rules.texts)
         if verdict.reason is None:
             return shown
@@ -66,7 +66,7 @@ def tidy(titles: Sequence[str | None], queries: Sequence[tuple[str, int]], rules
         if kept is not None:
             asked[kept] = asked.get(kept, 0) + count
     ordered = sorted(asked.items(), key=lambda q: (-q[1], q[0]))
-    return Texts(title, tuple(q for q, _ in ordered), tuple(c for _, c in ordered), tuple(rejected), dict(masked) or None)
+    return Texts(title, tuple(q for q, _ in ordered), tuple(c for _, c in ordered), tuple(rejected), masked or None)
 
 
 def most_frequent(titles: Sequence[str]) -> str | None:

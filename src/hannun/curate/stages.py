@@ -277,7 +277,7 @@ def group(plan: Plan, task: str) -> dict[str, Any]:
 
 
 def near(plan: Plan, task: str) -> dict[str, Any]:
-    """The nearly equal pairs among pictures that share a band, for one bucket of bands."""
+    """The nearly equal pairs among pictures that share a band, for one bucket of bands: of each cluster, as few as hold it together."""
     number = int(task)
     book = _Book(plan, "near", f"{number:05d}")
     together: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -285,12 +285,18 @@ def near(plan: Plan, task: str) -> dict[str, Any]:
         together[row["band"]].append(row)
     edges: set[tuple[str, str]] = set()
     for same in together.values():
-        if len(same) > 1:
-            same.sort(key=lambda r: r["image_hash"])
-            hashes = np.array([r["phash"] for r in same], np.uint64)
-            tints = np.frombuffer(b"".join(r["tint"] for r in same), np.uint8).reshape(-1, 8)
+        different: dict[tuple[int, bytes], str] = {}  # one placeholder under a million addresses is compared once
+        for row in sorted(same, key=lambda r: str(r["image_hash"])):
+            first = different.setdefault((row["phash"], row["tint"]), row["image_hash"])
+            if first != row["image_hash"]:
+                edges.add((first, row["image_hash"]))
+        if len(different) > 1:
+            names = list(different.values())
+            hashes = np.array([phash for phash, _ in different], np.uint64)
+            tints = np.frombuffer(b"".join(tint for _, tint in different), np.uint8).reshape(-1, 8)
             found = neighbours.near(hashes, tints, plan.rules.near or 0, plan.rules.near_tint)
-            edges.update((same[a]["image_hash"], same[b]["image_hash"]) for a, b in found)
+            roots = neighbours.clusters([(names[a], names[b]) for a, b in found])
+            edges.update((root, name) for name, root in roots.items() if name != root)
     shuffle.write(plan.work / "edges" / f"{number:05d}.parquet", [{"a": a, "b": b} for a, b in sorted(edges)], shuffle.EDGES)
     return book.close()
 

@@ -24,9 +24,9 @@ from hannun.errors import InputError, MissingError
 from hannun.item import Image, Item, Problem
 
 Kind = Literal["title", "query"]
-NGRAMS = 1 << 15  # hashed places of character n-grams
+NGRAMS = 1 << 31  # hashed values of character n-grams
 MOST_GRAMS = 64  # of one text
-THRESHOLDS = (-1.0, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+THRESHOLDS = (-1.0, 0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 LEAST_PAIRS = 32  # a subset of fewer teaches nothing worth plotting
 
 Ints = npt.NDArray[np.int64]
@@ -108,12 +108,15 @@ def train(vectors: Floats, rows: Ints, texts: Sequence[str], small: Small, seed:
     rng = np.random.default_rng(seed)
     centre = vectors[np.unique(rows)].mean(0)
     picture = nn.Linear(vectors.shape[1], small.width, bias=False)
-    bag = nn.EmbeddingBag(NGRAMS, small.width, mode="mean", padding_idx=0)
-    nn.init.normal_(bag.weight, std=0.05)
-    optimiser = torch.optim.AdamW([*picture.parameters(), *bag.parameters()], lr=small.learning_rate, weight_decay=0.02)
     ids = {t: n for n, t in enumerate(dict.fromkeys(texts))}
+    hashed = grams(list(ids))
+    known = np.unique(np.append(hashed, 0))  # a row for each n-gram of the pairs; others say nothing, as place 0 does
+    counted = torch.from_numpy(np.searchsorted(known, hashed))
+    bag = nn.EmbeddingBag(len(known), small.width, mode="mean", padding_idx=0)
+    with torch.no_grad():
+        bag.weight[1:].normal_(std=0.05)
+    optimiser = torch.optim.AdamW([*picture.parameters(), *bag.parameters()], lr=small.learning_rate, weight_decay=0.02)
     of = torch.tensor([ids[t] for t in texts])
-    counted = torch.from_numpy(grams(list(ids)))
     pictures = torch.from_numpy(np.asarray(unit(vectors - centre)))
     place = torch.from_numpy(rows)
     normalize = nn.functional.normalize
@@ -132,7 +135,9 @@ def train(vectors: Floats, rows: Ints, texts: Sequence[str], small: Small, seed:
     def cosines(asked: Floats, names: Sequence[str]) -> Floats:
         with torch.no_grad():
             seen = normalize(picture(torch.from_numpy(np.asarray(unit(asked - centre)))), dim=-1)
-            said = normalize(bag(torch.from_numpy(grams(names))), dim=-1)
+            wanted = grams(names)
+            place_of = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+            said = normalize(bag(torch.from_numpy(np.where(known[place_of] == wanted, place_of, 0))), dim=-1)
             scores: Floats = (seen @ said.T).numpy()
         return scores
 

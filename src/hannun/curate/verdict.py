@@ -30,6 +30,12 @@ KEEP = Verdict()
 Filter = Callable[[Pair], Verdict]
 
 
+def text_of(pair: Pair) -> str:
+    """The text that is judged, "" where there is none."""
+    parts = pair.query.parts
+    return parts[0].value if len(parts) == 1 and type(parts[0]) is Text else pair.query.text or ""
+
+
 def figure(pair: Pair, name: str) -> float | None:
     """A measured figure of the pair, of its text first, then of its picture; None where nothing was measured."""
     value = pair.query.facts.get(name, pair.positive.facts.get(name))

@@ -24,6 +24,9 @@ SMALLEST = 48  # pixels of the shorter side at the reduced scale: half as many a
 SLACK = 0.02  # added to both bounds: clipping at 255 moves a block's mean by a little
 _SIDE, _LOW = 32, 8  # of the perceptual hash: 32 × 32 grey values, of whose cosine transform the lowest 8 × 8 are kept
 _COSINES = 2 * np.cos(np.pi * np.outer(np.arange(_LOW), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))
+_MEANS = np.arange(256.0)
+_MOST = np.minimum(1.0, (_MEANS + 0.5) / WHITE)  # of a block with each mean, the share of white pixels
+_LEAST = np.maximum(0.0, 1.0 - (255.0 - np.maximum(_MEANS - 0.5, 0)) / (256 - WHITE))
 _BITS = 1 << np.arange(_LOW * _LOW, dtype=np.uint64)[::-1]
 
 Luma = npt.NDArray[np.uint8]
@@ -109,11 +112,8 @@ def white_bounds(means: Luma) -> tuple[float, float]:
     A block of mean m has at most m / WHITE of its pixels at WHITE or over; of those under it (each at least 256 − WHITE short of
     255) there are at most (255 − m) / (256 − WHITE). Half a step of rounding is given away on either side.
     """
-    m = means.astype(np.float32)
-    most = np.minimum(1.0, (m + 0.5) / WHITE)
-    least = np.maximum(0.0, 1.0 - (255.0 - np.maximum(m - 0.5, 0)) / (256 - WHITE))
-    least[m >= 255] = 1.0 - 0.5 / (256 - WHITE)
-    return float(least.mean()), float(most.mean())
+    blocks = np.bincount(means.ravel(), minlength=256) / means.size
+    return float(blocks @ _LEAST), float(blocks @ _MOST)
 
 
 def perceptual_hash(grey: PIL.Image.Image) -> int:

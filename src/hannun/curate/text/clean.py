@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 
 from hannun import hangul
-from hannun.curate.verdict import KEEP, Verdict
+from hannun.curate.verdict import KEEP, Verdict, text_of
 from hannun.item import Pair
 
 NOISE = 0.5  # share of lone jamo, lone letters and symbols from which a text is dropped (Naver's pair factory, text rules)
@@ -20,7 +21,7 @@ _SAME = re.compile(r"([^\d\s])\1{3,}")  # ㅋㅋㅋㅋㅋ, !!!!!!
 _WORDS = re.compile(r"(?<!\S)(\S+(?:\s\S+){0,3}?)(?:\s\1){2,}(?!\S)")  # 특가 특가 특가; 무료 배송 무료 배송 무료 배송
 _INSIDE = re.compile(r"([^\d\s]{2,6}?)\1{2,}")  # 할인할인할인
 _LONE = re.compile(r"[\u3131-\u318e\u1100-\u11ff]|[^\w\s]|_|(?<![^\W\d_])[A-Za-z](?![^\W\d_])")
-_DENSE = re.compile(r"\S")
+_SIGN = re.compile(r"[^\s0-9\uac00-\ud7a3]")  # all that _LONE can find, and more
 _READABLE = re.compile(r"[\uac00-\ud7a3]|[A-Za-z]{2}")
 # Letters (by block) that are neither Hangul nor Latin; digits and signs are in none of these blocks.
 _OTHER = re.compile(
@@ -33,7 +34,8 @@ def clean(text: str) -> str:
     """NFC, entities and tags undone, white space folded, repetition squeezed: ㅋㅋㅋㅋ becomes ㅋㅋ, a phrase said thrice is said once."""
     if "&" in text or "<" in text:
         text = _TAGS.sub(" ", html.unescape(text))
-    return squeeze(hangul.normalise(text))
+    tidy = text.isprintable() and unicodedata.is_normalized("NFC", text) and "  " not in text and text == text.strip()
+    return squeeze(text if tidy else hangul.normalise(text))
 
 
 def squeeze(text: str) -> str:
@@ -41,9 +43,11 @@ def squeeze(text: str) -> str:
     words = text.split()
     # What is repeated leaves fewer different signs, so most texts need no regex: a run of four inside a word three fewer, a phrase of
     # words said thrice two fewer words.
-    if any(len(w) - len(set(w)) >= 3 for w in words if len(w) >= 4):
-        text = _INSIDE.sub(r"\1", _SAME.sub(r"\1\1", text))
-        words = text.split()
+    for word in words:
+        if len(word) > 3 and len(word) - len(set(word)) > 2:
+            text = _INSIDE.sub(r"\1", _SAME.sub(r"\1\1", text))
+            words = text.split()
+            break
     return _WORDS.sub(r"\1", text) if len(words) - len(set(words)) >= 2 else text
 
 
@@ -57,23 +61,25 @@ def other_script_share(text: str) -> float:
     """The share of letters that are neither Hangul nor Latin."""
     if text.isascii():
         return 0.0
-    other = len(_OTHER.findall(text))
-    return other / max(1, len(_LETTER.findall(text))) if other else 0.0
+    return len(_OTHER.findall(text)) / max(1, len(_LETTER.findall(text))) if _OTHER.search(text) else 0.0
 
 
 def readable(pair: Pair) -> Verdict:
     """Drops an empty text, and one without a Hangul syllable or two Latin letters in a row."""
-    text = pair.query.text or ""
+    text = text_of(pair)
     return KEEP if _READABLE.search(text) else Verdict("text_empty" if not text else "text_no_words")
 
 
 def mostly_signs(pair: Pair) -> Verdict:
     """Drops texts of which NOISE or more is lone jamo, lone letters and symbols."""
-    share = noise_share(pair.query.text or "")
+    text = text_of(pair)
+    if len(_SIGN.findall(text)) < NOISE * (len(text) - text.count(" ")):  # few signs of any kind: most texts
+        return KEEP
+    share = noise_share(text)
     return KEEP if share < NOISE else Verdict("text_signs", {"noise_share": share})
 
 
 def other_script(pair: Pair) -> Verdict:
     """Drops texts in other scripts than Hangul and English."""
-    share = other_script_share(pair.query.text or "")
+    share = other_script_share(text_of(pair))
     return KEEP if share < OTHER_SCRIPT else Verdict("text_other_script", {"other_script_share": share})

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import final
 
-from hannun.curate.verdict import KEEP, Verdict
+from hannun.curate.verdict import KEEP, Verdict, text_of
 from hannun.item import Pair
 
 _PARTICLE = "(?:은|는|이|가|을|를|의|에|도|만|로|으로|와|과|에서|까지|부터)?"
@@ -54,10 +54,15 @@ class NoiseWords:
         self.words = tuple(words) if words is not None else listed()
         one = [re.escape(w[:-1]) + "[가-힣]*" if w.endswith("*") else re.escape(w) + _PARTICLE for w in self.words]
         self._pattern = re.compile(rf"(?<![^\W_])(?:{'|'.join(one)})(?![^\W_])") if one else None
+        begins = [sorted({w.rstrip("*")[n : n + 1] for w in self.words}) for n in (0, 1)]
+        self._gate = re.compile("".join(f"[{re.escape(''.join(b))}]" for b in begins if b and b[0]))  # rules most texts out at once
 
     def __call__(self, pair: Pair) -> Verdict:
         """Drop a text with a listed word."""
-        return KEEP if self._pattern is None or not self._pattern.search(pair.query.text or "") else Verdict("text_noise_word")
+        text = text_of(pair)
+        if self._pattern is None or not self._gate.search(text) or not self._pattern.search(text):
+            return KEEP
+        return Verdict("text_noise_word")
 
     def __repr__(self) -> str:
         return f"NoiseWords({len(self.words)} words)"

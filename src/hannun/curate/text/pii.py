@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from hannun.curate.verdict import KEEP, Verdict
+from hannun.curate.verdict import KEEP, Verdict, text_of
 from hannun.errors import DependencyError
 from hannun.item import Pair
 
@@ -39,6 +39,7 @@ _MAIL_WORDS = re.compile(
     rf"[a-z0-9][\w.+-]*\s?(?:골뱅이|\(at\)|\[at\]|＠|\s@\s)\s?[a-z0-9-]+\s?(?:\.|닷|점|\(dot\)|\[dot\])\s?(?:co\s?\.\s?)?{_TLD}",
     re.IGNORECASE,
 )
+_MAIL_GATE = re.compile(r"[@＠(\[]|골뱅이")
 _FLAT = re.compile(r"(?<!\d)\d{1,4}\s?동\s?\d{1,4}\s?호(?![가-힣])")
 _PARCEL = re.compile(
     r"운송장|송장|등기|택배|배송\s?조회|대한통운|한진|로젠|우체국|편의점택배|GS25|CU택배|롯데글로벌|경동|대신택배|EMS", re.IGNORECASE
@@ -48,6 +49,7 @@ _NEAR = 24  # characters between a parcel word and its number
 _SPOKEN_PHONE = re.compile(
     r"(?<![가-힣0-9-])(?=[-.\s0-9]*[공영일이삼사오육륙칠팔구])(?:[공영0]\s?[일1]\s?[공영0일1육6칠7팔8구9])(?:[-.\s]{0,3}[공영일이삼사오육륙칠팔구0-9]){7,8}(?![가-힣0-9]*[공영일이삼사오육륙칠팔구0-9])"
 )
+_SPOKEN_GATE = re.compile(r"[공영0]\s?[일1]")
 _RESIDENT = re.compile(r"(?<!\d)(\d{2})(\d{2})(\d{2})\s?[-–]?\s?([1-8])(\d{6})(?!\d)")
 _MASKED_RESIDENT = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-4][*xX●]{6}")
 _RESIDENT_WORD = re.compile(r"주민(?:등록)?\s?번호|외국인등록번호|주민번")
@@ -105,7 +107,7 @@ def mask(text: str, spans: list[Span]) -> str:
 
 def personal(pair: Pair) -> Verdict:
     """Drops texts with personal data, with the kind in the reason: the strict choice; masking is the other (`Rules.personal`)."""
-    spans = find(pair.query.text or "")
+    spans = find(text_of(pair))
     return Verdict(f"text_personal_{spans[0].kind}") if spans else KEEP
 
 
@@ -114,8 +116,10 @@ def _all(text: str) -> Iterator[Span]:
     digits = len(_DIGIT.findall(text))
     if "@" in text:
         yield from (Span("email", r.start, r.end) for r in use["email"](text))
-    for pattern, kind in ((_MAIL_WORDS, "email"), (_SPOKEN_PHONE, "phone")):
-        yield from (Span(kind, m.start(), m.end()) for m in pattern.finditer(text))  # type: ignore[arg-type]
+    if _MAIL_GATE.search(text):
+        yield from (Span("email", m.start(), m.end()) for m in _MAIL_WORDS.finditer(text))
+    if _SPOKEN_GATE.search(text):
+        yield from (Span("phone", m.start(), m.end()) for m in _SPOKEN_PHONE.finditer(text))
     if "." in text:
         if "://" in text:
             yield from (Span("url", r.start, r.end) for r in use["url"](text))

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, cast
 
-from hannun.curate.verdict import KEEP, Verdict
+from hannun.curate.verdict import KEEP, Verdict, text_of
 from hannun.item import Pair
 
 Kind = Literal["abuse", "vulgar", "adult"]
@@ -26,6 +26,7 @@ _PARTICLES = (
     "|이라|라고|이나|하고|까지|부터|마다|에서|에게|한테|으로|로)?"
 )
 _APART = re.compile(r"[^a-z0-9ㄱ-ㅣ가-힣+]+|(?<=[가-힣ㄱ-ㅣ])[0-9]+(?=[가-힣ㄱ-ㅣ])")
+_JUNK = "[^a-zㄱ-ㅣ가-힣+]*"
 _BETWEEN = r"[^\w\s]{0,3}[0-9_]?[^\w\s]{0,3}"  # what may stand between two syllables of one word
 # Compatibility jamo that spell a syllable out (ㅅㅣ발): a consonant and a vowel, and a final consonant where none but it can follow.
 _SPELLED = re.compile(r"([ㄱ-ㅎ])([ㅏ-ㅣ])([ㄱ-ㅎ](?![ㅏ-ㅣ]))?")
@@ -88,8 +89,11 @@ _Begin = tuple[str, ...]  # the first two signs of a word, or its only one
 
 
 @cache
-def _listed() -> tuple[dict[_Begin, tuple[int, ...]], frozenset[_Begin], tuple[re.Pattern[str], ...]]:
-    """Which words begin with which signs, in their disguises too, and the pattern of each word: few words are looked for in any text."""
+def _listed() -> tuple[re.Pattern[str], dict[_Begin, tuple[int, ...]], frozenset[_Begin], tuple[re.Pattern[str], ...]]:
+    """Which words begin with which signs, in their disguises too, and the pattern of each word: few words are looked for in any text.
+
+    The first pattern finds any of these beginnings in a lower-case text, whatever that is no letter stands between the two signs.
+    """
     begins: dict[_Begin, list[int]] = {}
     for number, entry in enumerate(entries()):
         begins.setdefault(tuple(entry.word[:2].lower()), []).append(number)
@@ -97,7 +101,13 @@ def _listed() -> tuple[dict[_Begin, tuple[int, ...]], frozenset[_Begin], tuple[r
     for first in "씌쒸쓔슈싀씨시":
         for second in "벌뱔빨펄":
             begins.setdefault((first, second), []).extend(disguised)
-    return {k: tuple(v) for k, v in begins.items()}, frozenset(begins), tuple(map(_pattern, entries()))
+    seconds: dict[str, str] = {}
+    for first, *others in begins:
+        seconds[first] = seconds.get(first, "") + "".join(others)
+    after = "|".join(f"(?<={re.escape(f)}){_JUNK}[{re.escape(s)}]" for f, s in seconds.items() if s)
+    wide = f"[{re.escape(''.join(seconds))}](?={_JUNK}[{re.escape(''.join(seconds.values()))}])"  # rules most texts out at once
+    gate = re.compile(f"{wide}(?:{after})|{_ALONE.pattern}")
+    return gate, {k: tuple(v) for k, v in begins.items()}, frozenset(begins), tuple(map(_pattern, entries()))
 
 
 def plain(text: str) -> str:
@@ -114,8 +124,10 @@ def find(text: str) -> Found | None:
     """The first word of the list that counts in the text."""
     if _ODD.search(text):
         text = plain(text)
-    begins, names, patterns = _listed()
+    gate, begins, names, patterns = _listed()
     lower = text.lower()
+    if not gate.search(lower):
+        return None
     dense = "".join(lower.split())
     if not dense.isalpha():
         dense = _APART.sub("", lower)
@@ -138,7 +150,7 @@ def _first(entry: _Entry, pattern: re.Pattern[str], text: str) -> Found | None:
 
 def profane(pair: Pair) -> Verdict:
     """Drops texts with abuse, vulgarity or adult words, each kind with its own reason."""
-    found = find(pair.query.text or "")
+    found = find(text_of(pair))
     return KEEP if found is None else Verdict(f"text_{found.kind}")
 
 

@@ -38,8 +38,10 @@ def run(
     fetch: Annotated[bool, typer.Option("--fetch", help="Fetch pictures of which only a URL is known.")] = False,
     politeness: Annotated[float, typer.Option(help="Seconds between two requests to one host, at least.")] = 1.0,
     private_hosts: Annotated[bool, typer.Option("--private-hosts", help="Also fetch from addresses of your own network.")] = False,
-    min_title: Annotated[float | None, typer.Option(help="Least similarity of a title; -1 keeps all.")] = None,
-    min_query: Annotated[float | None, typer.Option(help="Least similarity of a query; -1 keeps all.")] = None,
+    min_title: Annotated[
+        float | None, typer.Option(help="Least similarity of a title; 0.3 (products, by mini) if not given; -1 keeps all.")
+    ] = None,
+    min_query: Annotated[float | None, typer.Option(help="Least similarity of a query; as for titles.")] = None,
     personal: Annotated[str, typer.Option(help="Texts with personal data: 'mask' or 'drop'.")] = "mask",
     noise_words: Annotated[Path | None, typer.Option(help="A confirmed list of noise words instead of the one shipped.")] = None,
     ocr: Annotated[bool, typer.Option("--ocr/--no-ocr", help="Count text in pictures.")] = True,
