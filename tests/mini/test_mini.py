@@ -204,7 +204,8 @@ def test_calibration_has_every_pair(mini: Mini) -> None:
     assert {(q, d) for q in background for d in background[q]} == {(q, d) for q in ("text", "image") for d in ("text", "image")}
     assert all(0 < deviation < 0.6 for row in background.values() for _, deviation in row.values())
     assert all(-0.2 < background[q][d][0] < 0.2 for q, d in (("text", "image"), ("image", "text")))
-    assert all(-0.2 < background[k][k][0] < 0.6 for k in ("text", "image"))  # a modality lies in a cone; that is what calibration takes away
+    # What is of one kind lies in a cone; that is what calibration takes away.
+    assert all(-0.2 < background[k][k][0] < 0.6 for k in ("text", "image"))
     assert 0 < mini.calibration.agreement < 1
 
 
