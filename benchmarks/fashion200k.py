@@ -58,7 +58,8 @@ def precision(held: Collection, items: Sequence[Item], most: int) -> None:
         print(f"\n{name}: {len(queries)} queries")
         found = {way: recipe.measure(held, queries, weights=w) for way, w in WAYS.items()}
         found["weighted .2/.8"] = recipe.measure(held, queries, weights=CHOSEN)
-        found["hybrid 0.3"] = recipe.measure(held, queries, weights=CHOSEN, words=0.3)
+        found["hybrid"] = recipe.measure(held, queries, words=recipe.HYBRID)
+        found["hybrid .2/.8"] = recipe.measure(held, queries, weights=CHOSEN, words=recipe.HYBRID)
         for field, label in ((BROAD, "broad"), (FINE, "fine")):
             print(f"  {label:24}" + "".join(f"{f'P@{k}':>24}" for k in KS))
             for way, values in found.items():

@@ -368,6 +368,8 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["search", "a", "--in", "ftp://x"], 1, "is no address of a collection"),
         (["index", "pics", "--to", "new.hannun", "--quantise", "x"], 1, "--quantise 'x' came"),
         (["index", "pics", "--to", "shop.hannun", "--no-words"], 1, "was made with words=True"),
+        (["index", "pics", "--to", "shop.hannun", "--dictionary", "pics/글.txt"], 1, "the dictionary has"),
+        (["index", "pics", "--to", "shop.hannun", "--dictionary", "none.txt"], 1, "none.txt: no such file"),
         (["copy", "nowhere", "b"], 1, "nowhere: no collection there"),
         (["copy", "shop.hannun", "shop.hannun"], 1, "has this collection open"),
         (["copy", "shop.hannun"], 2, "Missing argument"),

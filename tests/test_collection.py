@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from hannun.embeddings import unit
 from hannun.encode import CHUNK
 from hannun.errors import CollectionBusy, EncoderMismatch, HannunError, InputError, MissingError, PictureError, StorageError, WhereError
 from hannun.item import Image, Problem
+from hannun.search import fuse
 from tests.conftest import child, draw, encoded, finished
 from tests.toy import Toy
 
@@ -658,13 +660,19 @@ def test_words_meaning_and_both(tmp_path: Path) -> None:
         words = {h.id: h.score for h in shop.search("파란 원피스", words=1)}
         both = {h.id: h.score for h in shop.search("파란 원피스", words=0.4)}
         assert max(words.values()) == pytest.approx(1) and set(both) == {"1", "2", "3", "4"}
-        assert both == pytest.approx({i: 0.6 * meaning[i] + 0.4 * words.get(i, 0) for i in both}, abs=1e-5)
+        assert sum(both.values()) == pytest.approx(1)  # chances, of which each half is one by itself
+        found = shop.search("파란 원피스", words=1, explain=True)
+        bm25 = {h.id: sum(score for _, score in h.why.terms) for h in found if h.why is not None}
+        kinds = [[meaning[i] for i in ids] for ids in (("1", "2", "3"), ("4",))]  # texts, and a picture
+        spread = statistics.pstdev([v - statistics.mean(k) for k in kinds for v in k])
+        share = fuse.leaning(0.4, statistics.mean(map(len, ("빨간 원피스를 샀다", "파란 가방", "원피스 원피스"))))  # of short texts
+        assert both == pytest.approx(fuse.either(meaning, bm25, share, list(meaning.values()), list(bm25.values()), spread), abs=1e-5)
         fused = shop.search("파란 원피스", words=0.5, fusion="ranks")
         order = [[h.id for h in shop.search("파란 원피스", words=w)] for w in (0, 1)]
         assert {h.id: h.score for h in fused} == pytest.approx(
             {i: sum(0.5 / (61 + o.index(i)) for o in order if i in o) for i in both}, abs=1e-6
         )
-        (why,) = [h.why for h in shop.search("빨간 원피스", words=0.5, explain=True, limit=1)]
+        (why,) = [h.why for h in shop.search("빨간 원피스", words=0.8, explain=True, limit=1)]
         assert why is not None and {w for w, _ in why.terms} >= {"빨갛다", "원피스"} and why.parts["words"] == pytest.approx(1)
         assert [h.id for h in shop.search("ㅃㄱ", words=1)] == ["1"]  # first consonants
         avoided = {h.id: h.score for h in shop.search("원피스 -빨간", words=0.5)}
@@ -685,6 +693,33 @@ def test_a_collection_without_words_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="was made with words=False, but True came"):
         collection.open(tmp_path / "c", Toy(), words=True)
     collection.open(tmp_path / "c", Toy(), words=False).close()
+
+
+def test_a_dictionary_stays_with_its_collection(tmp_path: Path) -> None:
+    """듀이트리 is a name that the analysis does not know: without a dictionary it is also found by its pairs of letters."""
+    rows = [{"id": "1", "text": "듀이트리 크림"}, {"id": "2", "text": "듀이 크림"}]
+
+    def asked(shop: Any) -> list[str]:
+        return [h.id for h in shop.search("듀이트리", words=1)]
+
+    with collection.open(tmp_path / "a", Toy(), dictionary=["듀이트리"]) as shop:
+        shop.add(rows)
+        assert asked(shop) == ["1"] and shop.info()["dictionary"] == ["듀이트리"]
+    with collection.open(tmp_path / "a", Toy()) as shop:
+        shop.add([{"id": "3", "text": "듀이트리를 샀다"}])
+        assert sorted(asked(shop)) == ["1", "3"]
+        shop.copy(tmp_path / "same")
+        with collection.open(tmp_path / "b", Toy()) as other:
+            assert other.info()["dictionary"] == []
+        shop.copy(tmp_path / "b")  # into one that has another dictionary: words are taken anew
+    collection.open(tmp_path / "a", Toy(), dictionary=("듀이트리", "듀이트리")).close()
+    with pytest.raises(InputError, match=r"was made with dictionary=.*copy the collection"):
+        collection.open(tmp_path / "a", Toy(), dictionary=["크림"])
+    with pytest.raises(InputError, match="without spaces or signs"):
+        collection.open(tmp_path / "c", Toy(), dictionary=["빨간 원피스"])
+    with collection.open(tmp_path / "same", Toy()) as same, collection.open(tmp_path / "b", Toy()) as other:
+        assert sorted(asked(same)) == ["1", "3"]
+        assert sorted(asked(other)) == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize(

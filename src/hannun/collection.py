@@ -74,6 +74,7 @@ def open(
     *,
     create: bool = True,
     words: bool | None = None,
+    dictionary: Sequence[str] | None = None,
     quantise: Quantise | None = None,
     prefix: int | None = None,
 ) -> Collection:
@@ -85,6 +86,8 @@ def open(
         encoder: makes the vectors; left out, the one that made the collection is loaded by name ("mini" for a new one).
         create: whether to begin a collection where there is none.
         words: of a new collection: whether to keep the words of texts for ranking by words (True where left out).
+        dictionary: of a new collection: words that the analysis of Korean is to take whole, such as names of products (none where left
+            out). It is kept with the collection.
         quantise: of a new collection: "int8" or "binary" vectors are searched first, and rescored by whole ones ("none" where left out).
         prefix: of a new collection: one of the encoder's dims that is searched first, and rescored by whole vectors (0: none).
 
@@ -93,20 +96,21 @@ def open(
         CollectionBusy: another process has it open.
         EncoderMismatch: it was made by another encoder than the one given.
         StorageError: the disk is full, read-only, or the files are damaged.
-        InputError: the folder holds something else, or the collection was made with another `words`, `quantise` or `prefix`.
+        InputError: the folder holds something else, or the collection was made with another `words`, `dictionary`, `quantise` or `prefix`.
     """
     address = str(path)
     if address.startswith(("http://", "https://")):
         from hannun.remote import Remote
 
-        if words is not None or quantise is not None or prefix is not None:
+        if any(x is not None for x in (words, dictionary, quantise, prefix)):
             raise InputError(
-                f"{address}: words, quantise or prefix came with the address of a service, which has made its collection; leave them out"
+                f"{address}: words, dictionary, quantise or prefix came with the address of a service, which has made its collection; "
+                "leave them out"
             )
         return cast(Collection, Remote(address, encoder))  # it has the same methods
     home = _home(path, create)
     try:
-        return Collection(home, encoder, words, quantise, prefix)
+        return Collection(home, encoder, words, dictionary, quantise, prefix)
     except BaseException:
         home.close()
         raise
@@ -124,10 +128,12 @@ class Collection:
         home: Home,
         encoder: Encoder | None = None,
         words: bool | None = None,
+        dictionary: Sequence[str] | None = None,
         quantise: Quantise | None = None,
         prefix: int | None = None,
         settings: Settings | None = None,
     ) -> None:
+        whole = None if dictionary is None else lexical.entries(dictionary)
         self._home, self._encoder, self._checked, self._closed = home, encoder, False, False
         self._writing = threading.RLock()
         self._changes = 0
@@ -139,7 +145,7 @@ class Collection:
                 self._encoder = encoder or load()
                 self._checked = True
                 made = Settings.of(self._encoder)
-                settings = replace(made, words=words is not False, quantise=quantise or "none", prefix=prefix or 0)
+                settings = replace(made, words=words is not False, dictionary=whole or (), quantise=quantise or "none", prefix=prefix or 0)
                 if settings.quantise not in ("none", "int8", "binary"):
                     raise InputError(f"quantise={quantise!r} came, expected 'none', 'int8' or 'binary'")
                 if settings.prefix and settings.prefix not in settings.dims[1:]:
@@ -150,7 +156,7 @@ class Collection:
             self.settings = stored
             if encoder is not None:
                 self._check(encoder)
-            for name, asked_for in (("words", words), ("quantise", quantise), ("prefix", prefix)):
+            for name, asked_for in (("words", words), ("dictionary", whole), ("quantise", quantise), ("prefix", prefix)):
                 if asked_for is not None and asked_for != getattr(stored, name):
                     raise InputError(
                         f"{home.name}: was made with {name}={getattr(stored, name)!r}, but {asked_for!r} came; leave it out, "
@@ -181,7 +187,7 @@ class Collection:
     def _modernise(self) -> None:
         """Bring a collection of format 1 up to date: words are added to what is there. Killed midway, the next opening goes on."""
         for chunk in _batches(self._engine.points(), 500):
-            self._engine.upsert([_worded(p) for p in chunk] if self.settings.words else list(chunk))
+            self._engine.upsert([_worded(p, self.settings) for p in chunk] if self.settings.words else list(chunk))
         self._engine.flush()
         self.settings = replace(self.settings, format=FORMAT)
         self._home.write(self.settings)
@@ -284,7 +290,8 @@ class Collection:
             mix: the query's own words against its own picture, 1 (only words) … 0 (only the picture).
             weights: how much the text and the picture of an item count; (0.5, 0.5) when left out. An item that has only one
                 of them is ranked by that one. Of several pictures the nearest counts. Not for encoders that make one joint vector.
-            words: the share of the words themselves (BM25 over morphemes) in the rank: 0 meaning and looks alone … 1 words alone.
+            words: the share of the words themselves (BM25 over morphemes) in the rank: 0 meaning and looks alone … 1 words alone;
+                0.3 for both. It is leant on the more, the longer the collection's texts are.
             fusion: how words and meaning are put together: by their "scores", or by their "ranks" (RRF).
             where: a condition on facts, `category = 원피스 and price < 50000`; grammar in `hannun.search.where`.
             limit: how many hits.
@@ -335,7 +342,8 @@ class Collection:
             raise InputError(
                 f"words={o.words} came, but {self.name} was made without words; leave it out, or copy it into a new one with them"
             )
-        return Searcher(self._engine, lambda: self.encoder, self._home.root, self.settings.albums, self._usual() if o.words < 1 else None)
+        usual = self._usual() if o.words < 1 else None
+        return Searcher(self._engine, lambda: self.encoder, self._home.root, self.settings.albums, usual, self.settings.dictionary)
 
     def _usual(self) -> Background | None:
         """What vectors are like here; sampled again when a quarter of the collection has changed."""
@@ -346,7 +354,7 @@ class Collection:
 
     def readings(self, words: str) -> tuple[str, ...]:
         """What words may have meant, likeliest first, with the keyboard left on the other language (`qkfrks`: 빨간); mostly none."""
-        return lexical.readings(words)
+        return lexical.readings(words, self.settings.dictionary)
 
     def get(self, id: str) -> Item:
         """The item with this id. Raises MissingError."""
@@ -515,7 +523,7 @@ class Collection:
                 hashes = self._engine.get(list(some), ["hash", "facts"])
                 known = target._engine.get(list(some), ["hash", "facts"])
                 missing = [i for i in some if i in hashes and known.get(i) != hashes[i]]
-                points = [self._carried(p, home, target.settings.words) for p in self._engine.points(missing)] if missing else []
+                points = [self._carried(p, home, target.settings) for p in self._engine.points(missing)] if missing else []
                 target._engine.upsert(points)
                 report.added += len(points)
                 report.unchanged += len(some) - len(missing)
@@ -526,7 +534,7 @@ class Collection:
             target._engine.flush()
         return report
 
-    def _carried(self, point: Point, home: Home, words: bool) -> Point:
+    def _carried(self, point: Point, home: Home, settings: Settings) -> Point:
         """A point as another home keeps it: the pictures that this one keeps go along, or are named by where they are."""
         if own := own_pictures(point.payload):
             if home.keeps:
@@ -535,7 +543,8 @@ class Collection:
             else:
                 images = [str(self._home.root / p) if isinstance(p, str) and p in own else p for p in point.payload["images"]]
                 point = replace(point, payload={**point.payload, "images": images})
-        return _worded(point) if words and not self.settings.words else point
+        same = self.settings.words and self.settings.dictionary == settings.dictionary
+        return _worded(point, settings) if settings.words and not same else point
 
     def backup(self, to: str | Path) -> int:
         """Write a whole copy to a folder, or into one file (`….tar`); others may search and write meanwhile. Returns its bytes.
@@ -656,6 +665,7 @@ class Collection:
             "dims": list(s.dims),
             "part_vectors": s.parts,
             "words": s.words,
+            "dictionary": list(s.dictionary),
             "tokens": s.tokens,
             "quantise": s.quantise,
             "prefix": s.prefix,
@@ -728,7 +738,7 @@ class Collection:
             payload[PICTURES] = packed(row.vectors["pictures"])
         vectors = {k: v for k, v in row.vectors.items() if k not in ("pictures", "tokens")}
         point = Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
-        return _worded(point) if self.settings.words else point
+        return _worded(point, self.settings) if self.settings.words else point
 
 
 def restore(backup: str | Path, to: str | Path) -> None:
@@ -775,8 +785,8 @@ def _home(path: str | Path, create: bool = True) -> Home:
     return Folder(Path(path))
 
 
-def _worded(point: Point) -> Point:
-    terms = lexical.document(str(point.payload.get("text") or ""))
+def _worded(point: Point, settings: Settings) -> Point:
+    terms = lexical.document(str(point.payload.get("text") or ""), settings.dictionary)
     return replace(point, words=terms.words, initials=terms.initials)
 
 

@@ -40,6 +40,7 @@ class Settings:
         encoder, fingerprint, dims, parts, calibration: the encoder's.
         shard: which of the engine's stores is in force.
         words: whether the words of texts are kept for ranking by words.
+        dictionary: words that are kept whole, see `hannun.index.lexical`.
         tokens: the length of token vectors, 0 where none are kept.
         quantise, prefix: see `hannun.index.engine.Layout`.
         albums: whether an item with several pictures was ever added.
@@ -53,6 +54,7 @@ class Settings:
     calibration: Calibration
     shard: str = "shard-1"
     words: bool = True
+    dictionary: tuple[str, ...] = ()
     tokens: int = 0
     quantise: Quantise = "none"
     prefix: int = 0
@@ -70,7 +72,9 @@ class Settings:
         """The same collection's settings with another encoder."""
         new = Settings.of(encoder)
         prefix = self.prefix if self.prefix in new.dims else 0
-        return replace(new, shard=shard, words=self.words, quantise=self.quantise, prefix=prefix, albums=self.albums)
+        return replace(
+            new, shard=shard, words=self.words, dictionary=self.dictionary, quantise=self.quantise, prefix=prefix, albums=self.albums
+        )
 
     @property
     def layout(self) -> Layout:
@@ -88,6 +92,7 @@ class Settings:
             "calibration": self.calibration.to_json(),
             "shard": self.shard,
             "words": self.words,
+            "dictionary": list(self.dictionary),
             "tokens": self.tokens,
             "quantise": self.quantise,
             "prefix": self.prefix,
@@ -107,6 +112,7 @@ class Settings:
             )
             if form == 1:
                 return settings
+            settings = replace(settings, dictionary=tuple(data.get("dictionary", ())))
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

@@ -536,6 +536,9 @@ def test_words_with_a_condition_pages_and_nothing_found(engine: Engine) -> None:
     assert [m.payload["id"] for m in engine.query(Words(("빨갛다",), parse_where("n >= 25"), limit=3))] == ["25", "26", "27"]
     pages = [m.payload["id"] for start in range(0, 30, 7) for m in engine.query(Words(("빨갛다",), limit=7, offset=start))]
     assert pages == [f"{n:02}" for n in range(30)]
+    pool = engine.query(Words(("빨갛다",), limit=7, pool=True))  # seven of those with the best scores, whichever
+    assert [m.score for m in pool] == pytest.approx([m.score for m in engine.query(Words(("빨갛다",), limit=7))])
+    assert len({m.payload["id"] for m in pool}) == 7
     assert engine.query(Words(())) == [] and engine.query(Words(("none",))) == []
     assert engine.query(Words(("빨",), limit=2, initials=True))[0].payload["id"] == "00"
     assert engine.query(Words(("빨갛다",), limit=1, fields=()))[0].payload == {"id": "00"}

@@ -10,6 +10,7 @@ import unicodedata
 import pytest
 
 from hannun import hangul
+from hannun.errors import InputError
 from hannun.index import lexical
 from hannun.index.lexical import Terms, document, query
 
@@ -23,9 +24,11 @@ def words(text: str, *dictionary: str) -> set[str]:
     [
         ("빨간 원피스를 입은 여자", {"빨갛다", "원피스", "입다", "여자"}),  # stems and nouns; particles and endings fall away
         ("아름다웠던 바다에서 걷는다", {"아름답다", "바다", "걷다"}),
-        ("형태소분석기", {"형태소", "분석기", "형태소분석기"}),  # a compound whole and in its parts
+        ("형태소분석기", {"형태소", "분석기", "분석", "형태소분석기"}),  # a compound whole and in its parts
         ("김치찌개", {"김치찌개", "김치", "찌개"}),  # also one that the dictionary has as a single noun
         ("청바지", {"청바지", "바지"}),
+        ("사용량과 운동화", {"사용량", "사용", "운동화", "운동"}),  # and without a last syllable that only says what kind of thing it is
+        ("테드 번디가", {"테드번디", "테드", "번디"}),  # a name of two words that the dictionary has as one noun
         ("빨간색 흰색", {"빨간색", "빨갛다", "흰색", "희다"}),  # a colour also as the adjective that it is made of
         ("대학생들이", {"대학", "대학생"}),  # with its suffix, but not with the plural's
         ("iPhone15 케이스", {"iphone", "15", "iphone15", "케이스"}),
@@ -52,6 +55,15 @@ def test_what_kiwi_does_not_know_is_found_by_its_letters() -> None:
     assert words("뷁쉙") == {"뷁쉙"}
     assert words("듀이트리를") & words("듀이트리 마스크") >= {"듀이트리"}
     assert words("그것은") == {"그것", "것은"}  # nothing but a pronoun and a particle
+
+
+def test_entries_of_a_dictionary() -> None:
+    assert lexical.entries(["듀이트리", " Levis ", "듀이트리", unicodedata.normalize("NFD", "빨강이")]) == ("듀이트리", "levis", "빨강이")
+    for wrong in (["빨간 원피스"], [""], ["a-b"]):
+        with pytest.raises(InputError, match="words of letters and digits"):
+            lexical.entries(wrong)
+    with pytest.raises(InputError, match="expected a list"):
+        lexical.entries("듀이트리")
 
 
 def test_a_dictionary_keeps_its_words_whole() -> None:

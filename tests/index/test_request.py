@@ -11,7 +11,7 @@ from hannun.embeddings import Floats, unit
 from hannun.errors import InputError
 from hannun.index import edge
 from hannun.index import request as form
-from hannun.index.engine import Among, Compare, Layout, Listing, Not, Plan, Point, Request, Words
+from hannun.index.engine import All, Among, Compare, Layout, Listing, Not, Plan, Point, Request, Words
 
 DIMS = (16, 8, 4)
 PLAIN = Layout(("text", "image"), DIMS)
@@ -35,6 +35,7 @@ REQUESTS: dict[str, tuple[Layout, Request]] = {
     ),
     "binary": (Layout(("joint",), DIMS, quantise="binary"), Plan(query(), {"joint": 1.0}, {"joint": 1.0}, where=Among("id", ("1", "2")))),
     "exact": (Layout(("joint",), DIMS, quantise="int8"), Plan(query(), {"joint": 1.0}, {"joint": 1.0}, exact=True)),
+    "exact, named": (PLAIN, Plan(query(), EVEN, GAINS, where=Among("id", ("1", "2")), exact=True)),
     "words": (PLAIN, Words(("빨갛다", "원피스"), where=Not(Among("색", ("파랑", True))))),
     "initials": (PLAIN, Words(("ㅃㄱ",), initials=True, fields=("text",))),
     "listing": (PLAIN, Listing(order="price", descending=True, where=Compare("색", "=", "빨강"))),
@@ -109,6 +110,14 @@ def test_the_funnel_is_nested_short_then_whole_then_tokens() -> None:
     assert (len(outer["query"]["nearest"]), len(whole["query"]["nearest"]), len(short["query"]["nearest"])) == (2, 16, 4)
     assert outer["limit"] == 30 and whole["limit"] == 50 and short["limit"] == 200  # the page and 20; the candidates; four times these
     assert short["params"]["quantization"] == {"rescore": False} and whole["params"]["quantization"] == {"ignore": True}
+
+
+def test_named_points_are_compared_directly() -> None:
+    """Nothing has to be looked for first, where no more points may appear than are asked for."""
+    named = All((Compare("n", ">", 1), Among("id", ("1", "2"))))
+    for where, nested in ((named, False), (Compare("n", ">", 1), True), (Not(Among("id", ("1", "2"))), True)):
+        compiled = form.compile(Plan(query(), EVEN, GAINS, where, limit=2, exact=True), PLAIN, 4)
+        assert [nested == ("prefetch" in p) for p in compiled["prefetch"]] == [True, True]
 
 
 def test_conditions_on_ids_are_the_engines_own() -> None:

@@ -68,7 +68,7 @@ def test_its_own_command(shards: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(recipe, "load", lambda name: Toy())
     recipe.main(["--data", str(shards), "--to", str(tmp_path / "f.hannun")])
     out = capsys.readouterr().out
-    assert "24 added" in out and out.count("average") == 4 and "P@100" in out
+    assert "24 added" in out and out.count("average") == out.count("hybrid") == 4 and "P@100" in out
     with pytest.raises(InputError, match=r"has no test-\*\.tar"):
         recipe.main(["--data", str(tmp_path / "none"), "--to", str(tmp_path / "g.hannun")])
 

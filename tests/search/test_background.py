@@ -50,6 +50,13 @@ def test_a_shorter_query_is_judged_by_prefixes() -> None:
     assert whole is not None and whole == pytest.approx(cut, abs=1e-5)
 
 
+def test_a_sample_knows_how_long_texts_are(tmp_path: Path) -> None:
+    with collection.open(tmp_path / "c", Toy(), words=False) as shop:
+        shop.add([{"id": "1", "text": "네 글자"}, {"id": "2", "text": "여섯 글자요"}, {"id": "3", "image": draw()}])
+        usual = shop._usual()
+        assert usual is not None and usual.letters == 5
+
+
 def test_a_mixed_collection_ranks_its_kinds_fairly(tmp_path: Path) -> None:
     """The toy's texts are nearer to any text than its pictures are; by the sample, both kinds are seen."""
     words = ["빨간", "파란", "노란", "하얀", "검은"]

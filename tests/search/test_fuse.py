@@ -9,7 +9,8 @@ import pytest
 
 from hannun.embeddings import unit
 from hannun.encoder import UNCALIBRATED, Calibration
-from hannun.search.fuse import averaged, convex, gains, ranks, towards
+from hannun.search import fuse
+from hannun.search.fuse import NEARER, averaged, chances, either, gains, ranks, towards
 
 X, Y, Z = np.eye(3, dtype=np.float32)
 
@@ -37,11 +38,36 @@ def test_averaged_is_the_cosine_with_the_renormalised_average(weights: tuple[flo
     assert averaged({"text": 1.0, "image": -1.0}, {"text": 0.5, "image": 0.5}, -1.0) == 0.0  # they cancel out: no direction
 
 
-def test_convex_takes_a_missing_score_as_nothing_and_the_best_words_as_one() -> None:
-    assert convex({"a": 0.8, "b": 0.4}, {"b": 6.0, "c": 12.0}, 0.25, 12.0) == pytest.approx(
-        {"a": 0.75 * 0.8, "b": 0.75 * 0.4 + 0.25 * 0.5, "c": 0.25}
+def test_chances_fall_by_e_for_each_step_and_the_best_sum_to_one() -> None:
+    """2 is one step of 2 below 4, 0 two: 1 : 1/e : 1/e²; what is outside the pool is measured by it."""
+    whole = 1 + math.exp(-1)
+    assert chances({"a": 4.0, "b": 2.0, "c": 0.0}, [4.0, 2.0], 2.0) == pytest.approx(
+        {"a": 1 / whole, "b": math.exp(-1) / whole, "c": math.exp(-2) / whole}
     )
-    assert convex({"a": 0.8}, {}, 0.5, 0.0) == {"a": 0.4}
+    assert chances({"a": 0.0}, [], 1.0) == {"a": 1.0}
+
+
+def test_the_surer_ranking_decides() -> None:
+    """By meaning a and b are alike; the words know that it is b. Then the other way round."""
+    rare, common = 50.0, 1.0
+    near, said = {"a": 0.5, "b": 0.49}, {"b": rare}
+    assert (found := either(near, said, 0.5, [0.5, 0.49], [rare], 0.1))["b"] > found["a"]
+    near, said = {"a": 0.9, "b": 0.1}, {"b": common}
+    assert (found := either(near, said, 0.5, [0.9, 0.1], [common], 0.1))["a"] > found["b"]
+    assert sum(found.values()) == pytest.approx(1)
+    # nobody has the words: each of two items is as likely by them as the other, and meaning decides
+    e = math.exp(-4 / NEARER)  # b is four deviations below the best
+    assert either({"a": 0.4, "b": 0.0}, {}, 0.25, [0.4, 0.0], [], 0.1) == pytest.approx(
+        {"a": 0.75 / (1 + e) + 0.25 / 2, "b": 0.75 * e / (1 + e) + 0.25 / 2}
+    )
+
+
+def test_words_lean_on_how_long_the_texts_are() -> None:
+    """The odds of words grow with the letters; of a sentence they are what was asked for, and all or nothing stays that."""
+    assert fuse.leaning(0.3, fuse.SENTENCE) == pytest.approx(0.3) and fuse.leaning(0.3, 0) == 0.3
+    assert fuse.leaning(0.5, 3 * fuse.SENTENCE) == pytest.approx(0.75)
+    assert fuse.leaning(0.5, 9999) == fuse.leaning(0.5, fuse.MOST) and fuse.leaning(0.5, 1) == fuse.leaning(0.5, fuse.FEWEST)
+    assert [fuse.leaning(s, 500) for s in (0, 1)] == [0, 1] and [fuse.leaning(s, 5) for s in (0, 1)] == [0, 1]
 
 
 def test_ranks_are_fused_reciprocally() -> None:

@@ -33,6 +33,8 @@ def matches(engine: Engine, request: Request, ask: Ask, in_order: Callable[[str]
 
 def _whole_page(engine: Engine, request: Request, ask: Ask) -> list[Match]:
     """The page, all before it, and as many more as have the score at its end, so that their ids can order them."""
+    if isinstance(request, Words) and request.pool:
+        return ask(form.compile(request, engine.layout, 0))
     spare = _SPARE
     while True:
         found = ask(form.compile(request, engine.layout, spare))

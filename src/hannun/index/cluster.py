@@ -258,6 +258,8 @@ class Cluster:
 
         facts = [p.get("facts") or {} for p in islice(self.scan(["facts"]), _SAMPLE)]
         with _storage(self._name):
+            for path in form.read(self.layout):
+                self._client.create_payload_index(self._name, path, models.PayloadSchemaType.FLOAT, wait=True)
             for field in form.sampled(facts):
                 self._client.create_payload_index(self._name, form.values(field), models.PayloadSchemaType.KEYWORD, wait=True)
                 self._client.create_payload_index(self._name, form.key(field), models.PayloadSchemaType.FLOAT, wait=True)

@@ -129,7 +129,8 @@ class Plan:
 class Words:
     """Rank by BM25 (k1 = 1.2, b = 0.75) over the points' words, or over their initials; a point needs one of the terms.
 
-    Document frequencies and the average length are those of all points that have words at this moment.
+    Document frequencies and the average length are those of all points that have words at this moment. `pool`: what is asked for
+    are candidates, to be put in order by more than their words; which of equal scores at the end are among them is the engine's choice.
     """
 
     terms: tuple[str, ...]
@@ -139,6 +140,7 @@ class Words:
     initials: bool = False
     fields: tuple[str, ...] | None = None
     explain: bool = False
+    pool: bool = False
 
 
 @dataclass(frozen=True)

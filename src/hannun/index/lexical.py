@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hannun import hangul
+from hannun.errors import InputError
 
 if TYPE_CHECKING:
     from kiwipiepy import Kiwi
@@ -43,8 +44,19 @@ class Terms:
     initials: tuple[str, ...]
 
 
+def entries(words: Iterable[str]) -> tuple[str, ...]:
+    """A user dictionary as it is kept: in lower case, each word once. Raises InputError for what is not one word."""
+    if isinstance(words, str):
+        raise InputError(f"dictionary is the str {words!r}, expected a list of words")
+    kept = {word: hangul.normalise(str(word)).lower().strip() for word in words}
+    for word, tidy in kept.items():
+        if not _RUN.fullmatch(tidy):
+            raise InputError(f"the dictionary has {word!r}, expected words of letters and digits, without spaces or signs")
+    return tuple(dict.fromkeys(kept.values()))
+
+
 def document(text: str, dictionary: Sequence[str] = ()) -> Terms:
-    """The terms to keep of a text. `dictionary`: nouns that Kiwi is to take whole; the same for documents and queries."""
+    """The terms to keep of a text. `dictionary`: `entries` that Kiwi is to take whole; the same for documents and queries."""
     tidy = _tidy(text)
     return Terms(tuple(_words(tidy, tuple(dictionary))), tuple(_initials(tidy)))
 
@@ -57,16 +69,16 @@ def query(text: str, dictionary: Sequence[str] = ()) -> Terms:
     return Terms(tuple(dict.fromkeys(_words(rest, tuple(dictionary)))), tuple(dict.fromkeys(typed)))
 
 
-def readings(text: str) -> tuple[str, ...]:
+def readings(text: str, dictionary: Sequence[str] = ()) -> tuple[str, ...]:
     """What a query may have meant if the keyboard was left on the other language, likeliest first; none for plain text.
 
     `qkfrks` gives 빨간 and 발간 (those readings whose every word Kiwi knows), `ㅇㄱㄷㄴㄴ` gives dress. It is for queries that find
     nothing as they stand: many English words are Korean syllables too.
     """
-    tidy = hangul.normalise(text)
+    tidy, own = hangul.normalise(text), tuple(dictionary)
     if any(hangul.is_hangul(c) for c in tidy):
         broken = any(hangul.is_hangul(c) and not hangul.is_syllable(c) for c in tidy) and not hangul.is_initials(tidy)
-        strange = not broken and not all(_known(w) for w in tidy.split())
+        strange = not broken and not all(_known(w, own) for w in tidy.split())
         typed_blind = hangul.is_initials(tidy) and re.search(r"[aeiou]", hangul.to_keys(tidy)) is not None
         return (hangul.to_keys(tidy),) if broken or strange or typed_blind else ()
     found = [hangul.from_keys(w) or (w,) for w in tidy.split()]
@@ -74,10 +86,10 @@ def readings(text: str) -> tuple[str, ...]:
         return ()
     kept = []
     for words in found:
-        sure = [w for w in words if not any(map(hangul.is_syllable, w)) or _known(w)]
+        sure = [w for w in words if not any(map(hangul.is_syllable, w)) or _known(w, own)]
         if not sure:
             return ()
-        kept.append(sorted(sure, key=_rarity))
+        kept.append(sorted(sure, key=lambda w: _rarity(w, own)))
     depth = max(map(len, kept))
     return tuple(dict.fromkeys(" ".join(words[min(n, len(words) - 1)] for words in kept) for n in range(depth)))
 
@@ -141,25 +153,28 @@ def _noun(form: str, id: int, dictionary: tuple[str, ...]) -> Iterator[str]:
             yield from _grams(word)
         return
     yield word
-    yield from _parts(word, dictionary)
+    yield from form.split() if " " in form else _parts(word, dictionary)  # 테드 번디 is one name of two words
 
 
 @lru_cache(maxsize=50_000)
 def _parts(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
-    """What a compound in Kiwi's dictionary is made of: 김치찌개 → 김치, 찌개; 빨간색 → 빨갛다; none for a word of one piece."""
+    """What a noun in Kiwi's dictionary is made of: 김치찌개 → 김치, 찌개; 사용량 → 사용; 빨간색 → 빨갛다; none for a word of one piece."""
     if len(noun) < 2 or noun in dictionary or not all(map(hangul.is_syllable, noun)):
         return ()
     tokens = _kiwi(dictionary).tokenize(noun, blocklist=[noun])
     tags = [t.tag.partition("-")[0] for t in tokens]
     if tags == ["VA", "ETM", "NNG"] and tokens[2].form == "색":
         return (f"{tokens[0].form}다",)
+    if "".join(t.form for t in tokens) != noun or not all(t.id > _UNKNOWN and t.score >= _JOINS for t in tokens[1:]):
+        return ()
+    if len(tokens) == 2 and len(tokens[1].form) == 1 and tags[0] in _NOUNS and tags[1] in ("NNG", "NNB", "XSN"):
+        return (tokens[0].form,) if len(tokens[0].form) > 1 and tokens[0].id > _UNKNOWN else ()  # 사용량: 사용
     fits = (
         len(tokens) > 1
-        and "".join(t.form for t in tokens) == noun
-        and all(t.tag in (*_NOUNS, "XPN") and t.id > _UNKNOWN for t in tokens)
+        and all(t in (*_NOUNS, "XPN") for t in tags)
+        and tokens[0].id > _UNKNOWN
         and len(tokens[-1].form) > 1
-        and all(t.score >= _JOINS for t in tokens[1:])
-        and (len(tokens[0].form) > 1 or _rarity(tokens[-1].form) <= _COMMON)
+        and (len(tokens[0].form) > 1 or _rarity(tokens[-1].form, dictionary) <= _COMMON)
     )
     return tuple(t.form for t in tokens if len(t.form) > 1) if fits else ()
 
@@ -223,14 +238,14 @@ def _loaded(dictionary: tuple[str, ...]) -> Kiwi:
 
     kiwi = Kiwi()
     for word in dictionary:
-        kiwi.add_user_word(hangul.normalise(word).lower(), "NNP")
+        kiwi.add_user_word(word, "NNP")
     return kiwi
 
 
-def _known(word: str) -> bool:
-    return all(t.id > _UNKNOWN for t in _kiwi(()).tokenize(word))
+def _known(word: str, dictionary: tuple[str, ...]) -> bool:
+    return all(t.id > _UNKNOWN or t.form in dictionary for t in _kiwi(dictionary).tokenize(word))
 
 
-def _rarity(word: str) -> float:
+def _rarity(word: str, dictionary: tuple[str, ...]) -> float:
     """How unlikely Kiwi finds a word: lower is likelier."""
-    return -sum(t.score for t in _kiwi(()).tokenize(word)) if any(map(hangul.is_syllable, word)) else 0.0
+    return -sum(t.score for t in _kiwi(dictionary).tokenize(word)) if any(map(hangul.is_syllable, word)) else 0.0

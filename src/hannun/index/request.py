@@ -40,7 +40,7 @@ WORDS, INITIALS, _VALUES = f"{OURS}.w", f"{OURS}.c", f"{OURS}.f"
 TOKENS = "tokens"
 LONG = "h"  # what the word for a long text begins with
 _LONG = 200  # characters
-_FUNNEL = 4  # times the candidates are taken where what is searched first is not what orders them: by short copies or long prefixes
+_FUNNEL = 4  # times the candidates are taken where whole vectors are searched and a prefix of them orders
 FIELDS = 32  # facts that get an index of their own
 # How many times as many of the quantised nearest are rescored by their whole vectors, at least.
 _OVERSAMPLING = {"int8": 1.5, "binary": 4.0}
@@ -124,6 +124,13 @@ def geometry(vectors: Mapping[str, Floats], layout: Layout) -> Json:
             agreements[str(dim)] = float(heads["text"] @ heads["image"]) / scale if scale else 0.0
     found: Json = {"p": dict.fromkeys(vectors, 1)}
     return found | ({"n": norms} if norms else {}) | ({"ti": agreements} if agreements else {})
+
+
+def read(layout: Layout) -> list[str]:
+    """The paths of the numbers that a query of the whole length reads of every candidate: an index of them spares reading payloads."""
+    if len(layout.parts) < 2:
+        return []
+    return [*(f"{OURS}.p.{part}" for part in layout.parts), f"{OURS}.ti.{layout.dims[0]}"]
 
 
 def given(stored: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -279,7 +286,8 @@ def _plan(plan: Plan, layout: Layout, limit: int) -> Json:
     exact: Json = {"exact": True, "quantization": {"ignore": True}}
     funnel = bool(short) and not plan.exact
     norms = dim not in (whole_dim, short)
-    reach = depth * _FUNNEL if (funnel or norms) and not plan.exact else depth
+    # The shorter the copies are that are searched first, the more of them are rescored.
+    reach = depth * max(-(-whole_dim // short) if funnel else 1, _FUNNEL if norms and not plan.exact else 1)
     if funnel:
         head = unit(plan.query[:short]).tolist() if dim >= short else _padded(plan.query, short)
         params: Json = {"hnsw_ef": reach, **({"quantization": {"rescore": False}} if layout.quantise != "none" else {})}
@@ -301,13 +309,22 @@ def _plan(plan: Plan, layout: Layout, limit: int) -> Json:
         if dim == short and plan.exact:
             query = {**last[one], **where}
     else:
-        union = [{**first[p], **where, "limit": reach} for p in parts]
-        rescored = [{**last[p], **where, "prefetch": union, "limit": reach * len(parts)} for p in parts]
+        union: Json = {"prefetch": [{**first[p], **where, "limit": reach} for p in parts]}
+        if plan.exact and 0 < _named(plan.where) <= reach:
+            union = {}  # all that may appear are within the limit of each part
+        rescored = [{**last[p], **where, **union, "limit": reach * len(parts)} for p in parts]
         query = {"query": _formula(plan, parts, dim, norms), "prefetch": rescored}
     if plan.tokens is None:
         return query
     # The best by cosine, ordered anew by their tokens.
     return {"query": {"nearest": plan.tokens.tolist()}, "using": TOKENS, "params": {"exact": True}, "prefetch": [{**query, "limit": depth}]}
+
+
+def _named(where: Condition | None) -> int:
+    """How many points a condition names at most; 0: any number."""
+    if isinstance(where, Among) and where.field == "id":
+        return len(where.values)
+    return min(filter(None, map(_named, where.conditions)), default=0) if isinstance(where, All) else 0
 
 
 def _formula(plan: Plan, parts: Sequence[str], dim: int, norms: bool) -> Json:

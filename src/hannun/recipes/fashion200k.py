@@ -32,6 +32,8 @@ KS = (10, 20, 50, 100)  # of the experiments
 TOP, CLUSTERS = 50, 5  # of the visual shuffle
 FINE, BROAD, DESCRIPTION = "articleType", "subCategory", "productDisplayName"
 
+HYBRID = 0.3  # the share of words beside the average
+
 #: How an item's description and picture count: the three ways of the experiments.
 WAYS: Mapping[str, tuple[float, float]] = {"description": (1.0, 0.0), "picture": (0.0, 1.0), "average": (0.5, 0.5)}
 
@@ -122,14 +124,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, default=Path("build/fashion.hannun"))
     parser.add_argument("--model", default="mini")
     a = parser.parse_args(argv)
+    ways: dict[str, dict[str, Any]] = {way: {"weights": w} for way, w in WAYS.items()} | {"hybrid": {"words": HYBRID}}
     with collection.open(a.to, load(a.model)) as held:
         report = held.add(products(a.data))
         print(f"{report.added} added, {report.unchanged} unchanged")
         items = list(held)
         for name, queries in (("Korean words", korean(items)), ("descriptions", descriptions(items))):
             print(f"\n{name}: {len(queries)} queries, {len(items)} products")
-            for way, weights in WAYS.items():
-                found = measure(held, queries, weights=weights)
+            for way, options in ways.items():
+                found = measure(held, queries, **options)
                 for field, label in ((BROAD, "broad"), (FINE, "fine")):
                     print(f"  {way:12} {label:6}" + "".join(f"  P@{k} {found[field, k].mean():.3f}" for k in KS))
 

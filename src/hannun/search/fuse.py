@@ -1,7 +1,7 @@
 """Vectors of what is wanted and unwanted, or scores of several rankings, go in; one query vector, or one ranking, comes out.
 
-Query vectors are fused by direction (Rocchio 1971, on unit vectors), rankings by their scores (a convex combination against
-each part's theoretical maximum: Bruch, Gai & Ingber 2023) or by their ranks (RRF: Cormack, Clarke & Büttcher 2009).
+Query vectors are fused by direction (Rocchio 1971, on unit vectors), rankings by their scores (the weighted sum of the chances
+that each gives an item, a linear opinion pool: Stone 1961) or by their ranks (RRF: Cormack, Clarke & Büttcher 2009).
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ from hannun.encoder import Calibration
 
 AWAY = 0.5  # how far a query moves from what is unwanted: chosen on the dev split of the fashion data (docs/search.md)
 RRF_K = 60  # of the paper
+POOL = 100  # the best of a ranking, whose chances sum to 1
+# Chosen on queries that no figure is quoted of (docs/search.md). Letters of a text whose words count as they are asked to: a vector tells
+# all of a sentence, but only the gist of a paragraph.
+SENTENCE, FEWEST, MOST = 80.0, 25.0, 600.0  # and the shortest and longest that this was seen of
+# How far below the best an item is an e-th as likely.
+NEARER = 1.25  # of the deviation of the collection's scores
+RARER = 5.0  # of BM25, a sum of logarithms of odds; half the best where that is less, so that words count in small collections too
 
 K = TypeVar("K", bound=Hashable)
 
@@ -63,10 +70,41 @@ def averaged(scores: Mapping[str, float], weights: Mapping[str, float], agreemen
     return total / math.sqrt(square) if square > 1e-12 else 0.0
 
 
-def convex(meaning: Mapping[K, float], words: Mapping[K, float], share: float, best: float) -> dict[K, float]:
-    """(1 − share)·meaning + share·words/best for every key of either; a missing score is 0. `best`: what `words` could reach."""
-    scale = share / best if best > 0 else 0.0
-    return {k: (1 - share) * meaning.get(k, 0.0) + scale * words.get(k, 0.0) for k in {**meaning, **words}}
+def chances(scores: Mapping[K, float], pool: Sequence[float], scale: float) -> dict[K, float]:
+    """exp(score / scale) for every key, so that `pool`, the best scores of the ranking, comes to 1.
+
+    A ranking that knows one answer gives it nearly all, one that knows none gives a hundred items a hundredth each. So the
+    surer of two rankings decides, query by query.
+    """
+    best = max(pool, default=0.0)
+    total = sum(math.exp((s - best) / scale) for s in pool) or 1.0
+    return {k: math.exp(min((s - best) / scale, 0.0)) / total for k, s in scores.items()}
+
+
+def either(
+    meaning: Mapping[K, float], words: Mapping[K, float], share: float, near: Sequence[float], said: Sequence[float], spread: float
+) -> dict[K, float]:
+    """(1 − share)·chance by meaning + share·chance by words, for every key of either; a missing score is 0.
+
+    `near` and `said`: the scores of the POOL best of each ranking. Where fewer items have the words than are near, the rest has none.
+    `spread`: the deviation of scores by meaning in the whole collection; encoders differ in it.
+    """
+    keys = {**meaning, **words}
+    by_meaning = chances({k: meaning.get(k, 0.0) for k in keys}, near, NEARER * max(spread, 1e-3))
+    by_words = chances(
+        {k: words.get(k, 0.0) for k in keys},
+        [*said, *[0.0] * (len(near) - len(said))],
+        min(RARER, max(max(said, default=0.0) / 2, 1e-6)),
+    )
+    return {k: (1 - share) * by_meaning[k] + share * by_words[k] for k in keys}
+
+
+def leaning(share: float, letters: float) -> float:
+    """The share of words in a collection whose texts have so many letters: its odds grow with them; 0 letters: as it is asked for."""
+    if share >= 1 or not letters:
+        return share
+    odds = share / (1 - share) * min(max(letters, FEWEST), MOST) / SENTENCE
+    return odds / (1 + odds)
 
 
 def ranks(rankings: Sequence[tuple[Sequence[K], float]], k: int = RRF_K) -> dict[K, float]:

@@ -88,9 +88,16 @@ class Searcher:
     """Searches one engine with one encoder (asked for when first needed); `albums`: whether items with several pictures are there."""
 
     def __init__(
-        self, engine: Engine, encoder: Callable[[], Encoder], root: Path, albums: bool = False, background: Background | None = None
+        self,
+        engine: Engine,
+        encoder: Callable[[], Encoder],
+        root: Path,
+        albums: bool = False,
+        background: Background | None = None,
+        dictionary: Sequence[str] = (),
     ) -> None:
         self._engine, self._load, self._root, self._albums, self._background = engine, encoder, root, albums, background
+        self._dictionary = dictionary
 
     def search(self, asked: Asked, o: Options) -> list[Hit]:
         """The hits of a query, best first."""
@@ -112,11 +119,6 @@ class Searcher:
         found = {f.id: f for f in self._candidates(only, CANDIDATES, Among("id", (id,)))}.get(id) or Found(id, 0.0)
         found.payload = payload
         query = self._query(asked, replace(o, limit=1, offset=0))
-        if "words" in found.parts:  # alone it was its own best; what counts is the best of all
-            best = max((m.score for m in self._said(query, query.terms, 1, None)), default=0.0)
-            share = min(sum(s for _, s in found.terms) / best, 1.0) if best else 1.0
-            found.score -= o.words * (1 - share) if o.fusion == "scores" else 0.0
-            found.parts["words"] = share
         notes = [f"`{written(c)}` does not hold" for c in _each(o.condition) if not self._engine.count(All((Among("id", (id,)), c)))]
         if id in asked.named:
             notes.append("it is one of the query's own examples")
@@ -131,7 +133,7 @@ class Searcher:
     def _query(self, asked: Asked, o: Options) -> _Query:
         if not asked.words and 0 < o.words < 1:
             o = replace(o, words=0.0)  # a picture has no words to rank by
-        query = _Query(self._engine, self._load, asked, o, self._background)
+        query = _Query(self._engine, self._load, asked, o, self._background, self._dictionary)
         query.check()
         return query
 
@@ -158,7 +160,7 @@ class Searcher:
                 if len(found) >= depth or len(every) < reach or reach >= MAX_LIMIT:
                     break
                 reach = min(4 * reach, MAX_LIMIT)
-        return self._varied(found, o.diversity, o.shuffle) if varied else found
+        return self._varied(found, o) if varied else found
 
     def _candidates(self, query: _Query, depth: int, only: Condition | None) -> list[Found]:
         """The best `depth` by meaning, looks and words together, with their ranks."""
@@ -204,9 +206,11 @@ class Searcher:
     def _with_words(self, query: _Query, near: list[Found], depth: int, only: Condition | None) -> list[Found]:
         o, terms = query.options, query.terms
         said = self._said(query, terms, depth, only)
+        # What the scores are measured by is the whole collection's, also where single items are looked at.
+        all_said = said if only is None else self._said(query, terms, fuse.POOL, None)
         by_id = {f.id: f for f in near}
         meaning, words = {f.id: f.score for f in near}, {m.payload["id"]: m.score for m in said}
-        best = max(words.values(), default=0.0)
+        best = max((m.score for m in all_said), default=0.0)
         reasons = {m.payload["id"]: m.parts for m in said}
         if o.fusion == "ranks" and o.words < 1:
             total = fuse.ranks([([f.id for f in near], 1 - o.words), ([m.payload["id"] for m in said], o.words)])
@@ -215,15 +219,20 @@ class Searcher:
                 for f in self._missing(query, [i for i in words if i not in by_id]):
                     by_id[f.id], meaning[f.id] = f, f.score
                 unsaid = [i for i in meaning if i not in words]
-                for m in self._said(query, terms, len(unsaid), Among("id", tuple(unsaid))) if unsaid and said else []:
+                every = len(said) < min(depth, MAX_LIMIT)  # that has one of the words
+                for m in [] if every or not unsaid else self._said(query, terms, len(unsaid), Among("id", tuple(unsaid))):
                     words[m.payload["id"]], reasons[m.payload["id"]] = m.score, m.parts
-            total = fuse.convex(meaning, words, o.words, best)
+                all_near = near if only is None else self._nearest(query, fuse.POOL, 0, None)
+                near_scores, said_scores = [f.score for f in all_near[: fuse.POOL]], [m.score for m in all_said[: fuse.POOL]]
+                total = fuse.either(meaning, words, query.share, near_scores, said_scores, query.spread)
+            else:
+                total = {i: s / best for i, s in words.items()}
             if query.asked.avoided:
-                unwanted = lexical.query(query.asked.avoided)
+                unwanted = lexical.query(query.asked.avoided, self._dictionary)
                 spoken = self._said(query, unwanted, len(total), Among("id", tuple(total))) if total else []
                 worst = max((m.score for m in spoken), default=0.0)
                 for m in spoken:
-                    total[m.payload["id"]] -= o.words * m.score / worst
+                    total[m.payload["id"]] *= 1 - o.words * m.score / worst
         found = [by_id.get(i) or Found(i, 0.0) for i in total]
         for f in found:
             f.score = total[f.id]
@@ -238,8 +247,8 @@ class Searcher:
         asked = terms.initials if initials else terms.words
         if not asked:
             return []
-        where = _both(query.where, only)
-        return self._engine.query(Words(tuple(asked), where, min(depth, MAX_LIMIT), 0, initials, (), query.options.explain))
+        where, pool = _both(query.where, only), query.options.words < 1
+        return self._engine.query(Words(tuple(asked), where, min(depth, MAX_LIMIT), 0, initials, (), query.options.explain, pool))
 
     def _missing(self, query: _Query, ids: Sequence[str]) -> list[Found]:
         return self._nearest(replace_exact(query), len(ids), 0, Among("id", tuple(ids))) if ids else []
@@ -301,17 +310,19 @@ class Searcher:
                 out.append(f)
         return out
 
-    def _varied(self, found: list[Found], diversity: float, shuffle: int) -> list[Found]:
+    def _varied(self, found: list[Found], o: Options) -> list[Found]:
         """The top of a list in a new order by how its items look (or read, where an item has no picture); the rest follows."""
         top = found[: diversify.DEPTH]
         stored = self._engine.vectors([f.id for f in top])
         # An item looks like its picture; where it has none, it is as unlike the others as its text is.
         rows = [next(stored[f.id][p] for p in ("image", "text", "joint") if p in stored[f.id]) for f in top]
         vectors = np.stack(rows) if rows else np.zeros((0, 1), np.float32)
-        if diversity:
-            order = diversify.mmr(np.array([f.score for f in top], np.float32), vectors, diversity)
+        if o.diversity:
+            chances = 0 < o.words < 1 and o.fusion == "scores" and o.rerank is None  # their logarithms are as far apart as scores are
+            relevance = [math.log(max(f.score, 1e-12)) if chances else f.score for f in top]
+            order = diversify.mmr(np.array(relevance, np.float32), vectors, o.diversity)
             top, vectors = [top[i] for i in order], vectors[order]
-        order = diversify.shuffle(vectors, shuffle)
+        order = diversify.shuffle(vectors, o.shuffle)
         return [top[i] for i in order] + found[len(top) :]
 
     def _fill(self, found: Iterable[Found]) -> None:
@@ -357,9 +368,11 @@ class _Query:
         asked: Asked,
         options: Options,
         background: Background | None = None,
+        dictionary: Sequence[str] = (),
         exact: bool = False,
     ) -> None:
-        self.engine, self.load, self.asked, self.options, self.background, self.exact = engine, encoder, asked, options, background, exact
+        self.engine, self.load, self.asked, self.options, self.background = engine, encoder, asked, options, background
+        self.dictionary, self.exact = dictionary, exact
 
     def check(self) -> None:
         """Raises InputError where the options do not fit the encoder or the query."""
@@ -397,19 +410,28 @@ class _Query:
         return own or fuse.gains(self.load().calibration, self.pointed.shares, self.weights)
 
     @cached_property
+    def spread(self) -> float:
+        return 0.0 if self.background is None else self.background.spread(self.pointed.vector, self.weights, self.gains)
+
+    @cached_property
+    def share(self) -> float:
+        return self.options.words if self.background is None else fuse.leaning(self.options.words, self.background.letters)
+
+    @cached_property
     def where(self) -> Condition | None:
         named = self.asked.named
         return _both(self.options.condition, Not(Among("id", named)) if named else None)
 
     @cached_property
     def terms(self) -> lexical.Terms:
-        return lexical.query(self.asked.words)
+        return lexical.query(self.asked.words, self.dictionary)
 
     def plan(self, limit: int, offset: int, only: Condition | None) -> Plan:
         o = self.options
         plain = not (o.words or o.group_by or o.rerank or o.diversity or o.shuffle)
         fields = None if plain and limit <= o.limit else ()
-        depth = max(CANDIDATES, 2 * (limit + offset))  # so that nothing of the averaged top is missed (docs/search.md)
+        # Twice as many as are shown, so that nothing of the averaged top is missed (docs/search.md); what is fused looks as deep already.
+        depth = max(CANDIDATES, (1 if o.words else 2) * (limit + offset))
         where = _both(self.where, only)
         vector = self.pointed.vector
         return Plan(vector, self.weights, self.gains, where, limit, offset, depth, exact=self.exact, fields=fields, explain=o.explain)
@@ -417,7 +439,7 @@ class _Query:
 
 def replace_exact(query: _Query) -> _Query:
     """The same query, compared with every point that may appear: to score named ones."""
-    exact = _Query(query.engine, query.load, query.asked, query.options, query.background, exact=True)
+    exact = _Query(query.engine, query.load, query.asked, query.options, query.background, query.dictionary, exact=True)
     exact.__dict__ |= {k: v for k, v in query.__dict__.items() if k in ("pointed", "gains", "weights", "where", "terms")}
     return exact
 
