@@ -198,7 +198,7 @@ def timed(n: int = 96, chunk: int = 24) -> None:
         both = [joined([model(p) for p in f.split(chunk)]) for f in (q, d)]
         objective(both[0], both[1], (32, 128)).backward()
 
-    found = interleaved({"whole": lambda: step(n), "uncached": chunked, "cached": lambda: step(chunk)})
+    found = interleaved({"whole": lambda: step(n), "uncached": chunked, "cached": lambda: step(chunk)}, 21)
     print(f"\ntime: a step of {n} mixed rows, chunks of {chunk}, seconds (wanted ≤ 1.4; the floor is 4/3)")
     print(f"  one pass {found['whole']:.2f}   in chunks, uncached {found['uncached']:.2f}   cached {found['cached']:.2f}", end="")
     print(f"   ratio {found['cached'] / found['uncached']:.2f} (to one pass {found['cached'] / found['whole']:.2f})")
@@ -251,7 +251,7 @@ def peer(n: int = 128, chunk: int = 32) -> None:
         infonce(q.dense, d.dense, 20.0, symmetric=False).backward()
         results["ours"] = flat()
 
-    found = interleaved({"theirs": they, "ours": we}, 15)
+    found = interleaved({"theirs": they, "ours": we}, 31)
     apart = float((results["ours"] - results["theirs"]).norm() / results["theirs"].norm())
     print(f"\npeer: cached InfoNCE, {n} pairs in chunks of {chunk}, the same BERT, seconds a step (wanted: at most theirs)")
     print(f"  sentence-transformers {found['theirs']:.3f}   ours {found['ours']:.3f}   ratio {found['ours'] / found['theirs']:.2f}", end="")
@@ -310,6 +310,16 @@ def kanana(data: Path, work: Path) -> None:
             low, high = kanana_v.paired(mine, theirs)
             cells.append(f"{theirs.mean():.3f}" + ("" if name == "kanana_v" else f" [{low:+.3f}, {high:+.3f}]"))
         print(f"  {name:14}" + "".join(f"{c:>31}" for c in cells))
+    print("\n  composed by what is to be another, nDCG@10; in brackets the interval of kanana_v's lead")
+    what = np.array([q.facts["change"] for q in tests[0].queries])
+    print(f"  {'':14}" + "".join(f"{f'{w} ({(what == w).sum()})':>27}" for w in kanana_data.CHANGES))
+    for name, outcome in found.items():
+        cells = []
+        for w in kanana_data.CHANGES:
+            mine, theirs = (o[("composed", 0)].ndcg[what == w] for o in (found["kanana_v"], outcome))
+            low, high = kanana_v.paired(mine, theirs)
+            cells.append(f"{theirs.mean():.3f}" + ("" if name == "kanana_v" else f" [{low:+.3f}, {high:+.3f}]"))
+        print(f"  {name:14}" + "".join(f"{c:>27}" for c in cells))
     print(f"\n  recall@10 at {eighth} of {max(full.dims)} dimensions, as a share of the full one")
     for name in ("kanana_v", "no Matryoshka"):
         o = found[name]

@@ -31,7 +31,8 @@ class Recipe:
     `sources` gives each source's weight in the mix; `restricted` names those whose licence forbids some uses, so that a
     build may leave them out; `dims` are the nested Matryoshka dimensions. `chunk` is the rows of one pass under gradient
     caching (0: the batch whole), `negatives` the hard negatives of each query, `token_dim` the length of token vectors (0: none),
-    `lora_rank` 0 trains every weight. `weights` names what losses count. `stages`, where there are any, stand in place of
+    `lora_rank` 0 trains every weight. `weights` names what losses count, `rates` the parts of the model that learn at a multiple of the
+    learning rate. `stages`, where there are any, stand in place of
     `sources`, `steps`, `batch` and `learning_rate`. `origins` says of a field where its value is from: "from the source: …"
     or "ours: …".
     """
@@ -48,6 +49,7 @@ class Recipe:
     ema: float = 0.0
     seed: int = 0
     weights: Mapping[str, float] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
     about: str = ""
     size: str = "paper"
     backbone: str = ""

@@ -21,6 +21,7 @@ from hannun.models.backbones.sight import Sight, _tiles  # noqa: E402
 from hannun.models.checkpoint import _fingerprint, open_model  # noqa: E402
 from hannun.models.frozen import Kept  # noqa: E402
 from hannun.models.fused import Fused, Shape  # noqa: E402
+from hannun.models.pooling import last_token  # noqa: E402
 from tests.conftest import draw  # noqa: E402
 
 MINI = Path(hannun.__file__).parent / "mini"
@@ -55,6 +56,13 @@ def test_an_untrained_one_is_mini(start: Fused) -> None:
             out = start(start.collate(ITEMS, role))  # type: ignore[arg-type]
             cosines = (out.dense[:, :384].numpy() * encode(ITEMS).dense).sum(axis=1)
             assert cosines.min() > 0.98 and out.dense[:, 384:].abs().max() == 0  # mini computes in 8 bits
+
+
+def test_the_last_token_alone_is_the_last_token_of_all(start: Fused) -> None:
+    states, mask = torch.randn(3, 7, 384), torch.tensor([[1] * 7, [1] * 4 + [0] * 3, [0, 1, 1, 1, 1, 0, 0]])
+    with torch.inference_mode():
+        whole = e5.through(start.top, states, mask, start.words)
+        torch.testing.assert_close(e5.at_last(start.top[-1], states, mask), last_token(whole, mask), atol=1e-5, rtol=1e-5)
 
 
 def test_a_batch_equals_its_pieces_and_its_items(trained: Fused) -> None:

@@ -75,8 +75,8 @@ def test_no_test_is_trained_on() -> None:
     trained_pictures = {p.positive.id for k in jina_clip.PICTURED for p in pairs[k]}
     assert not trained_pictures & {p.key for split in ("test", "ko") for p in tiny_data.photos(DATA, split)}
     assert not texts & {" ".join(s.split()) for r in tiny_data.korsts(DATA, "test") for s in r["ko"]}
-    questions, paragraphs = tiny_data.questions(DATA, test=True)
+    questions, paragraphs = tiny_data.questions(DATA, "test")
     assert not texts & {p.text for p in paragraphs} and not texts & {q.query.text for q in questions}
-    said = [{t for g in tiny_data.paraphrases(DATA, test=test) for t in g} for test in (True, False)]
+    said = [{t for g in tiny_data.paraphrases(DATA, split) for t in g} for split in ("test", "train")]
     assert len(said[0] & said[1]) < 0.01 * len(said[0])  # two intents may share a sentence
     assert all(p.negatives for p in pairs["inference"])

@@ -107,7 +107,18 @@ def test_all_stages_train_what_they_should(tmp_path: Path) -> None:
 
 @needs_data
 def test_no_test_is_trained_on() -> None:
-    code = {(p.positive.text or "") for p in tiny_data.code(DATA, test=True)}
-    assert code and not code & {(p.positive.text or "") for p in tiny_data.code(DATA, test=False)}
-    trained, tests = ({p.id for p in tiny_data.questions(DATA, test=t)[1]} for t in (False, True))
+    code = {(p.positive.text or "") for p in tiny_data.code(DATA, "test")}
+    assert code and not code & {(p.positive.text or "") for p in tiny_data.code(DATA, "train")}
+    trained, tests = ({p.id for p in tiny_data.questions(DATA, s)[1]} for s in ("train", "test"))
     assert trained and tests and not {i.split("/", 2)[2] for i in trained} & {i.split("/", 2)[2] for i in tests}
+
+
+def test_figures_and_leads() -> None:
+    scores, answers = np.array([[3.0, 1.0], [2.0, 2.0], [1.0, 0.0]]), [0, 1, 1]
+    assert tiny_data.reciprocal(scores, answers).tolist() == [1.0, 0.5, 0.5]  # a tie counts against it
+    gold = np.arange(40.0)
+    good, bad = (np.stack([x, gold], axis=1) for x in (gold**2, np.roll(gold, 13)))
+    assert tiny_data.figure(good) == pytest.approx(1.0) and tiny_data.figure(np.array([1.0, 0.0])) == 0.5
+    low, high = (float(x) for x in tiny_data.lead(good, bad).partition("[")[2].rstrip("]").split(","))
+    assert 0 < low < 1 - tiny_data.figure(bad) < high
+    assert tiny_data.lead(good, good) == "+0.000 [+0.000, +0.000]"

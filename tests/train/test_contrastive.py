@@ -56,6 +56,8 @@ def test_each_query_sees_all_that_do_not_answer_it() -> None:
     products = [Pair(text("a"), text("A", sku=1)), Pair(text("b"), text("B", sku=1)), Pair(text("c"), text("C"))]
     assert loss_of(products) == pytest.approx(math.log(3))
     assert loss_of(products, products="sku") == pytest.approx((2 * math.log(2) + math.log(3)) / 3)
+    several = [Pair(text("a", kind=1), text("A")), Pair(text("b"), text("B", kind=1)), Pair(text("c"), text("C"))]
+    assert loss_of(several, also=("kind",)) == pytest.approx((math.log(2) + 2 * math.log(3)) / 3)  # B answers a, too; A does not answer b
 
 
 def test_hard_negatives_of_all_or_of_their_own_query() -> None:

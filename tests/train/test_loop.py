@@ -34,6 +34,18 @@ def test_only_matrices_decay() -> None:
     assert [p.shape for p in free["params"]] == [(2,)] and free["weight_decay"] == 0.0  # type: ignore[attr-defined]
 
 
+def test_a_part_learns_at_its_share_of_the_rate(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 1))
+    before = [p.detach().clone() for p in module.parameters()]
+    schedule = Schedule(steps=1, learning_rate=1e-2, warmup=0, weight_decay=0, rates={"0": 0.1})
+    train(module, step, schedule, tmp_path, lambda _: None)
+    moved = [float((p.detach() - q).abs().max()) for p, q in zip(module.parameters(), before, strict=True)]
+    assert moved == pytest.approx([1e-3, 1e-3, 1e-2, 1e-2], rel=1e-2)  # Adam's first step is the rate, whatever the gradient
+    with pytest.raises(InputError, match=r"rates\.2 came"):
+        parameters(module, 0.0, {"2": 0.1})
+
+
 def step(module: torch.nn.Module, number: int) -> dict[str, torch.Tensor]:
     x = torch.randn(4, 3)  # from the loop's own generator: a resumed run must see the same numbers
     return {"square": ((module(x) - x.sum(1, keepdim=True)) ** 2).mean()}

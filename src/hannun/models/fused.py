@@ -105,7 +105,8 @@ class Fused(nn.Module):  # type: ignore[misc]
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, shape.dim)
         self.token_out = nn.Linear(width, shape.token_dim) if shape.token_dim else None
-        for head in (self.out, self.token_out):
+        self.gate, self.look, self.turn = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, shape.dim)
+        for head in (self.out, self.token_out, self.turn):
             if head is not None:
                 nn.init.zeros_(head.weight)
                 nn.init.zeros_(head.bias)
@@ -186,6 +187,7 @@ class Fused(nn.Module):  # type: ignore[misc]
             words[n, : len(s)], mask[n, : len(s)] = s, 1
         pixels = {"cells": torch.from_numpy(np.stack(seen))} if seen else {}
         tensors = {"words": torch.from_numpy(words), "mask": torch.from_numpy(mask), "own": torch.from_numpy(np.stack(own))}
+        tensors["told"] = torch.tensor([float(bool(said or t)) for t in texts])  # whether there are words besides the role's prompt
         return Features(tensors, counts, pixels, None, task, role)
 
     def _words(self, written: Sequence[str]) -> list[Any]:
@@ -265,12 +267,21 @@ class Fused(nn.Module):  # type: ignore[misc]
             loud = mean(states.detach().norm(dim=-1, keepdim=True), mask) / self.width**0.5  # cells as loud as the row's words
             hidden = torch.cat([(entered * loud[:, :, None, None]).flatten(1, 2), states], dim=1)
             seen = torch.cat([there[:, :, None].expand(-1, -1, cells.shape[2]).flatten(1), mask], dim=1)
-        hidden = e5.through(self.top, hidden, seen, self.words)
-        pictured = torch.zeros_like(seen)
-        pictured[:, : seen.shape[1] - mask.shape[1]] = 1
-        residual = self.out(self.norm(pooled(hidden, seen, self.shape.pooling, pictured)))
-        looked = normalize((cells[:, :, 0] * there[..., None]).sum(1), dim=-1) if many else 0.0
-        base = normalize(features.rows["own"] + looked, dim=-1)
+        if self.token_out is None and self.shape.pooling == "lasttoken":
+            said = e5.at_last(self.top[-1], e5.through(self.top[:-1], hidden, seen, self.words), seen)
+        else:
+            hidden = e5.through(self.top, hidden, seen, self.words)
+            pictured = torch.zeros_like(seen)
+            pictured[:, : seen.shape[1] - mask.shape[1]] = 1
+            said = pooled(hidden, seen, self.shape.pooling, pictured)
+        said = self.norm(said)
+        residual, base = self.out(said), features.rows["own"]
+        if many:
+            looked = normalize((cells[:, :, 0] * there[..., None]).sum(1), dim=-1)
+            # Which of a picture's traits count is for the words to say; without any it is looked at as it is.
+            turned = self.turn(self.gate(said) * self.look(looked * self.width**0.5))
+            residual = residual + turned * features.rows["told"][:, None]
+            base = normalize(base + looked, dim=-1)
         dense = normalize(nn.functional.pad(base, (0, self.dim - self.width)) + residual, dim=-1)
         if self.token_out is None:
             return Vectors(dense.float())

@@ -1,6 +1,7 @@
 """The data folder goes in; training pairs of the four modes, and the test sets for each, come out.
 
-    composed   (T+I)→(T+I)   a product's picture and what should be another ("빨간 것으로") → title and picture of such a product
+    composed   (T+I)→(T+I)   a product's picture and what should be another ("빨간 것으로", "같은 색 바지", "여성 것으로", "다른 색으로",
+                             "같은 색의 다른 종류") → title and picture of such a product
     scene      (T+I)→(T+I)   the left half of a photo with a caption → the right half with another person's caption
     product    T→I           a product described in Korean → its picture
     photo      T→I           a caption, Korean where there is one → the photo
@@ -18,7 +19,7 @@ import io
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from hannun.recipes.mini_data.measure import one_per_base
 from hannun.recipes.mini_data.pictures import Picture
 
 # What is taken of each source's training part: enough to learn from, and few enough for the frozen layers to read in minutes.
-PRODUCTS, PHOTOS, EMOJI, SENTENCES = 2000, 600, 600, 600
+PRODUCTS, PHOTOS, EMOJI, SENTENCES = 3000, 1000, 600, 600
 TEST_PHOTOS = 200  # of Flickr8k's test photos, the first ones: a gallery of 200
 
 #: What the queries of a source ask for. The wording is ours, after the source's "find an image matching this caption".
@@ -53,7 +54,17 @@ MODES = {
     "alike": "I→I",
     "sentence": "T→T",
 }
-CHANGES = ("{} 것으로", "같은 종류로 {} 것", "이거 말고 {} 것")
+#: What a change may be of, and how it is said; {} is the word for the new value. Where none is named, any other will do.
+CHANGES: Mapping[str, tuple[str, ...]] = {
+    "colour": ("{} 것으로", "같은 종류로 {} 것", "이거 말고 {} 것"),
+    "kind": ("같은 색 {}", "이 색으로 {}", "이거랑 색이 같은 {}"),
+    "people": ("{} 것으로", "같은 걸로 {} 것", "이거 말고 {} 것"),
+    "any colour": ("다른 색으로", "색만 다른 것", "이거 말고 다른 색"),
+    "any kind": ("같은 색의 다른 종류", "이 색으로 다른 것", "색은 그대로, 종류만 다른 것"),
+}
+ABOUT = {"colour": "baseColour", "kind": "articleType", "people": "gender"}
+OPEN = ("any colour", "any kind")  # they have so many answers that a batch holds several: as facts, they say which
+EACH, NEAR = 3, 2  # changes of each product, and hard negatives of each change
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,10 @@ def _title(p: Picture) -> Item:
     return make(p.key, str(p.facts["productDisplayName"]), p.image, product=_product(p))
 
 
+def _answer(p: Picture) -> Item:
+    return replace(title := _title(p), facts={**title.facts, **{what: _without(p, what) for what in OPEN}})
+
+
 def _groups(products: Sequence[Picture], by: Callable[[Picture], object]) -> dict[object, list[int]]:
     out: dict[object, list[int]] = {}
     for n, p in enumerate(products):
@@ -109,18 +124,62 @@ def worded(data: Path, split: str) -> list[Picture]:
     ]
 
 
-def changed(products: Sequence[Picture], rng: random.Random, each: int) -> list[tuple[int, str, str, list[int]]]:
-    """(reference, colour, the words of the change, products of the reference's kind in that colour), `each` per reference at most."""
-    colours = sentences.table("fashion_words.json")["colours"]
-    groups = _groups(products, lambda p: (kind(p), _colour(p)))
-    by_kind = _groups(products, kind)
+@dataclass(frozen=True)
+class Change:
+    """What is asked of products[reference]: `what` is of CHANGES; products that answer, and those that only look as if they did."""
+
+    reference: int
+    what: str
+    words: str
+    answers: tuple[int, ...]
+    near: tuple[int, ...]
+
+
+def changed(products: Sequence[Picture], rng: random.Random, each: int = EACH) -> list[Change]:
+    """`each` changes of each product at most, of different sorts, that some of the products answer.
+
+    Every change keeps the facts that it does not speak of. Near are the product itself and its equals, and products that have the
+    named value and differ in what should stay.
+    """
+    table = sentences.table("fashion_words.json")
+    words = {"colour": table["colours"], "kind": table["types"], "people": table["genders"]}
+    where = {what: _groups(products, lambda p, f=fact: p.facts[f]) for what, fact in ABOUT.items()}  # type: ignore[misc]
+    rest = {what: _groups(products, lambda p, w=what: _without(p, w)) for what in ABOUT}  # type: ignore[misc]
+    equal = _groups(products, _product)
     out = []
     for n, p in enumerate(products):
-        others = sorted({_colour(products[m]) for m in by_kind[kind(p)]} - {_colour(p)})
-        for colour in rng.sample(others, min(each, len(others))):
-            words = rng.choice(CHANGES).format(rng.choice(colours[colour]["ko"]))
-            out.append((n, colour, words, groups[(kind(p), colour)]))
+        made = []
+        for what in CHANGES:
+            about = what.removeprefix("any ")
+            fact = ABOUT[about]
+            others = [m for m in rest[about][_without(p, about)] if products[m].facts[fact] != p.facts[fact]]
+            near = equal[_product(p)]
+            if what == about:
+                values = sorted({products[m].facts[fact] for m in others} & set(words[about]))
+                if not values:
+                    continue
+                value = rng.choice(values)
+                others = [m for m in others if products[m].facts[fact] == value]
+                there = where[about][value]
+                near = near + sorted(set(rng.sample(there, min(len(near), len(there)))) - set(others))
+                said = rng.choice(words[about][value]["ko"])
+            if others:
+                form = rng.choice(CHANGES[what])
+                made.append(Change(n, what, form.format(said) if what == about else form, tuple(others), tuple(near)))
+        out += rng.sample(made, min(each, len(made)))
     return out
+
+
+def _without(p: Picture, what: str) -> str:
+    """What a change leaves as it is."""
+    return "/".join(str(p.facts[f]) for f in ABOUT.values() if f != ABOUT[what.removeprefix("any ")])
+
+
+def asked(products: Sequence[Picture], change: Change) -> Item:
+    """A change as a query: the reference's picture and the words."""
+    p = products[change.reference]
+    right = {change.what: _without(p, change.what)} if change.what in OPEN else {}
+    return make(f"{p.key}+{change.what}", change.words, p.image, change=change.what, **right)
 
 
 def described(p: Picture, rng: random.Random) -> str:
@@ -146,20 +205,18 @@ def halves(p: Picture) -> tuple[Image, Image]:
 
 
 def train(data: Path, sources: Mapping[str, float], seed: int = 0) -> dict[str, list[Pair]]:
-    """Training pairs by source, for the named ones; those of `composed` carry hard negatives: the reference itself, and a wrong kind."""
+    """Training pairs by source, for the named ones; those of `composed` carry hard negatives."""
     rng = random.Random(f"kanana {seed}")
     products = rng.sample(every := worded(data, "train"), min(PRODUCTS, len(every)))
     photos = [p for p in pictures.flickr8k(data) if p.split == "train"]
     photos = sorted(photos, key=lambda p: ("captions_ko" not in p.facts, p.key))[:PHOTOS]
     out: dict[str, list[Pair]] = {}
     if "composed" in sources:
-        by_colour = _groups(products, _colour)
+        titles = [_title(p) for p in products]
         out["composed"] = []
-        for n, colour, words, there in changed(products, rng, 2):
-            negatives = [_title(products[n]), _title(products[rng.choice(by_colour[colour])])]
-            rng.shuffle(negatives)
-            query = make(f"{products[n].key}+{colour}", words, products[n].image)
-            out["composed"].append(Pair(query, _title(products[rng.choice(there)]), tuple(negatives)))
+        for c in changed(products, rng):
+            near = tuple(titles[m] for m in rng.sample(c.near, min(NEAR, len(c.near))))
+            out["composed"].append(Pair(asked(products, c), _answer(products[rng.choice(c.answers)]), near))
     if "scene" in sources:
         out["scene"] = []
         for p in photos:
@@ -212,16 +269,10 @@ def tests(data: Path, split: str = "test") -> list[Trial]:
     products = worded(data, split)
     shown = tuple(_title(p) for p in products)
     looks = tuple(make(p.key, "", p.image) for p in products)
-    every = changed(products, rng, 2)
-    out = [
-        Trial(
-            "composed",
-            tuple(make(f"{products[n].key}+{c}", words, products[n].image) for n, c, words, _ in every),
-            shown,
-            tuple(frozenset(there) for *_, there in every),
-            tuple(n for n, *_ in every),
-        )
-    ]
+    every = changed(products, rng)
+    queries = tuple(asked(products, c) for c in every)
+    answered = tuple(frozenset(c.answers) for c in every)
+    out = [Trial("composed", queries, shown, answered, tuple(c.reference for c in every))]
     photos = [p for p in pictures.flickr8k(data) if p.split == split][:TEST_PHOTOS]
     cut = [halves(p) for p in photos]
     captions = [[sentences.clean(c) for c in p.facts["captions"]] for p in photos]
@@ -234,8 +285,8 @@ def tests(data: Path, split: str = "test") -> list[Trial]:
     answers = tuple(frozenset(groups[_product(p)]) for p in products)
     words = tuple(make(f"{p.key}/words", described(p, rng)) for p in products)
     out.append(Trial("product", words, looks, answers, (-1,) * len(products)))
-    asked = tuple(make(f"{p.key}/caption", c[2]) for p, c in zip(photos, captions, strict=True))
-    out.append(Trial("photo", asked, tuple(make(p.key, "", p.image) for p in photos), one, none))
+    told = tuple(make(f"{p.key}/caption", c[2]) for p, c in zip(photos, captions, strict=True))
+    out.append(Trial("photo", told, tuple(make(p.key, "", p.image) for p in photos), one, none))
     drawn = one_per_base([p for p in pictures.emoji(data) if p.split == "test" and p.facts["name_ko"]])
     names = tuple(make(f"{p.key}/name", p.facts["name_ko"]) for p in drawn)
     if split == "test":

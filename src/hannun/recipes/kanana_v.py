@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError
-from hannun.item import Item
+from hannun.item import Item, Text
 from hannun.mini.model import Mini
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
@@ -70,15 +70,15 @@ PAPER = Recipe(
 TINY = replace(
     PAPER,
     size="tiny",
-    steps=80,
+    steps=500,
     batch=64,
-    learning_rate=5e-4,
+    learning_rate=1e-3,
     dims=(64, 128, 256, 512),
     temperature=0.05,
     backbone="mini",
-    chunk=32,
+    chunk=64,
     precision="fp32",
-    sources={"composed": 4.0, "scene": 1.0, "product": 1.0, "photo": 1.0, "emoji": 0.5, "alike": 1.0, "sentence": 1.0},
+    sources={"composed": 5.0, "scene": 0.6, "product": 0.5, "photo": 0.6, "emoji": 0.25, "alike": 0.6, "sentence": 0.4},
     origins={
         **PAPER.origins,
         "dims": "ours: the source's 64 … 2048, as far as a small model goes",
@@ -105,21 +105,23 @@ class Apart(nn.Module):  # type: ignore[misc]
         return self.whole.log_scale
 
     def collate(self, items: Sequence[Item], role: Any, *, instruction: str | None = None, task: str = "") -> Features:
-        """The features of the one sequence; `forward` takes them apart."""
-        return self.whole.collate(items, role, instruction=instruction, task=task)
+        """The features of the words, and those of what stands beside a picture: the role's prompt and the instruction alone."""
+        whole = self.whole.collate(items, role, instruction=instruction, task=task)
+        none = self.whole.collate([Item("none", (Text(""),))], role, instruction=instruction, task=task).rows
+        n = len(whole)
+        blank = {f"blank_{k}": none[k].expand(n, *none[k].shape[1:]) for k in ("words", "mask", "told")}
+        return Features({**whole.rows, **blank}, whole.pictures, whole.pixels, None, task, role)
 
     def forward(self, features: Features) -> Vectors:
-        """Dense [n, dim]."""
+        """Dense [n, dim]: a text is read without its picture, and a picture is looked at without its text."""
         rows, n = features.rows, len(features)
         said = rows["own"].abs().sum(-1) > 0
         seen = torch.tensor(features.pictures, device=said.device) > 0
-        words = self.whole(Features(rows, (0,) * n, {}, None, features.task, features.role)).dense
-        total = words * said[:, None]
+        words = {k: rows[k] for k in ("words", "mask", "own", "told")}
+        total = self.whole(Features(words, (0,) * n, {}, None, features.task, features.role)).dense * (said | ~seen)[:, None]
         if seen.any():
-            alone = rows["mask"].clone()
-            alone[said, 1:] = 0  # beside words, the picture's sequence has the first token and none of them
-            without = {**rows, "own": torch.zeros_like(rows["own"]), "mask": alone}
-            looked = self.whole(Features(without, features.pictures, features.pixels, None, features.task, features.role)).dense
+            blank = {k: rows[f"blank_{k}"] for k in ("words", "mask", "told")} | {"own": torch.zeros_like(rows["own"])}
+            looked = self.whole(Features(blank, features.pictures, features.pixels, None, features.task, features.role)).dense
             total = total + looked * seen[:, None]
         return Vectors(normalize(total, dim=-1))
 
@@ -177,7 +179,7 @@ def fit(
         log_every=10,
         save_every=20,
     )
-    settings = replace(Contrast.of(recipe), products="product")
+    settings = replace(Contrast.of(recipe), products="product", also=kanana_data.OPEN, own=True)
     return train(model, contrastive(batches, settings), schedule, folder, tell, batches=batches, watch=watch)
 
 

@@ -1,7 +1,7 @@
 """The data folder goes in; the pairs and the tests that the small sizes of kelip, jina_clip and jina_v4 share come out.
 
 Training reads training splits alone: Flickr8k train (without the held-out Korean pictures), fashion train, emoji by base, KorSTS train,
-and of sets that have one split only a share by hash. What is measured on is in `Tests`, by name.
+and of sets that have one split only a share by hash. Settings are chosen on "dev", figures are of "test".
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ def share(text: str) -> int:
 def blake(text: str) -> str:
     """A digest to order by: the same on every machine, and unlike any order of the data's own."""
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def part(text: str, test: int, dev: int = 10) -> str:
+    """ "test", "dev" or "train" by the text alone: of 100 shares, `test` are for measuring and `dev` more for choosing settings."""
+    at = share(text)
+    return "test" if at < test else "dev" if at < test + dev else "train"
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -148,7 +154,7 @@ def parallel(data: Path, measured: Iterable[str] = ()) -> list[Pair]:
     return [Pair(worded(f"parallel/{n}", k), worded(f"parallel/{n}/en", e), (), "parallel") for n, (k, e) in enumerate(kept)]
 
 
-def paraphrases(data: Path, test: bool) -> list[list[str]]:
+def paraphrases(data: Path, split: str) -> list[list[str]]:
     """ParaKQC: the ways of saying each intent; a fifth of the intents (by hash) is for measuring."""
     path = data / "texts/parakqc.tsv"
     if not path.exists():
@@ -157,7 +163,7 @@ def paraphrases(data: Path, test: bool) -> list[list[str]]:
     lines = [line.split("\t") for line in path.read_text("utf-8").splitlines()]
     for n, parts in enumerate(p for p in lines if len(p) >= 3):
         groups.setdefault(str(n // 10), []).append(parts[2].strip())  # ten lines for each intent, in order
-    return [g for k, g in groups.items() if (share(f"parakqc {k}") < 20) == test]
+    return [g for k, g in groups.items() if part(f"parakqc {k}", 20) == split]
 
 
 def inferences(data: Path) -> list[Pair]:
@@ -177,7 +183,7 @@ def inferences(data: Path) -> list[Pair]:
     ]
 
 
-def questions(data: Path, test: bool) -> tuple[list[Pair], list[Item]]:
+def questions(data: Path, split: str) -> tuple[list[Pair], list[Item]]:
     """KorQuAD: (question → paragraph) and all paragraphs of that part; a third of the articles (by hash) is for measuring."""
     path = data / "texts/korquad_v1_dev.json"
     if not path.exists():
@@ -185,7 +191,7 @@ def questions(data: Path, test: bool) -> tuple[list[Pair], list[Item]]:
     pairs: list[Pair] = []
     paragraphs: list[Item] = []
     for article in json.loads(path.read_text("utf-8"))["data"]:
-        if (share(f"korquad {article['title']}") < 34) != test:
+        if part(f"korquad {article['title']}", 34) != split:
             continue
         for p in article["paragraphs"]:
             passage = worded(f"korquad/{len(paragraphs)}/{article['title']}", p["context"])
@@ -194,7 +200,7 @@ def questions(data: Path, test: bool) -> tuple[list[Pair], list[Item]]:
     return pairs, paragraphs
 
 
-def code(data: Path, test: bool) -> list[Pair]:
+def code(data: Path, split: str) -> list[Pair]:
     """(English question → Python function): CoSQA and WebQuery's answered ones; a half of the functions (by hash) is for measuring."""
     found = []
     for name in ("cosqa_dev.json", "webquery_test.json"):
@@ -204,7 +210,7 @@ def code(data: Path, test: bool) -> list[Pair]:
         for r in json.loads(path.read_text("utf-8")):
             if str(r.get("label", "1")) == "1":
                 found.append((str(r["idx"]), r["doc"], r["code"]))
-    return [Pair(worded(i, q), worded(f"{i}/code", c), (), "code") for i, q, c in found if (share(f"code {plain(c)}") < 50) == test]
+    return [Pair(worded(i, q), worded(f"{i}/code", c), (), "code") for i, q, c in found if part(f"code {plain(c)}", 50) == split]
 
 
 # ------------------------------------------------------------------------------------------------------------------- measuring
@@ -248,17 +254,26 @@ def found(scores: npt.NDArray[Any], answers: Sequence[int], k: int) -> Outcomes:
     return (metrics.pessimistic_rank(scores, np.asarray(answers)) <= k).astype(np.float64)
 
 
+def reciprocal(scores: npt.NDArray[Any], answers: Sequence[int]) -> Outcomes:
+    """One over the rank of each query's answer; a tie counts against it."""
+    out: Outcomes = 1 / metrics.pessimistic_rank(scores, np.asarray(answers))
+    return out
+
+
 @dataclass(frozen=True)
 class Photos:
-    """Flickr8k test in English, and the held-out Korean captions in a gallery of 1,000."""
+    """Flickr8k test in English, and the held-out Korean captions in a gallery of 1,000; of "dev", its photos with Korean captions."""
 
     test: list[Picture]
     held: list[Picture]
 
     @staticmethod
-    def read(data: Path) -> Photos:
+    def read(data: Path, split: str = "test") -> Photos:
         """From the data folder."""
-        return Photos(photos(data, "test"), photos(data, "ko"))
+        if split == "test":
+            return Photos(photos(data, "test"), photos(data, "ko"))
+        group = photos(data, split)
+        return Photos([p for p in group if "captions_ko" not in p.facts], [p for p in group if "captions_ko" in p.facts])
 
     def measure(self, embed: Embed) -> dict[str, Outcomes]:
         """R@10 in both directions and both languages, by name."""
@@ -295,26 +310,30 @@ def named(group: Sequence[Picture], embed: Embed) -> dict[str, Outcomes]:
     }
 
 
-def similarity(graded: Sequence[dict[str, Any]], embed: Embed, role: str = "query") -> tuple[float, float, float]:
-    """Spearman's correlation of cosines with people's scores of Korean sentence pairs, and its 95 % bootstrap interval."""
+def similarity(graded: Sequence[dict[str, Any]], embed: Embed, role: str = "query") -> Outcomes:
+    """Cosines of Korean sentence pairs and people's scores of them, [pairs, 2]: `figure` makes Spearman's correlation of them."""
     first = embed([worded(f"a{n}", r["ko"][0]) for n, r in enumerate(graded)], role)
     second = embed([worded(f"b{n}", r["ko"][1]) for n, r in enumerate(graded)], role)
-    cosines, gold = (first * second).sum(axis=1), np.array([float(r["score"]) for r in graded])
+    return np.stack([(first * second).sum(axis=1), np.array([float(r["score"]) for r in graded])], axis=1)
+
+
+def figure(outcomes: Outcomes) -> float:
+    """The mean of outcomes, or Spearman's correlation of their two columns."""
+    return float(outcomes.mean()) if outcomes.ndim == 1 else metrics.spearman(*outcomes.T)
+
+
+def lead(a: Outcomes, b: Outcomes) -> str:
+    """How far figure(a) is above figure(b), with its paired 95 % bootstrap interval."""
     rng = np.random.default_rng(0)
-    draws = [rng.integers(0, len(gold), len(gold)) for _ in range(300)]
-    values = [metrics.spearman(cosines[d], gold[d]) for d in draws]
-    return metrics.spearman(cosines, gold), float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
+    draws = [rng.integers(0, len(a), len(a)) for _ in range(1000)]
+    values = [figure(a[d]) - figure(b[d]) for d in draws]
+    return f"{figure(a) - figure(b):+.3f} [{np.quantile(values, 0.025):+.3f}, {np.quantile(values, 0.975):+.3f}]"
 
 
 def line(name: str, columns: Sequence[Outcomes]) -> str:
-    """One row of a table: the mean of each column's outcomes, and the paired interval of the first less the second."""
-    means = "  ".join(f"{c.mean():8.3f}" for c in columns)
-    if len(columns) < 2:
-        return f"{name:28} {means}"
-    difference = columns[0] - columns[1]
-    rng = np.random.default_rng(0)
-    values = [difference[rng.integers(0, len(difference), len(difference))].mean() for _ in range(1000)]
-    return f"{name:28} {means}   {difference.mean():+.3f} [{np.quantile(values, 0.025):+.3f}, {np.quantile(values, 0.975):+.3f}]"
+    """One row of a table: each column's figure, and the lead of the first over the second."""
+    figures = f"{name:28} " + "  ".join(f"{figure(c):8.3f}" for c in columns)
+    return figures if len(columns) < 2 else f"{figures}   {lead(*columns[:2])}"
 
 
 def missing(data: Path, names: Sequence[str]) -> None:

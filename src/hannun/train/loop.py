@@ -19,7 +19,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,6 +54,8 @@ class Schedule:
     `warmup` is a share of `steps`; `curve` is "cosine", "rsqrt" or "constant"; `ema` 0 keeps no average; a checkpoint every
     `save_every` steps. `accumulate` calls of the step make one update. `precision` is "fp32" or "bf16". With a validation,
     `validate_every` steps (0: never), and after `patience` of them without a better one the run stops (0: goes to the end).
+    `rates` are multiples of the learning rate for parts of the module, by name: a tower that knows its work already learns more
+    slowly than a new head (discriminative fine-tuning, Howard and Ruder 2018).
     """
 
     steps: int
@@ -70,6 +72,7 @@ class Schedule:
     precision: str = "fp32"
     validate_every: int = 0
     patience: int = 0
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, known in (("curve", CURVES), ("precision", PRECISIONS)):
@@ -112,12 +115,24 @@ def rate(step: int, schedule: Schedule) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, schedule.steps - warm)))
 
 
-def parameters(module: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Two groups for the optimiser: matrices decay, everything of fewer than two dimensions does not."""
-    trained = [p for p in module.parameters() if p.requires_grad]
+def parameters(module: nn.Module, decay: float, rates: Mapping[str, float] | None = None) -> list[dict[str, Any]]:
+    """Groups for the optimiser, each with its `share` of the rate: matrices decay, everything of fewer than two dimensions does not.
+
+    Raises InputError for a name in `rates` under which nothing is trained.
+    """
+    trained = {k: p for k, p in module.named_parameters() if p.requires_grad}
+    shares = dict.fromkeys(trained, 1.0)
+    for name, share in (rates or {}).items():
+        under = [k for k in trained if k == name or k.startswith(f"{name}.")]
+        if not under:
+            raise InputError(
+                f"rates.{name} came, and nothing of that name is trained; {neighbours(name, [k for k, _ in module.named_children()])}"
+            )
+        shares |= dict.fromkeys(under, share)
     return [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for k, p in trained.items() if shares[k] == share and (p.ndim >= 2) == matrix], "weight_decay": d, "share": share}
+        for share in sorted({1.0, *shares.values()}, reverse=True)
+        for matrix, d in ((True, decay), (False, 0.0))
     ]
 
 
@@ -157,7 +172,8 @@ def train(
     accelerator = Accelerator()
     if _sharded(accelerator):
         raise InputError("a launch with sharded weights (FSDP, DeepSpeed) came, and checkpoints here hold whole ones; launch with DDP")
-    optimiser = torch.optim.AdamW(parameters(module, schedule.weight_decay), lr=schedule.learning_rate, betas=(0.9, 0.98))
+    groups = parameters(module, schedule.weight_decay, schedule.rates)
+    optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=(0.9, 0.98))
     module, optimiser = accelerator.prepare(module, optimiser)
     bare = accelerator.unwrap_model(module)
     run = _Run(bare, optimiser, schedule, folder, batches, accelerator.device, tell)
@@ -167,8 +183,8 @@ def train(
     for number in range(run.start, schedule.steps):
         if run.stopped:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = schedule.learning_rate * rate(number, schedule)
+        for group, made in zip(optimiser.param_groups, groups, strict=True):
+            group["lr"] = schedule.learning_rate * made["share"] * rate(number, schedule)
         optimiser.zero_grad(set_to_none=True)
         total = 0.0
         with _unsynchronised(accelerator, module):

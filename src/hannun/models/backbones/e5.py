@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, scaled_dot_product_attention
 
 from hannun.errors import InputError, MissingError
+from hannun.models.pooling import last_token
 
 PREFIXES = {"query": "query: ", "document": "passage: "}  # what e5 was trained with
 LENGTH = 512
@@ -186,3 +187,17 @@ def through(layers: Any, states: Tensor, mask: Tensor, network: Any) -> Tensor:
         out = layer(states, seen)
         states = out[0] if isinstance(out, tuple) else out
     return states
+
+
+def at_last(layer: Any, states: Tensor, mask: Tensor) -> Tensor:
+    """What one layer says at each row's last token alone, [n, width]: the other positions, which nobody reads, are not computed."""
+    here = last_token(states, mask)[:, None]
+    inner = layer.attention.self
+    query, key, value = (
+        part(x).unflatten(-1, (inner.num_attention_heads, -1)).transpose(1, 2)
+        for part, x in ((inner.query, here), (inner.key, states), (inner.value, states))
+    )
+    drop = inner.dropout.p if inner.training else 0.0
+    read = scaled_dot_product_attention(query, key, value, attn_mask=mask.bool()[:, None, None], dropout_p=drop)
+    out: Tensor = layer.feed_forward_chunk(layer.attention.output(read.transpose(1, 2).flatten(2), here))
+    return out[:, 0]

@@ -41,7 +41,8 @@ class Contrast:
     otherwise `temperature`. `dims` and `token_dims` are nested dimensions (empty: the full one alone). `late` and `agreement`
     weigh the losses on token vectors; `negatives` hard negatives of each pair are used, by its own query only where `own`.
     `margin` > 0 ignores keys that score above the positive + margin; `products` names the fact that two items of one product
-    share. `symmetric` contrasts keys with queries too. `cosent` weighs the loss over pairs that have a `score`, which then
+    share; `also` names facts in which a query and a key that have the same value are no negatives of each other, where a query has
+    many answers. `symmetric` contrasts keys with queries too. `cosent` weighs the loss over pairs that have a `score`, which then
     are not contrasted.
     """
 
@@ -58,6 +59,7 @@ class Contrast:
     own: bool = False
     margin: float = 0.0
     products: str = ""
+    also: tuple[str, ...] = ()
     symmetric: bool = True
     cosent: float = 1.0
 
@@ -182,23 +184,29 @@ def _embedded(module: nn.Module, items: Sequence[tuple[str, Item]], role: str, m
     return joined(pieces)
 
 
-#: The columns of labels: the key's content; the query that a key answers; the product; the query's own content as a key.
+#: The columns of labels: the key's content; the query that a key answers; the query's own content as a key; the product; `also`.
 def _asked(pairs: Sequence[Pair], settings: Contrast) -> Tensor:
-    rows = [(label(p.positive), label(p.query), _product(p.positive, settings), label(p.query)) for p in pairs]
-    return _numbers(rows)
+    names = settings.also
+    return _numbers(
+        [
+            (label(p.positive), q := label(p.query), q, _fact(p.positive, settings.products), *(_fact(p.query, f) for f in names))
+            for p in pairs
+        ]
+    )
 
 
 def _known(items: Sequence[Item], answering: Sequence[Item] | None, settings: Contrast) -> Tensor:
     queries = ["" for _ in items] if answering is None else [label(q) for q in answering]
-    return _numbers([(label(x), q, _product(x, settings), label(x)) for x, q in zip(items, queries, strict=True)])
+    names = (settings.products, *settings.also)
+    return _numbers([(x := label(it), q, x, *(_fact(it, f) for f in names)) for it, q in zip(items, queries, strict=True)])
 
 
-def _product(it: Item, settings: Contrast) -> str:
-    value = it.facts.get(settings.products) if settings.products else None
+def _fact(it: Item, name: str) -> str:
+    value = it.facts.get(name) if name else None
     return "" if value is None else str(value)
 
 
 def _numbers(rows: Sequence[tuple[str, ...]]) -> Tensor:
     """Words as whole numbers below 2^56, an empty one as −1."""
     hashed = [[int.from_bytes(blake2b(x.encode(), digest_size=7).digest(), "big") if x else -1 for x in row] for row in rows]
-    return torch.tensor(hashed, dtype=torch.int64).reshape(len(rows), 4)
+    return torch.tensor(hashed, dtype=torch.int64)
