@@ -70,15 +70,15 @@ PAPER = Recipe(
 TINY = replace(
     PAPER,
     size="tiny",
-    steps=500,
+    steps=800,
     batch=64,
-    learning_rate=1e-3,
+    learning_rate=5e-4,
     dims=(64, 128, 256, 512),
     temperature=0.05,
     backbone="mini",
     chunk=64,
     precision="fp32",
-    sources={"composed": 5.0, "scene": 0.6, "product": 0.5, "photo": 0.6, "emoji": 0.25, "alike": 0.6, "sentence": 0.4},
+    sources={"composed": 5.0, "scene": 2.0, "product": 0.8, "photo": 1.2, "emoji": 0.4, "alike": 0.6, "sentence": 0.4},
     origins={
         **PAPER.origins,
         "dims": "ours: the source's 64 … 2048, as far as a small model goes",
