@@ -797,7 +797,7 @@ from dataclasses import replace
 from pathlib import Path
 from hannun.curate.run import run
 from hannun.curate.stages import Plan
-from hannun.recipes.naver_pairs import MAX_WATERMARK, RULES
+from hannun.recipes.naver_pairs import RULES
 result = run([Path(sys.argv[1])], Plan(Path(sys.argv[2]), replace(RULES, shard=500), model=None, ocr=False, watermark=None))
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(used.ru_maxrss // 1024, result.manifest["pairs"], used.ru_utime + used.ru_stime)

@@ -128,7 +128,6 @@ def pairs(data: Path) -> dict[str, list[Pair]]:
     short = tiny_data.captioned(trained, "en", 1) + tiny_data.captioned(trained, "ko", 2)
     same = [g for g in tiny_data.paraphrases(data, "train") if len(g) > 1]
     questions = tiny_data.questions(data, "train")[0]
-    graded = [r for r in tiny_data.korsts(data, "train") if not held & set(map(tiny_data.plain, r["ko"]))]
     return {
         "parallel": tiny_data.parallel(data, measured)[::5],
         "paraphrase": [
@@ -138,10 +137,7 @@ def pairs(data: Path) -> dict[str, list[Pair]]:
         ],
         "question": [p for p in questions if tiny_data.share(p.positive.id) < 25],
         "asked": [p for p in questions if tiny_data.share(p.positive.id) >= 25],  # new to the last stage
-        "graded": [
-            Pair(tiny_data.worded(f"{r['id']}", r["ko"][0], score=r["score"]), tiny_data.worded(f"{r['id']}/2", r["ko"][1]), (), "graded")
-            for r in graded
-        ],
+        "graded": tiny_data.graded(data, held),
         "inference": tiny_data.inferences(data)[::3],
         "short": [p for p in short if p.query.text not in held],
         "long": [Pair(tiny_data.worded(f"{p.key}/long", description(p, held)), tiny_data.pictured(p), (), "long") for p in trained[:LONG]]

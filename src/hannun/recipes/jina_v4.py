@@ -196,7 +196,6 @@ def pairs(data: Path) -> dict[str, list[Pair]]:
     measured = tiny_data.measured_sentences(data)
     held = {tiny_data.plain(s) for s in measured}
     made = pages(data, "train", SPREADS)
-    graded = [r for r in tiny_data.korsts(data, "train") if not held & set(map(tiny_data.plain, r["ko"]))]
     questions = tiny_data.questions(data, "train")[0]
     same = tiny_data.paraphrases(data, "train")
     captions = tiny_data.captioned([p for p in tiny_data.photos(data, "train") if tiny_data.korean(p)][:600], "ko", 1)
@@ -211,10 +210,7 @@ def pairs(data: Path) -> dict[str, list[Pair]]:
         "question": [p for p in questions if tiny_data.share(p.positive.id) < 20],
         "asked": [p for p in questions if tiny_data.share(p.positive.id) >= 20],  # new to the adapter of retrieval
         "parallel": tiny_data.parallel(data, measured)[::16],
-        "graded": [
-            Pair(tiny_data.worded(f"{r['id']}", r["ko"][0], score=r["score"]), tiny_data.worded(f"{r['id']}/2", r["ko"][1]), (), "graded")
-            for r in graded
-        ],
+        "graded": tiny_data.graded(data, held),
         "paraphrase": [
             Pair(tiny_data.worded(f"parakqc/{n}", g[0]), tiny_data.worded(f"parakqc/{n}/same", g[1]), (), "paraphrase")
             for n, g in enumerate(same)

@@ -140,6 +140,16 @@ def korsts(data: Path, split: str) -> list[dict[str, Any]]:
     return [r for r in rows(data / "texts/korsts_stsb.jsonl") if r["split"] == split]
 
 
+def graded(data: Path, skip: Iterable[str]) -> list[Pair]:
+    """Korean sentence pairs of KorSTS train with people's scores; none with a sentence of `skip` (as `plain` writes them)."""
+    left_out = set(skip)
+    return [
+        Pair(worded(str(r["id"]), r["ko"][0], score=r["score"]), worded(f"{r['id']}/2", r["ko"][1]), (), "graded")
+        for r in korsts(data, "train")
+        if not left_out & set(map(plain, r["ko"]))
+    ]
+
+
 def measured_sentences(data: Path) -> list[str]:
     """KorSTS dev and test in both languages: some of them are in its training split, too."""
     return [s for split in ("dev", "test") for r in korsts(data, split) for s in (*r["ko"], *r["en"])]
