@@ -25,7 +25,8 @@ from hannun.embeddings import Floats, unit
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
-from hannun.home import FORMAT, Folder, Home, Quantise, Server, Settings, own_pictures, there, write_settings, write_whole
+from hannun.files import write_whole
+from hannun.home import FORMAT, Folder, Home, Quantise, Server, Settings, own_pictures, there, write_settings
 from hannun.index import lexical
 from hannun.index.engine import Engine, Point, Scalar
 from hannun.item import Content, Image, Item, Member, Problem, item

@@ -22,6 +22,7 @@ import filelock
 
 from hannun.encoder import Calibration, Encoder
 from hannun.errors import CollectionBusy, InputError, MissingError, StorageError
+from hannun.files import write_whole
 from hannun.index.cluster import connect
 from hannun.index.edge import Edge
 from hannun.index.engine import Engine, Layout
@@ -315,19 +316,3 @@ def there(folder: Path) -> None:
 def write_settings(folder: Path, settings: Settings) -> None:
     """Write a folder's hannun.json."""
     write_whole(folder / "hannun.json", json.dumps(settings.to_json(), ensure_ascii=False, indent=1).encode())
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises StorageError."""
-    part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(part, target)
-    except OSError as e:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then run the same again") from None

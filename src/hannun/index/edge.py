@@ -34,6 +34,7 @@ import qdrant_edge as qe
 
 from hannun.embeddings import Floats
 from hannun.errors import CollectionBusy, InputError, StorageError
+from hannun.files import sync, write_whole
 from hannun.index import answer
 from hannun.index import request as form
 from hannun.index.engine import Condition, Layout, Match, Point, Request, Scalar, Words
@@ -361,8 +362,8 @@ class Edge:
                 if self._closed:
                     return
                 for file in (self._folder / fresh / "wal").iterdir():
-                    _sync(file)
-                _write_whole(self._folder / "current", fresh)
+                    sync(file)
+                write_whole(self._folder / "current", fresh.encode())
                 with self._turn:
                     spent, self._generation = self._generation, fresh
                     other, self._shard = self._shard, other
@@ -405,7 +406,7 @@ class Edge:
                 self._copy(begun / generation)
             _settle(begun, self.layout, generation)
             if sums is not None:
-                _write_whole(begun / "words.json", words)
+                write_whole(begun / "words.json", words.encode())
             os.replace(begun, target)
 
     def _copy(self, target: Path) -> None:
@@ -420,7 +421,7 @@ class Edge:
         """
         with _storage(self._folder):
             for file in (self._folder / self._generation / "wal").iterdir():
-                _sync(file)
+                sync(file)
 
     def close(self) -> None:
         """Flush and release the files."""
@@ -432,7 +433,7 @@ class Edge:
                 self._shard.flush()
                 self._shard.close()
                 if self._sums is not None:
-                    _write_whole(self._folder / "words.json", json.dumps({"stale": self._stale, "sums": self._sums}))
+                    write_whole(self._folder / "words.json", json.dumps({"stale": self._stale, "sums": self._sums}).encode())
 
 
 # --------------------------------------------------------------------------------------------------------------------- files
@@ -453,7 +454,7 @@ def _create(folder: Path, layout: Layout) -> None:
     shard.flush()
     shard.close()
     _settle(begun, layout, "g1")
-    _write_whole(begun / "words.json", json.dumps({"stale": False, "sums": {"w": [0, 0], "c": [0, 0]}}))
+    write_whole(begun / "words.json", json.dumps({"stale": False, "sums": {"w": [0, 0], "c": [0, 0]}}).encode())
     if folder.exists():
         folder.rmdir()
     os.replace(begun, folder)
@@ -529,25 +530,8 @@ def _layout(data: Json) -> Layout:
 
 def _settle(folder: Path, layout: Layout, generation: str) -> None:
     """Write what makes a folder with a generation in it a store."""
-    _write_whole(folder / "layout.json", json.dumps(asdict(layout)))
-    _write_whole(folder / "current", generation)
-
-
-def _write_whole(target: Path, text: str) -> None:
-    part = target.with_name(target.name + ".part")
-    part.write_text(text, "utf-8")
-    _sync(part)
-    os.replace(part, target)
-    if os.name == "posix":
-        _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_whole(folder / "layout.json", json.dumps(asdict(layout)).encode())
+    write_whole(folder / "current", generation.encode())
 
 
 def _copy_file(source: str, target: str) -> None:
