@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hannun.errors import StorageError
-from hannun.files import write_whole
+from hannun.files import copy_filled, write_whole
 
 
 def test_the_order_of_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +45,18 @@ def test_a_failed_step_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(StorageError, match=r"a: cannot be written \(No space left on device\); free some space"):
         write_whole(tmp_path / "a", b"two")
     assert [f.name for f in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_bytes() == b"one"
+
+
+def test_copies_keep_their_holes(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as f:
+        f.truncate(64 * 2**20)
+        f.seek(10 * 2**20)
+        f.write(b"x" * 5000)
+        f.seek(40 * 2**20 + 17)
+        f.write(b"y")
+    (tmp_path / "empty").touch()
+    for name in ("a", "empty"):
+        copy_filled(str(tmp_path / name), str(tmp_path / "b"))
+        assert (tmp_path / "b").read_bytes() == (tmp_path / name).read_bytes()
+        if name == "a" and hasattr(os, "SEEK_DATA") and (tmp_path / "a").stat().st_blocks * 512 < 2**20:
+            assert (tmp_path / "b").stat().st_blocks * 512 < 2**20
