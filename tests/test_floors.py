@@ -17,12 +17,12 @@ FLOORS: list[set[str]] = [
     {"train"},
     {"collection", "load", "remote"},
     {"search"},
-    {"encode", "home"},
+    {"encode", "home", "storage"},
     {"models", "index", "mini", "shards", "sources", "catalogue"},
-    {"item", "embeddings", "encoder", "hangul", "metrics", "recipe", "objectives", "errors"},
+    {"item", "embeddings", "encoder", "hangul", "metrics", "recipe", "objectives", "errors", "files", "checksums"},
 ]
 # Two rooms that make one thing: the collection loads the encoder it names; sources are read out of shards.
-NEIGHBOURS = {("collection", "load"), ("collection", "remote"), ("remote", "collection"), ("sources", "shards")}
+NEIGHBOURS = {("collection", "load"), ("collection", "remote"), ("remote", "collection"), ("sources", "shards"), ("storage", "home")}
 # What the HTTP server and the page may see: the face.
 FACE = {"collection", "load", "errors", "item"}
 

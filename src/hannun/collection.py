@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,12 +19,13 @@ from typing import Any, TypeVar, cast, final
 
 import numpy as np
 
-from hannun import encode, hangul
+from hannun import encode, hangul, storage
 from hannun.embeddings import Floats, unit
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
-from hannun.home import FORMAT, Folder, Home, Quantise, Server, Settings, own_pictures, there, write_settings, write_whole
+from hannun.files import on_disk, write_whole
+from hannun.home import FORMAT, Folder, Home, Quantise, Server, Settings, own_pictures, there, write_settings
 from hannun.index import lexical
 from hannun.index.engine import Engine, Point, Scalar
 from hannun.item import Content, Image, Item, Member, Problem, item
@@ -40,6 +40,9 @@ from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import PICTURES, Fusion, Options, Rerank, Searcher, packed
 from hannun.search.where import parse_where
 from hannun.sources import SOURCE, facts
+from hannun.storage import Checked as Checked
+from hannun.storage import check as check
+from hannun.storage import restore as restore
 
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
 _DIGESTS = "digests"  # the payload's key for the hashes of an item's pictures
@@ -57,6 +60,14 @@ class Report:
     unchanged: int = 0
     removed: int = 0
     problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What `compact` removed: how many pictures and leftovers, and the bytes on the disk that they took."""
+
+    removed: int
+    bytes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -506,6 +517,9 @@ class Collection:
             to: a place with no collection, or with one made by the same encoder: items that are there with equal content are left alone.
             progress: told how many items are done.
         """
+        damaged = self._engine.check()
+        if damaged:
+            raise StorageError(f"{damaged[0]}" + _more(len(damaged) - 1))
         home = _home(to)
         try:
             target = Collection(home, settings=replace(self.settings, shard="shard-1"))
@@ -547,15 +561,15 @@ class Collection:
         return _worded(point, settings) if settings.words and not same else point
 
     def backup(self, to: str | Path) -> int:
-        """Write a whole copy to a folder, or into one file (`….tar`); others may search and write meanwhile. Returns its bytes.
+        """Write a whole copy to a folder, or into one file (`….tar`); others may search and write meanwhile. Returns its bytes on the disk.
 
         A folder is a collection that opens as it is, a file is made one again by `restore`. Pictures that lie elsewhere stay there.
-        Raises InputError where something is there already.
+        Raises InputError where something is there already, StorageError where a file of this collection is damaged.
         """
         target = Path(to)
         if target.exists():
             raise InputError(f"{target}: is there already; choose another name for the backup")
-        part = target.with_name(target.name + ".part")
+        part, packed_up = target.with_name(target.name + ".part"), target.with_name(target.name + ".packed")
         shutil.rmtree(part, ignore_errors=True)
         try:
             part.mkdir(parents=True)
@@ -565,10 +579,9 @@ class Collection:
                 if self._home.keeps and pictures.is_dir():
                     shutil.copytree(pictures, part / "pictures", copy_function=_linked, ignore=shutil.ignore_patterns("*.part"))
                 write_settings(part, self.settings)
+            storage.raise_for_pictures(storage.checked_pictures(part))
             if target.suffix == ".tar":
-                packed_up = target.with_name(target.name + ".packed")
-                with tarfile.open(packed_up, "w") as archive:
-                    archive.add(part, target.stem)
+                storage.pack(part, packed_up, target.stem)
                 os.replace(packed_up, target)
             else:
                 os.replace(part, target)
@@ -578,7 +591,27 @@ class Collection:
             raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then back up again") from None
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        return target.stat().st_size if target.is_file() else _size(target)
+            packed_up.unlink(missing_ok=True)
+        return target.stat().st_size if target.is_file() else on_disk(target)
+
+    def check(self) -> Checked:
+        """What is damaged of all that the collection holds. What the engine rewrites was read at opening; `hannun.collection.check` reads
+        a collection that is at rest."""
+        pictures = storage.checked_pictures(self._home.root) if self._home.keeps else Checked(0, 0)
+        gone = storage.missing_pictures(self._home.root, self._engine.scan(["id", "images"]))
+        return replace(pictures, damaged=(*self._engine.check(), *pictures.damaged, *gone))
+
+    def compact(self) -> Compacted:
+        """Remove pictures that no item has any more, and what killed processes left behind."""
+        if not self._home.keeps:
+            raise InputError(f"{self.name}: is a server's, which compacts its own collections; expected a folder")
+        with self._writing:
+            self._home.write(self.settings)  # raises where nothing can be written
+            used = set[str]().union(*(own_pictures(p) for p in self._engine.scan(["images"])))
+            before = on_disk(self._home.root)
+            gone = storage.leftovers(self._home.root, self.settings.shard, used)
+            storage.remove(gone)
+        return Compacted(len(gone), before - on_disk(self._home.root))
 
     def reindex(self, encoder: Encoder, progress: Progress | None = None) -> Report:
         """Encode every item again with another encoder; killed and called again, it goes on where it was.
@@ -670,7 +703,7 @@ class Collection:
             "quantise": s.quantise,
             "prefix": s.prefix,
             "facts": dict(sorted(named.items())),
-            "bytes": _size(self._home.root) if self._home.keeps else 0,
+            "bytes": on_disk(self._home.root) if self._home.keeps else 0,
         }
 
     def close(self) -> None:
@@ -741,36 +774,6 @@ class Collection:
         return _worded(point, self.settings) if self.settings.words else point
 
 
-def restore(backup: str | Path, to: str | Path) -> None:
-    """Make a collection again of a backup, at a place where nothing is. Raises InputError where the file is no backup."""
-    source, target = Path(backup), Path(to)
-    if not source.exists():
-        raise MissingError(f"{source}: no such backup; check the path")
-    if target.exists():
-        raise InputError(f"{target}: is there already; restore to another place, or move it away first")
-    part = target.with_name(target.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        if source.is_dir():
-            shutil.copytree(source, part, ignore=shutil.ignore_patterns("lock", "owner"))
-            inner = part
-        else:
-            with tarfile.open(source) as archive:
-                archive.extractall(part, filter="data")
-            inner = next((f.parent for f in part.glob("*/hannun.json")), part)
-        if not (inner / "hannun.json").exists():
-            raise InputError(f"{source}: is no backup of a collection, expected what `hannun backup` wrote")
-        os.replace(inner, target)
-    except tarfile.TarError as e:
-        raise InputError(f"{source}: is no backup of a collection ({e}), expected what `hannun backup` wrote") from None
-    except OSError as e:
-        if isinstance(e, HannunError):
-            raise
-        raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then restore again") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
 def _home(path: str | Path, create: bool = True) -> Home:
     address = str(path)
     if address.startswith(("qdrant://", "qdrants://")):
@@ -814,10 +817,6 @@ def _batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
     source = iter(things)
     while batch := list(islice(source, size)):
         yield batch
-
-
-def _size(folder: Path) -> int:
-    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
 
 
 def _listed(name: str, ids: Sequence[str]) -> None:

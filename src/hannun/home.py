@@ -3,12 +3,13 @@
 hannun.json   what made the vectors: encoder, fingerprint, dims, calibration, and which shard is in force
 shard-N/      the vector engine's files, the only place where items are kept
 pictures/     pictures that were handed over as bytes, by content hash
-lock, owner   one process at a time owns a collection
+lock, owner   one process at a time owns a collection; where the folder cannot be written, several may read it together
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,15 +17,22 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, final
+from typing import Any, Literal, NoReturn, Protocol, final
 
 import filelock
 
+from hannun import checksums
 from hannun.encoder import Calibration, Encoder
 from hannun.errors import CollectionBusy, InputError, MissingError, StorageError
+from hannun.files import write_whole
 from hannun.index.cluster import connect
 from hannun.index.edge import Edge
 from hannun.index.engine import Engine, Layout
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 2  # 1: without words, picture hashes and single pictures; opening one brings it up to date
 _OWN = "pictures/"
@@ -175,6 +183,11 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.root = folder, folder.absolute()
+        self._lock: filelock.FileLock | None = None
+        self._shared: int | None = None  # the handle of a lock that readers share
+        if (folder / "hannun.json").is_file() and not os.access(folder, os.W_OK):
+            self._read_along()
+            return
         try:
             if folder.is_file():
                 raise InputError(f"{folder}: is a file, expected the folder of a collection; choose another name")
@@ -182,26 +195,46 @@ class Folder:
             if foreign and not (folder / "lock").exists():
                 raise InputError(f"{folder}: is a folder with other things in it, expected a collection; choose another name")
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(folder / "lock", thread_local=False)  # a service closes it from another thread
             self._own()
         except OSError as e:
             if isinstance(e, StorageError):
                 raise
+            if e.errno == errno.ENOSPC and (folder / "hannun.json").is_file():  # not even room for the lock's name
+                return self._read_along()
             raise StorageError(f"{folder}: cannot be opened for writing ({e.strerror or e}); free some space or make it writable") from None
         with contextlib.suppress(OSError):  # only the words of an error hang on it
             (folder / "owner").write_text(str(os.getpid()))
 
     def _own(self) -> None:
+        lock = filelock.FileLock(self.folder / "lock", thread_local=False)  # a service closes it from another thread
         try:
-            self._lock.acquire(timeout=0)
+            lock.acquire(timeout=0)
         except filelock.Timeout:
-            with contextlib.suppress(OSError):
-                pid = (self.folder / "owner").read_text()
-                raise CollectionBusy(
-                    f"{self.folder}: process {pid} has this collection open, and one process at a time owns it; "
-                    f"wait for it or stop it, or share it with `hannun serve {self.folder}`"
-                ) from None
-            raise CollectionBusy(f"{self.folder}: another process has this collection open; wait for it or stop it") from None
+            self._busy()
+        self._lock = lock
+
+    def _read_along(self) -> None:
+        """Keep writers out where they could come in, over another mount of the same folder, and leave other readers alone."""
+        if fcntl is None:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            self._shared = os.open(self.folder / "lock", os.O_RDONLY)
+            try:
+                fcntl.flock(self._shared, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as e:
+                os.close(self._shared)
+                self._shared = None
+                if e.errno in (errno.EAGAIN, errno.EACCES):
+                    self._busy()
+
+    def _busy(self) -> NoReturn:
+        with contextlib.suppress(OSError):
+            pid = (self.folder / "owner").read_text()
+            raise CollectionBusy(
+                f"{self.folder}: process {pid} has this collection open, and one process at a time owns it; "
+                f"wait for it or stop it, or share it with `hannun serve {self.folder}`"
+            ) from None
+        raise CollectionBusy(f"{self.folder}: another process has this collection open; wait for it or stop it") from None
 
     @property
     def name(self) -> str:
@@ -212,15 +245,21 @@ class Folder:
         """The content of hannun.json."""
         file = self.folder / "hannun.json"
         if not file.exists():
+            _vanished(self.folder)
             return None
-        try:
-            data = json.loads(file.read_text("utf-8"))
-        except (ValueError, UnicodeError) as e:
-            raise StorageError(f"{file}: is damaged ({e!r}); restore it from a backup, or index again into a new collection") from None
+        text = file.read_bytes()
+        data = checksums.verified(text, unsigned=True)
+        if data is None:
+            with contextlib.suppress(json.JSONDecodeError, UnicodeError, AttributeError):
+                newer = json.loads(text)
+                if newer.get("format") not in (1, FORMAT, None):  # it may be signed in another way
+                    return Settings.from_json(newer, str(file))
+            raise StorageError(f"{file}: is damaged; restore it from a backup, or index again into a new collection")
         return Settings.from_json(data, str(file))
 
     def write(self, settings: Settings) -> None:
         """Write hannun.json."""
+        self._require_writing()
         write_settings(self.folder, settings)
 
     def engine(self, settings: Settings) -> Engine:
@@ -237,6 +276,7 @@ class Folder:
         place = f"{_OWN}{name[:2]}/{name}"  # relative, so that the folder may be moved
         target = self.folder / place
         if not target.exists():
+            self._require_writing()
             write_whole(target, data)
         return place
 
@@ -248,7 +288,15 @@ class Folder:
 
     def close(self) -> None:
         """Release the lock."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
+        if self._shared is not None:
+            os.close(self._shared)
+            self._shared = None
+
+    def _require_writing(self) -> None:
+        if self._lock is None:
+            raise StorageError(f"{self.folder}: cannot be written (read-only, or its disk is full); make it writable, or free some space")
 
 
 @final
@@ -309,25 +357,15 @@ def own_pictures(payload: Mapping[str, Any]) -> set[str]:
 def there(folder: Path) -> None:
     """Raises MissingError where no collection is."""
     if not (folder / "hannun.json").exists():
+        _vanished(folder)
         raise MissingError(f"{folder}: no collection there; make one with `hannun index PATH --to {folder}`")
+
+
+def _vanished(folder: Path) -> None:
+    if any(folder.glob("shard-*/current")):
+        raise StorageError(f"{folder / 'hannun.json'}: has vanished; restore it from a backup, or index again into a new collection")
 
 
 def write_settings(folder: Path, settings: Settings) -> None:
     """Write a folder's hannun.json."""
-    write_whole(folder / "hannun.json", json.dumps(settings.to_json(), ensure_ascii=False, indent=1).encode())
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises StorageError."""
-    part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(part, target)
-    except OSError as e:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then run the same again") from None
+    write_whole(folder / "hannun.json", checksums.signed(settings.to_json()))

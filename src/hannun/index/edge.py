@@ -9,6 +9,9 @@ goes on with the generation in force and remembers the ids that it writes; these
 changes in one step. Until that step the old generation holds all that was ever acknowledged, from it on the new one does:
 whoever is killed at any moment finds one of the two, whole.
 
+Where the folder cannot be written, or its disk is full, the store is read from a copy (`hannun.index.disk`) and takes no changes.
+What is damaged is found by checksums (`hannun.index.integrity`).
+
 The engine's BM25 goes on counting what was deleted or replaced in the parts of a store that have been optimised. From the
 first such write on (`_stale`) words are weighed by us: document frequencies are counted by the engine, lengths are summed
 here. `words.json` holds the sums between two openings; it is gone while the store is open, so that a killed process leaves
@@ -19,12 +22,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, final
@@ -32,21 +37,22 @@ from typing import Any, final
 import numpy as np
 import qdrant_edge as qe
 
+from hannun import checksums
+from hannun.checksums import Damage
 from hannun.embeddings import Floats
 from hannun.errors import CollectionBusy, InputError, StorageError
-from hannun.index import answer
+from hannun.files import on_disk, sync, write_whole
+from hannun.index import answer, disk, integrity
 from hannun.index import request as form
 from hannun.index.engine import Condition, Layout, Match, Point, Request, Scalar, Words
 from hannun.index.request import Json
 
 _PAGE = 1000
-# The engine maps its files into memory, and a disk that fills up under a mapped file kills the process (SIGBUS): there is no
-# error to catch. So nothing is opened or written without this much room (bytes), which is refused as an error before.
-_ROOM = 64 * 2**20
 _INDEX_FROM = 10_000  # kilobytes of vectors (some 7,000 points); below, exact search takes a few milliseconds
 _LOG = 32 * 2**20  # bytes written before the engine is told to flush: the more of them, the longer that holds the interpreter
 _ROUNDS = 4
 _CARRY = 200  # points carried over at once; small, so that others get their turn
+_DELETE = 5000  # points deleted at once, so that they take little of the engine's log
 _SAMPLE = 1000  # points looked at to find the facts that are worth an index
 
 # What the child does; the engine lowers the priority of its threads itself. It dies with its parent where the system can see
@@ -81,7 +87,9 @@ def _storage(path: Path) -> Iterator[None]:
         raise
     except OSError as e:
         raise StorageError(f"{path}: {e.strerror or e}; free some space or make the folder writable, then run the command again") from None
-    except Exception as e:  # the binding raises bare Exceptions
+    except BaseException as e:  # the binding raises bare Exceptions, and where its own code gave up a BaseException without a public name
+        if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
+            raise
         text = " ".join(str(e).split())
         if "WouldBlock" in text:  # its own lock; a process that is going down may hold it a moment longer than the collection's
             raise CollectionBusy(
@@ -107,32 +115,57 @@ class Edge:
         self._touched: set[str] | None = None  # the engine's ids of what was written since the copy that is being optimised was made
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
+        self._aside: tempfile.TemporaryDirectory[str] | None = None  # where it is read from, while its own folder cannot be written
         self._unflushed = 0
         self._stale = True
         self._sums: dict[str, list[int]] | None = None  # of words and initials: points that have them, and their lengths
         with _storage(folder):
             _finish(folder)
-            if not folder.exists() or not any(folder.iterdir()):
-                if layout is None:
-                    raise StorageError(f"{folder}: no store is there; give the path of one, or a layout to make it")
-                form.check_layout(layout)
-                _create(folder, layout)
-            elif not (folder / "current").exists():
-                if layout is None:
-                    raise StorageError(f"{folder}: was made by an early Hannun; open it as a collection, which knows its dims")
-                _modernise(folder, layout)
+            if not (folder / "current").exists():
+                self._begin(layout)
+            self._reading = disk.reading_only(folder)
+            self._known = integrity.known(folder)
+            integrity.raise_for(integrity.damaged(folder, self._known, integrity.read_at_opening(self._known)))
             try:
                 self.layout = _layout(json.loads((folder / "layout.json").read_text("utf-8")))
                 self._generation = (folder / "current").read_text("utf-8").strip()
-            except (ValueError, KeyError, TypeError) as e:
-                raise StorageError(f"{folder}: is damaged ({e!r}); restore a backup, or index again into a new collection") from None
+            except (ValueError, KeyError, TypeError, AttributeError) as e:
+                raise StorageError(f"{folder}: is damaged ({e!r}); {integrity.REMEDY}") from None
             if layout is not None and layout != self.layout:
                 raise InputError(f"{folder}: was made as {self.layout}, but {layout} came; index again, or `hannun copy` into a new one")
-            _room(0, folder)
-            self._shard = qe.EdgeShard.load(str(folder / self._generation))
+            if not re.fullmatch(r"g\d+", self._generation) or not (folder / self._generation).is_dir():
+                raise StorageError(f"{folder / 'current'}: names {self._generation[:20]!r}, which is not there; {integrity.REMEDY}")
+            self._load()
+
+    def _begin(self, layout: Layout | None) -> None:
+        """Make a store where there is none, or one of a store of the first format."""
+        if not self._folder.exists() or not any(self._folder.iterdir()):
+            if layout is None:
+                raise StorageError(f"{self._folder}: no store is there; give the path of one, or a layout to make it")
+            form.check_layout(layout)
+            _create(self._folder, layout)
+        else:
+            if layout is None:
+                raise StorageError(f"{self._folder}: was made by an early Hannun; open it as a collection, which knows its dims")
+            _modernise(self._folder, layout)
+
+    def _load(self) -> None:
+        place = self._folder / self._generation
+        if self._reading:
+            self._aside = disk.aside(place)
+            place = Path(self._aside.name) / self._generation
+        else:
+            integrity.begin(self._folder)
+        try:
+            self._shard = qe.EdgeShard.load(str(place))
             self._indexed = _indexed(self._shard)
-            self._recall()
-            for old in folder.glob("g*"):
+        except BaseException:
+            if self._aside is not None:
+                self._aside.cleanup()
+            raise
+        self._recall()
+        if not self._reading:
+            for old in self._folder.glob("g*"):
                 if old.name != self._generation:
                     shutil.rmtree(old, ignore_errors=True)
 
@@ -156,9 +189,9 @@ class Edge:
                     self._write(operation, {uid: {"payload": payload}}, 4 * len(json.dumps(payload)))
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Remove points; unknown ids are no error."""
-        if ids:
-            gone = [form.uid(i) for i in ids]
+        """Remove points; unknown ids are no error. It is how room is made, so it needs little."""
+        for start in range(0, len(ids), _DELETE):
+            gone = [form.uid(i) for i in ids[start : start + _DELETE]]
             self._write(qe.UpdateOperation.delete_points(list(gone)), dict.fromkeys(gone), 0)
 
     def delete_where(self, where: Condition) -> int:
@@ -172,7 +205,8 @@ class Edge:
     def _write(self, operation: qe.UpdateOperation, rows: Mapping[str, Json | None], size: int) -> None:
         """Write `rows`: what the points with these ids of the engine become; None: they are deleted."""
         with self._writing, self._turn, _storage(self._folder):
-            _room(size, self._folder)
+            self._require_writing()
+            disk.require(size, self._folder, disk.ROOM if any(rows.values()) else disk.LITTLE)
             (self._folder / "words.json").unlink(missing_ok=True)
             if self._touched is not None:
                 self._touched.update(rows)  # before it is written: carried over once too often does no harm
@@ -197,11 +231,20 @@ class Edge:
         for payloads, sign in ((((r.payload or {}) for r in old), -1), ((r["payload"] for r in rows.values() if r), 1)):
             _add(self._sums, payloads, sign)
 
+    def _require_writing(self) -> None:
+        if self._reading:
+            raise StorageError(
+                f"{self._folder}: was opened for reading only ({self._reading}); "
+                "make it writable or free some space, then run the same again"
+            )
+
     def _recall(self) -> None:
-        file = self._folder / "words.json"
-        if file.exists():
-            told = json.loads(file.read_text("utf-8"))
-            self._stale, self._sums = bool(told["stale"]), {k: list(v) for k, v in told["sums"].items()}
+        """Take up the sums where they are there and whole; else they are counted when they are needed."""
+        with suppress(OSError, KeyError, TypeError, ValueError, AttributeError):
+            told = checksums.verified((self._folder / "words.json").read_bytes()) or {}
+            sums = {k: [int(n) for n in told["sums"][k]] for k in ("w", "c")}
+            if all(len(pair) == 2 for pair in sums.values()):
+                self._stale, self._sums = bool(told["stale"]), sums
 
     # ------------------------------------------------------------------------------------------------------------- reading
 
@@ -300,6 +343,8 @@ class Edge:
     def optimise(self) -> None:
         """Build HNSW indexes where there are enough points for them (Malkov & Yashunin 2016), and indexes of the facts."""
         with self._optimising, _storage(self._folder):
+            self._require_writing()
+            integrity.raise_for(self.check())  # what is written anew gets sums of its own, which may not vouch for damage
             with self._turn:
                 sample = self._shard.scroll(qe.ScrollRequest(limit=_SAMPLE, with_payload=["facts"], with_vector=False))[0]
             facts = form.sampled([(r.payload or {}).get("facts") or {} for r in sample])
@@ -311,11 +356,16 @@ class Edge:
                         return
                     shutil.rmtree(place, ignore_errors=True)
                     # The copy, and the segments that are written anew beside it.
-                    _room(2 * _taken(self._folder / self._generation), self._folder)
+                    disk.require(2 * on_disk(self._folder / self._generation), self._folder)
                     self._touched = set()
-                    self._copy(place)
+                    disk.copy(self._folder / self._generation, place)
                 if self._optimised(place, facts):
+                    sums = integrity.of_fixed(self._folder, fresh)
                     self._change_to(fresh)
+                    with self._writing:
+                        if not self._closed:
+                            self._known = sums
+                            integrity.note(self._folder, sums)
             finally:
                 self._touched = None
                 if self._generation != fresh:
@@ -345,7 +395,7 @@ class Edge:
 
     def _change_to(self, fresh: str) -> None:
         """Carry over what was written since the copy was made, then let the fresh generation be in force."""
-        _warm(self._folder / fresh)
+        disk.warm(self._folder / fresh)
         with self._turn:
             other = qe.EdgeShard.load(str(self._folder / fresh))
         spent, stale = fresh, False
@@ -361,8 +411,8 @@ class Edge:
                 if self._closed:
                     return
                 for file in (self._folder / fresh / "wal").iterdir():
-                    _sync(file)
-                _write_whole(self._folder / "current", fresh)
+                    sync(file)
+                write_whole(self._folder / "current", fresh.encode())
                 with self._turn:
                     spent, self._generation = self._generation, fresh
                     other, self._shard = self._shard, other
@@ -391,27 +441,29 @@ class Edge:
                     shard.update(qe.UpdateOperation.delete_points(gone))
         return stale
 
+    def check(self) -> list[Damage]:
+        """The files that are not what was written, of those that an open store can judge: what the engine rewrites was read at opening."""
+        with self._writing:
+            sums = {n: s for n, s in self._known.items() if self._reading or integrity.fixed(n)}
+        return integrity.damaged(self._folder, sums, sums)
+
     def backup(self, target: Path) -> None:
-        """Copy the generation in force."""
+        """Copy the generation in force, with its checksums. Raises StorageError where a file is damaged."""
         if target.exists():
             raise InputError(f"{target}: is there already, expected the name of a folder to be made")
+        integrity.raise_for(self.check())
         begun = target.with_name(target.name + ".begun")
         with _storage(target):
             shutil.rmtree(begun, ignore_errors=True)
             begun.mkdir(parents=True)
-            with self._writing:
-                generation, sums = self._generation, self._sums
-                words = json.dumps({"stale": self._stale, "sums": sums})
-                self._copy(begun / generation)
+            with self._writing:  # the files as they are: what a killed process would leave, which the engine's log makes whole
+                generation, sums, stale, known = self._generation, self._sums, self._stale, self._known
+                disk.copy(self._folder / generation, begun / generation)
             _settle(begun, self.layout, generation)
             if sums is not None:
-                _write_whole(begun / "words.json", words)
+                write_whole(begun / "words.json", checksums.signed({"stale": stale, "sums": sums}))
+            integrity.finish(begun, generation, known)
             os.replace(begun, target)
-
-    def _copy(self, target: Path) -> None:
-        """The files as they are: what a killed process would leave, which the engine's log makes whole when they are opened."""
-        _room(_taken(self._folder / self._generation), target.parent)
-        shutil.copytree(self._folder / self._generation, target, copy_function=_copy_file)
 
     def flush(self) -> None:
         """The engine's log is on the disk when this returns, and with it everything written.
@@ -419,8 +471,10 @@ class Edge:
         The engine's own flush would hold the interpreter; it is called at the end, and when the log has grown long.
         """
         with _storage(self._folder):
+            if self._reading:
+                return
             for file in (self._folder / self._generation / "wal").iterdir():
-                _sync(file)
+                sync(file)
 
     def close(self) -> None:
         """Flush and release the files."""
@@ -429,10 +483,16 @@ class Edge:
                 self._closed = True
                 if self._child is not None:
                     self._child.kill()
+                if self._aside is not None:
+                    self._shard.close()
+                    self._aside.cleanup()
+                    return
                 self._shard.flush()
                 self._shard.close()
-                if self._sums is not None:
-                    _write_whole(self._folder / "words.json", json.dumps({"stale": self._stale, "sums": self._sums}))
+                with suppress(StorageError):  # on a full disk they are counted again, and the store looks as after a kill
+                    if self._sums is not None:
+                        write_whole(self._folder / "words.json", checksums.signed({"stale": self._stale, "sums": self._sums}))
+                integrity.finish(self._folder, self._generation, self._known)
 
 
 # --------------------------------------------------------------------------------------------------------------------- files
@@ -443,7 +503,7 @@ def _create(folder: Path, layout: Layout) -> None:
     begun = folder.with_name(folder.name + ".begun")
     shutil.rmtree(begun, ignore_errors=True)
     begun.mkdir(parents=True)
-    _room(0, begun)
+    disk.require(0, begun)
     (begun / "g1").mkdir()
     shard = qe.EdgeShard.create(str(begun / "g1"), _config(layout))
     for path in (form.WORDS, form.INITIALS):
@@ -453,7 +513,7 @@ def _create(folder: Path, layout: Layout) -> None:
     shard.flush()
     shard.close()
     _settle(begun, layout, "g1")
-    _write_whole(begun / "words.json", json.dumps({"stale": False, "sums": {"w": [0, 0], "c": [0, 0]}}))
+    write_whole(begun / "words.json", checksums.signed({"stale": False, "sums": {"w": [0, 0], "c": [0, 0]}}))
     if folder.exists():
         folder.rmdir()
     os.replace(begun, folder)
@@ -529,49 +589,8 @@ def _layout(data: Json) -> Layout:
 
 def _settle(folder: Path, layout: Layout, generation: str) -> None:
     """Write what makes a folder with a generation in it a store."""
-    _write_whole(folder / "layout.json", json.dumps(asdict(layout)))
-    _write_whole(folder / "current", generation)
-
-
-def _write_whole(target: Path, text: str) -> None:
-    part = target.with_name(target.name + ".part")
-    part.write_text(text, "utf-8")
-    _sync(part)
-    os.replace(part, target)
-    if os.name == "posix":
-        _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _copy_file(source: str, target: str) -> None:
-    """A copy with the same holes: the engine makes its files large and fills little of them."""
-    if not hasattr(os, "SEEK_DATA"):
-        shutil.copyfile(source, target)
-        return
-    with open(source, "rb", buffering=0) as s, open(target, "wb", buffering=0) as t:
-        size, at = os.fstat(s.fileno()).st_size, 0
-        os.truncate(t.fileno(), size)
-        while at < size:
-            try:
-                at = os.lseek(s.fileno(), at, os.SEEK_DATA)
-            except OSError:  # nothing but a hole is left
-                return
-            end = os.lseek(s.fileno(), at, os.SEEK_HOLE)
-            s.seek(at)
-            t.seek(at)
-            while at < end:
-                piece = s.read(min(end - at, 2**20))
-                if not piece:
-                    return
-                t.write(piece)
-                at += len(piece)
+    write_whole(folder / "layout.json", json.dumps(asdict(layout)).encode())
+    write_whole(folder / "current", generation.encode())
 
 
 def _add(sums: dict[str, list[int]], payloads: Iterable[Mapping[str, Any]], sign: int) -> None:
@@ -581,28 +600,6 @@ def _add(sums: dict[str, list[int]], payloads: Iterable[Mapping[str, Any]], sign
             if length := ours.get(f"{name}l"):
                 pair[0] += sign
                 pair[1] += sign * length
-
-
-def _warm(folder: Path) -> None:
-    """Read every file: the engine holds the interpreter while it loads, and then waits for no disk (100,000 items: 0.04 s, not 0.15)."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("rb", buffering=0) as f:
-                while f.read(2**20):
-                    pass
-
-
-def _taken(folder: Path) -> int:
-    return sum(f.stat().st_blocks * 512 for f in folder.rglob("*") if f.is_file())
-
-
-def _room(size: int, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < _ROOM + size:
-        raise StorageError(
-            f"{folder}: the disk is full ({free / 2**20:,.0f} MB free, {(_ROOM + size) / 2**20:,.0f} MB needed); "
-            "free some space, then run the command again (what was added is kept)"
-        )
 
 
 # ------------------------------------------------------------------------------------------- Qdrant's form → the binding's

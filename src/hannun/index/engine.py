@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from hannun.checksums import Damage
 from hannun.embeddings import Floats
 
 Scalar = str | int | float | bool
@@ -237,6 +238,10 @@ class Engine(Protocol):
 
         Other threads can search, add and delete while it runs. It changes no result beyond approximation.
         """
+        ...
+
+    def check(self) -> list[Damage]:
+        """The files that are not what was written; a server looks after its own."""
         ...
 
     def backup(self, target: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 import hannun
 from hannun.errors import HannunError
-from hannun.serve.cli import commands, curate, demo, evaluate, export, keep, serve, train
+from hannun.serve.cli import check, commands, curate, demo, evaluate, export, keep, serve, train
 
 # ClickException: of the click that newer typers carry inside, or of the installed one that older ones use.
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
@@ -49,6 +49,8 @@ app.add_typer(curate.app, name="curate")
 app.command("copy")(keep.copy)
 app.command("backup")(keep.backup)
 app.command("restore")(keep.restore)
+app.command("check")(check.check)
+app.command("compact")(check.compact)
 app.command("dupes")(keep.dupes)
 app.command("facets")(keep.facets)
 app.command("update")(keep.update)

@@ -1,0 +1,62 @@
+"""A file is whole or not there, and its name is on the disk before the caller goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from hannun.errors import StorageError
+from hannun.files import copy_filled, write_whole
+
+
+def test_the_order_of_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes are on the disk before they get their name, and the name before the caller goes on."""
+    steps: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(handle: int) -> None:
+        name = os.path.basename(os.readlink(f"/proc/self/fd/{handle}")) if os.path.isdir("/proc/self/fd") else ""
+        steps.append(f"sync {name}")
+        fsync(handle)
+
+    def named(old: Path, new: Path) -> None:
+        steps.append("name")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", named)
+    write_whole(tmp_path / "sub" / "a", b"one")
+    assert (tmp_path / "sub" / "a").read_bytes() == b"one"
+    if os.path.isdir("/proc/self/fd"):
+        assert steps == ["sync a.part", "name", "sync sub"]
+
+
+@pytest.mark.parametrize("step", ["os.fsync", "os.replace"])
+def test_a_failed_step_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    write_whole(tmp_path / "a", b"one")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(step, full)
+    with pytest.raises(StorageError, match=r"a: cannot be written \(No space left on device\); free some space"):
+        write_whole(tmp_path / "a", b"two")
+    assert [f.name for f in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_bytes() == b"one"
+
+
+def test_copies_keep_their_holes(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as f:
+        f.truncate(64 * 2**20)
+        f.seek(10 * 2**20)
+        f.write(b"x" * 5000)
+        f.seek(40 * 2**20 + 17)
+        f.write(b"y")
+    (tmp_path / "empty").touch()
+    for name in ("a", "empty"):
+        copy_filled(str(tmp_path / name), str(tmp_path / "b"))
+        assert (tmp_path / "b").read_bytes() == (tmp_path / name).read_bytes()
+        if name == "a" and hasattr(os, "SEEK_DATA") and (tmp_path / "a").stat().st_blocks * 512 < 2**20:
+            assert (tmp_path / "b").stat().st_blocks * 512 < 2**20
