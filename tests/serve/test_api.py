@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -173,10 +174,39 @@ def test_embeddings_in_every_form(shop: Running) -> None:
     assert bits == np.packbits(expected[0] > 0).tolist() and len(bits) == DIM // 8
     signed = shop.post("/v1/embeddings", input="빨간 원피스", embedding_type="binary").json()["data"][0]["embedding"]
     assert signed == [b - 128 for b in bits]
-    for wrong in ({"dimensions": 33}, {"model": "text-embedding-3-small"}, {"late": True}, {"input": []}, {"input": [1, 2, 3]}):
+    for wrong in ({"dimensions": 33}, {"model": "text-embedding-3-small"}, {"late": True}, {"input": [None]}, {"input": {}}):
         answer = shop.client.post("/v1/embeddings", json={"input": "가", **wrong})
-        assert answer.status_code == (200 if wrong == {"input": []} else {"model": 404, "input": 422}.get(next(iter(wrong)), 400)), wrong
-    assert shop.post("/v1/embeddings", input=["가"] * 257).status_code == 400
+        assert answer.status_code == (404 if "model" in wrong else 422 if wrong.get("input") == [None] else 400), wrong
+
+
+@pytest.mark.parametrize("tokens", [[1, 2, 3], [[1, 2, 3]], [["가"], [1]], ["가", 5]])
+def test_token_numbers_are_told_what_to_do(shop: Running, tokens: list[Any]) -> None:
+    answer = shop.post("/v1/embeddings", input=tokens, model="toy1")
+    error = answer.json()["error"]
+    assert answer.status_code == 400 and error["type"] == "invalid_request_error" and error["param"] == "input"
+    assert "check_embedding_ctx_length=False" in error["message"]
+
+
+def test_many_texts_at_once_and_none_at_all(shop: Running) -> None:
+    words = [f"글 {n}" for n in range(1000)]  # what LangChain sends in one request
+    made = shop.post("/v1/embeddings", input=words, encoding_format="base64", dimensions=32).json()["data"]
+    assert [d["index"] for d in made] == list(range(1000))
+    expected = Toy().encode_document([words[0], words[500], words[999]]).truncate(32).dense
+    for n, row in zip((0, 500, 999), expected, strict=True):
+        np.testing.assert_allclose(np.frombuffer(base64.b64decode(made[n]["embedding"]), "<f4"), row, atol=1e-6)
+    none = shop.post("/v1/embeddings", input=[])
+    assert none.status_code == 400 and "empty list" in none.json()["error"]["message"]
+    over = shop.post("/v1/embeddings", input=["가"] * 2049)
+    assert over.status_code == 400 and "the limit is 2048" in over.json()["error"]["message"]
+
+
+def test_what_a_request_leaves_out_the_collection_decides(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+    real = type(shop.service.collection).search
+    monkeypatch.setattr(type(shop.service.collection), "search", lambda self, query, **o: seen.append(o) or real(self, query, **o))
+    for body in ({}, {"words": "auto"}, {"words": None}, {"words": 0.0}):
+        assert shop.post("/v1/search", query="원피스", **body).status_code == 200
+    assert seen == [{}, {}, {}, {"words": 0.0}]
 
 
 def test_rerank_puts_documents_in_order(shop: Running) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,10 @@ import pytest
 
 from hannun import collection
 from hannun.collection import Report
-from hannun.errors import CollectionBusy, MissingError
+from hannun.errors import CollectionBusy, MissingError, StorageError
+from hannun.serve.http.inbox import SPARE
 from hannun.serve.http.jobs import Busy, Jobs
+from hannun.serve.outside import outside
 from tests.conftest import ROOT
 from tests.serve.conftest import Running, Start, picture
 from tests.toy import Toy
@@ -68,6 +72,7 @@ def test_work_is_done_in_order_and_a_bug_stops_nothing(tmp_path: Path) -> None:
     assert (first.state, first.added, first.done, first.total) == ("done", 2, 2, 2)
     assert bug.state == "failed" and bug.error == "unexpected: RuntimeError: a bug" and last.changed == 2
     assert not list(tmp_path.glob("*.json")) and jobs.unfinished == 0
+    assert len(jobs.set_aside) == 1 and jobs.set_aside[0].endswith(f"{bug.id}.json.failed")  # accepted, so not thrown away
     assert jobs.close(1) == 0
     with pytest.raises(Busy, match="shutting down"):
         jobs.accept("add", {"rows": []})
@@ -102,6 +107,201 @@ def test_what_the_grace_does_not_suffice_for_is_done_after_the_next_start(tmp_pa
         jobs.get("nobody")
 
 
+class Full(Target):
+    """A disk that has no room until `room` is set; what is added and removed is remembered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room, self.kept = threading.Event(), set[str]()
+
+    def add(self, contents: Iterator[Any], progress: Any = None) -> Report:
+        found = list(contents)
+        if not self.room.is_set():
+            raise StorageError("/srv/secret/shop.hannun/shard-1: the disk is full")
+        self.kept.update(found)
+        return Report(added=len(found))
+
+    def delete(self, ids: tuple[str, ...] = (), where: str | None = None) -> int:
+        gone = self.kept & set(ids)
+        self.kept -= gone
+        return len(gone)
+
+
+def until(true: Callable[[], Any]) -> None:
+    """Wait for something to become true."""
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_work_that_the_disk_has_no_room_for_is_kept_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hannun.serve.http.jobs._PAUSE", 0.01)
+    target = Full()
+    jobs = Jobs(target, tmp_path, lambda row: row, lambda e: outside(str(e)), 10)
+    first, second = jobs.accept("add", {"rows": ["a", "b"]}), jobs.accept("add", {"rows": ["c"]})
+    until(lambda: first.attempts >= 3)
+    until(lambda: first.state == "queued")
+    assert first.error is not None and "the disk is full (kept, and tried again" in first.error and "/srv" not in first.error
+    assert (second.attempts, jobs.unfinished, len(list(tmp_path.glob("*.json")))) == (0, 2, 2)
+    assert jobs.close(30) == 2  # a stop does not wait for room
+    jobs = Jobs(target, tmp_path, lambda row: row, str, 10)
+    target.room.set()
+    until(lambda: not jobs.unfinished)
+    assert target.kept == {"a", "b", "c"} and not list(tmp_path.iterdir())
+    assert all(j.state == "done" and j.error is None for j in jobs.all())
+    jobs.close(1)
+
+
+def test_a_delete_makes_room_for_what_waits_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hannun.serve.http.jobs._PAUSE", 30.0)
+    target = Full()
+    target.kept = {"old", "b"}
+    real = target.delete
+
+    def delete(ids: tuple[str, ...] = (), where: str | None = None) -> int:
+        target.room.set()
+        return real(ids, where)
+
+    monkeypatch.setattr(target, "delete", delete)
+    jobs = Jobs(target, tmp_path, lambda row: row, str, 10)
+    waiting = jobs.accept("add", {"rows": ["a", "b"]})
+    until(lambda: waiting.error)
+    gone = jobs.accept("delete", {"ids": ["old", "b"], "where": None})
+    assert jobs.settled(gone, 20)
+    # It went ahead and was done again in its turn: the order in which the work came decides what is there in the end.
+    assert waiting.state == gone.state == "done" and target.kept == {"a"}
+    assert (gone.removed, gone.attempts) == (3, 2)
+    jobs.close(1)
+
+
+def test_what_facts_decide_is_not_removed_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hannun.serve.http.jobs._PAUSE", 0.2)
+    target, order = Full(), list[str]()
+    monkeypatch.setattr(target, "delete", lambda ids, where: order.append("delete") or 0)
+    monkeypatch.setattr(target, "update", lambda facts, ids, where: order.append("update") or 0)
+    jobs = Jobs(target, tmp_path, lambda row: row, str, 10)
+    waiting = jobs.accept("add", {"rows": ["a"]})
+    until(lambda: waiting.error)
+    jobs.accept("update", {"facts": {"price": 1}, "ids": ["x"], "where": None})
+    last = jobs.accept("delete", {"ids": [], "where": "price = 1"})
+    until(lambda: waiting.attempts > 1)
+    assert not order
+    target.room.set()
+    assert jobs.settled(last, 20) and order == ["update", "delete"]
+    jobs.close(1)
+
+
+@pytest.mark.parametrize("torn", [b"", b"\0" * 4096, b'{"kind": "add", "rows": [{"id": "a", "te', b'{"kind": "add"}', b"[]", b'"\xff'])
+def test_torn_files_are_set_aside_and_told(tmp_path: Path, torn: bytes) -> None:
+    (tmp_path / "00000000000000000001-aaaa.json").write_bytes(torn)
+    (tmp_path / "00000000000000000002-bbbb.json").write_text('{"kind": "add", "rows": [1]}')
+    (tmp_path / "00000000000000000003-cccc.json.part").write_bytes(b"never accepted")
+    target = Target()
+    jobs = Jobs(target, tmp_path, lambda row: row, str, 10)
+    until(lambda: not jobs.unfinished)
+    lost = jobs.get("aaaa")
+    assert lost.state == "failed" and lost.error is not None and "00000000000000000001-aaaa.json.torn" in lost.error
+    assert jobs.set_aside == ["00000000000000000001-aaaa.json.torn"] and target.done == [1]
+    assert (tmp_path / jobs.set_aside[0]).read_bytes() == torn and len(list(tmp_path.iterdir())) == 1
+    jobs.close(1)
+    again = Jobs(target, tmp_path, lambda row: row, str, 10)
+    assert again.set_aside == jobs.set_aside and not again.unfinished  # told after the next start, too
+    again.close(1)
+
+
+def test_a_file_that_somebody_took_away_holds_nothing_up(tmp_path: Path) -> None:
+    target = Target()
+    target.gate.clear()
+    jobs = Jobs(target, tmp_path, lambda row: row, str, 10)
+    jobs.accept("add", {"rows": [1]})
+    taken, last = jobs.accept("add", {"rows": [2]}), jobs.accept("add", {"rows": [3]})
+    next(tmp_path.glob(f"*-{taken.id}.json")).unlink()
+    target.gate.set()
+    assert jobs.settled(last, 20) and target.done == [1, 3] and taken.state == "failed"
+    jobs.close(1)
+
+
+def test_202_comes_after_file_and_folder_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, str]] = []
+    sync, replace, unlink = os.fsync, os.replace, Path.unlink
+
+    def synced(handle: int) -> None:
+        calls.append(("fsync", os.path.basename(os.readlink(f"/proc/self/fd/{handle}"))))
+        sync(handle)
+
+    def replaced(source: Any, target: Any) -> None:
+        calls.append(("replace", os.path.basename(target)))
+        replace(source, target)
+
+    def unlinked(self: Path, missing_ok: bool = False) -> None:
+        if self.exists():
+            calls.append(("unlink", self.name))
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(Path, "unlink", unlinked)
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("there is no /proc here, which tells what a handle is of")
+    target = Target()
+    add = target.add
+
+    def added(contents: Iterator[Any], progress: Any = None) -> Report:
+        calls.append(("added", ""))
+        return add(contents, progress)
+
+    monkeypatch.setattr(target, "add", added)
+    jobs = Jobs(target, tmp_path / "state" / "inbox", lambda row: row, str, 10)
+    target.gate.clear()
+    job = jobs.accept("add", {"rows": [1]})
+    calls.append(("accepted", ""))
+    target.gate.set()
+    assert jobs.settled(job, 20)
+    jobs.close(1)
+    name = f"{jobs._inbox._last:020}-{job.id}.json"
+    assert [c for c in calls if c[0] != "added"] == [
+        ("fsync", tmp_path.name),  # the new folders' own names
+        ("fsync", "state"),
+        ("fsync", f"{name}.part"),
+        ("replace", name),
+        ("fsync", "inbox"),
+        ("accepted", ""),
+        ("unlink", name),
+    ]
+    assert calls.index(("added", "")) < calls.index(("unlink", name))
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_what_cannot_be_kept_is_answered_507_and_not_done(start: Start, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    running = start()
+    inbox = running.service.settings.state or running.service.jobs._inbox._folder
+    real = getattr(os, broken)
+
+    def full(first: Any, *rest: Any) -> None:
+        if broken == "fsync" or "inbox" in str(first):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(first, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, broken, full)
+        answer = running.post("/v1/items", items=[{"id": "a", "text": "가"}])
+    error = answer.json()["error"]
+    assert answer.status_code == 507 and "not accepted" in error["message"] and "No space left" in error["message"]
+    assert "/" not in error["message"] and not list(inbox.iterdir())
+    assert running.client.get("/v1/jobs").json() == {"unfinished": 0, "set_aside": [], "jobs": []}
+    assert running.add({"id": "a", "text": "가"})["added"] == 1
+
+
+def test_rows_leave_room_for_a_delete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = Jobs(Target(), tmp_path, lambda row: row, str, 10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10 * SPARE, 9 * SPARE, SPARE))
+    with pytest.raises(StorageError, match=r"cannot be kept \(the disk is full\); free some space"):
+        jobs.accept("add", {"rows": [1]})
+    assert jobs.settled(jobs.accept("update", {"facts": {}, "ids": ["a"], "where": None}), 20)
+    jobs.close(1)
+
+
 def test_searches_go_on_while_items_are_added_and_removed(start: Start) -> None:
     running = start()
     running.add(*({"id": f"old {n}", "text": f"오래된 물건 {n}", "price": n} for n in range(100)))
@@ -128,8 +328,8 @@ def test_searches_go_on_while_items_are_added_and_removed(start: Start) -> None:
             assert job["added"] == job["done"] == 30, job
         stop.set()
         [a.result(20) for a in asking]
-    until = time.monotonic() + 90
-    while running.client.get("/v1/jobs").json()["unfinished"] and time.monotonic() < until:
+    end = time.monotonic() + 90
+    while running.client.get("/v1/jobs").json()["unfinished"] and time.monotonic() < end:
         time.sleep(0.01)
     assert len(running.service.collection) == 100 - 4 + 120 and found and min(found) == 20
 

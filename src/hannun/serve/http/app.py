@@ -19,8 +19,9 @@ import hannun
 from hannun.errors import DependencyError, HannunError, InputError, MissingError, StorageError
 from hannun.serve.http import items, looking, vectors, watching
 from hannun.serve.http.bodies import Failure
-from hannun.serve.http.guard import Guard, failure
+from hannun.serve.http.guard import Guard
 from hannun.serve.http.jobs import Busy
+from hannun.serve.http.refused import failure
 from hannun.serve.http.service import Service
 
 log = logging.getLogger("hannun.http")
@@ -34,6 +35,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Failure, "description": "a key is needed"},
     403: {"model": Failure, "description": "the key may not do this"},
     404: {"model": Failure, "description": "no such thing"},
+    408: {"model": Failure, "description": "the body came too slowly"},
     413: {"model": Failure, "description": "too large"},
     421: {"model": Failure, "description": "addressed to another host"},
     422: {"model": Failure, "description": "the body does not follow the schema"},
@@ -41,7 +43,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     501: {"model": Failure, "description": "needs a part of Hannun that is not installed"},
     503: {"model": Failure, "description": "starting or shutting down"},
     504: {"model": Failure, "description": "took too long"},
-    507: {"model": Failure, "description": "the disk is full"},
+    507: {"model": Failure, "description": "the disk is full: nothing was accepted"},
 }
 
 
@@ -133,6 +135,8 @@ async def _bug(request: Request, error: Exception) -> Response:
 async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
+    if isinstance(mistake := first.get("ctx", {}).get("error"), InputError):  # a form's own words for it
+        return JSONResponse(failure(400, str(mistake), type(mistake).__name__, str(first["loc"][-1])), 400)
     place = ".".join(str(p) for p in first["loc"] if p != "body")
     more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
     return JSONResponse(failure(422, f"{place or 'the body'}: {first['msg']}{more}"[:500], "malformed", place[:200] or None), 422)

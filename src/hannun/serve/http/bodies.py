@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.json_schema import SkipJsonSchema
+
+from hannun.errors import InputError
 
 Words = Annotated[str, Field(max_length=1_000_000, json_schema_extra={"format": "words"})]
 Base64 = Annotated[
@@ -15,6 +17,10 @@ Where = Annotated[str, Field(max_length=10_000, json_schema_extra={"format": "wh
 Id = Annotated[str, StringConstraints(min_length=1, max_length=1000), Field(json_schema_extra={"format": "item-id"})]
 FieldName = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\]*[^"\\\s][^"\\]*$')]
 Share = Annotated[float, Field(ge=0, le=1)]
+WordShare = Annotated[
+    Share | Literal["auto"] | None,
+    Field(description="share of the word score (BM25 on morphemes); left out or 'auto': what the collection takes by itself"),
+]
 Task = Literal["retrieval.query", "retrieval.passage", "text-matching", "classification", "separation", "code.query", "code.passage"]
 Fact = str | int | float | bool | None | list[str | int | float | bool]
 
@@ -65,7 +71,7 @@ class SearchBody(_Strict):
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1, description="the query's own words (1) against its own picture (0)")
     weights: tuple[Share, Share] | None = Field(default=None, description="how much an item's text and picture count; not both 0")
-    words: float = Field(default=0.0, ge=0, le=1, description="share of the word score (BM25 on morphemes)")
+    words: WordShare = None
     fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
     limit: int = Field(default=10, ge=1, le=1000)
@@ -130,7 +136,7 @@ class ExplainBody(_Strict):
     id: Id
     mix: float = Field(default=0.5, ge=0, le=1)
     weights: tuple[Share, Share] | None = None
-    words: float = Field(default=0.0, ge=0, le=1)
+    words: WordShare = None
     where: Where | None = None
 
 
@@ -140,7 +146,9 @@ class ExplainBody(_Strict):
 class EmbeddingsBody(BaseModel):
     """OpenAI's request for vectors, and Jina's multimodal one. Fields that neither knows are passed over."""
 
-    input: Words | Content | list[Words | Content] = Field(description="one content or a list; token numbers are not taken")
+    input: Words | Content | Annotated[list[Words | Content], Field(min_length=1)] = Field(
+        description="one content or a list; token numbers are not taken"
+    )
     model: str | None = Field(default=None, max_length=200, json_schema_extra={"format": "model"})
     encoding_format: Literal["float", "base64"] | None = Field(default=None, description="OpenAI's name of it")
     embedding_type: Literal["float", "base64", "binary", "ubinary"] | None = Field(default=None, description="Jina's name of it")
@@ -155,6 +163,20 @@ class EmbeddingsBody(BaseModel):
     normalized: bool | None = Field(default=None, description="vectors are of length 1 in any case")
     truncate: bool | None = Field(default=None, description="long texts are read through windows in any case")
     user: str | None = Field(default=None, max_length=1000)
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _readable(cls, given: object) -> object:
+        """What clients send that follows OpenAI's schema and cannot be encoded gets a line of its own: 400, as OpenAI answers."""
+        if isinstance(given, list):
+            if not given:
+                raise InputError("input is an empty list, expected at least one text or picture")
+            if any(isinstance(g[0] if isinstance(g, list) and g else g, int) for g in given):
+                raise InputError(
+                    "input has token numbers, which belong to another model's vocabulary; expected texts. Send the texts themselves: "
+                    "with LangChain's OpenAIEmbeddings, give check_embedding_ctx_length=False"
+                )
+        return given
 
 
 class VectorOut(BaseModel):
@@ -285,7 +307,8 @@ class JobOut(BaseModel):
     removed: int
     problems: list[Trouble]
     problem_count: int
-    error: str | None
+    error: str | None = Field(description="why it failed; of a queued job: why it could not be done yet (it is kept, and tried again)")
+    attempts: int
     accepted: float
     finished: float | None
 
@@ -294,6 +317,7 @@ class JobsOut(BaseModel):
     """The newest jobs first."""
 
     unfinished: int
+    set_aside: list[str] = Field(description="files of accepted work that could not be read or done, kept in the service's inbox")
     jobs: list[JobOut]
 
 

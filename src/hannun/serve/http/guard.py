@@ -1,13 +1,12 @@
 """Every request goes in first here; what may pass goes on, with an id, a log line, safe headers and a bound on size and time.
 
 In this order: the host it is addressed to, the site it comes from, how much is at work already, the key and its scope, the key's
-rate, the size of the body, the time it takes. What is refused gets one clear line in OpenAI's form of an error.
+rate, the size and the speed of the body, the time it takes. What is refused gets one clear line in OpenAI's form of an error.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import math
@@ -18,13 +17,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, final
+from typing import final
 
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hannun.serve.http.keys import SCOPES, Key, Keys
 from hannun.serve.http.measures import Measures
+from hannun.serve.http.receiving import Receiving
+from hannun.serve.http.refused import Refused, failure
 from hannun.serve.http.settings import Settings
 
 log = logging.getLogger("hannun.http")
@@ -47,23 +47,7 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
-_DRAIN = 2.0  # seconds
 _BUCKETS = 10_000  # addresses or keys whose rate is remembered
-
-
-class Refused(HTTPException):
-    """A request that does not pass; raised while a body is read, it goes through the framework unchanged."""
-
-    def __init__(self, status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(status, message, dict(headers or {}))
-        self.reason = reason
-
-
-def failure(status: int, message: str, code: str | None = None, param: str | None = None) -> dict[str, Any]:
-    """An error as OpenAI's clients read it."""
-    kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(status)
-    kind = kind or ("invalid_request_error" if status < 500 else "server_error")
-    return {"error": {"message": message, "type": kind, "code": code, "param": param}}
 
 
 @dataclass
@@ -80,18 +64,20 @@ class Guard:
         self._app, self._settings, self._keys, self._measures = app, settings, keys, measures
         self._hosts = {*_LOCAL, settings.host.lower(), *settings.hosts}
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
-        self._at_work = 0
+        self._at_work, self._receiving = 0, Receiving(settings)
         self._name, self._numbers = secrets.token_hex(4).encode(), count(1)  # ids of requests: not secret, only their own
         self._pace = 0.05  # seconds of a request, a moving mean
-        self._guarded = len(keys) > 0  # and stays so when the last key is revoked
+        # It stays so when the last key is revoked, also through a restart: the door opens when the file of keys is deleted, or by setting.
+        self._guarded = len(keys) > 0 or (keys.kept and not settings.without_keys)
         self.closing = False
+        measures.watch("receiving", "Bodies that are being received now.", lambda: self._receiving.count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started = begun = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         id = given if _ID.fullmatch(given) else b"%s-%x" % (self._name, next(self._numbers))
@@ -100,26 +86,19 @@ class Guard:
         name = "-"
         counted = scope["path"] not in _ALWAYS
         try:
-            self._addressed(headers)
-            if counted:
-                self._load()
-            self._at_work += counted
-            self._measures.in_flight.set(self._at_work)
             try:
+                self._addressed(headers)
+                self._load(counted)
                 name = self._admit(scope, headers)
-                async with asyncio.timeout(self._settings.timeout):
-                    await self._app(scope, self._bounded(receive, headers), answer)
-            except TimeoutError:
-                raise Refused(
-                    504, "timeout", f"the answer took more than {self._settings.timeout:g} seconds; ask for less at once"
-                ) from None
-            finally:
-                self._at_work -= counted
-                self._measures.in_flight.set(self._at_work)
+            except Refused:
+                await self._receiving.drained(receive)
+                raise
+            async with self._receiving.body(receive, headers) as whole:
+                self._load(counted)  # once more: others came while its body did
+                begun = time.perf_counter()
+                await self._worked(scope, whole, answer, counted)
         except Refused as refusal:
             self._measures.refused.labels(refusal.reason).inc()
-            if refusal.reason != "timeout":  # its body has been read, and nothing more will come
-                await self._drained(receive)
             await answer.refuse(refusal)
         except Exception as e:
             log.exception("failed", extra={"fields": {"id": id.decode(), "error": type(e).__name__}})
@@ -129,11 +108,23 @@ class Guard:
         self._measures.requests.labels(scope["method"] if scope["method"] in _METHODS else "other", route, answer.status).inc()
         self._measures.seconds.labels(route).observe(took)
         if counted and answer.status < 400:
-            self._pace += 0.05 * (took - self._pace)
+            self._pace += 0.05 * (time.perf_counter() - begun - self._pace)
         if log.isEnabledFor(logging.INFO):
             address = (scope.get("client") or ("-",))[0]
             fields = {"id": id.decode(), "method": scope["method"], "path": scope["path"], "status": answer.status}
             log.info("request", extra={"fields": {**fields, "ms": round(took * 1e3, 2), "key": name, "client": address}})
+
+    async def _worked(self, scope: Scope, receive: Receive, answer: _Answer, counted: bool) -> None:
+        self._at_work += counted
+        self._measures.in_flight.set(self._at_work)
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                await self._app(scope, receive, answer)
+        except TimeoutError:
+            raise Refused(504, "timeout", f"the answer took more than {self._settings.timeout:g} seconds; ask for less at once") from None
+        finally:
+            self._at_work -= counted
+            self._measures.in_flight.set(self._at_work)
 
     def _addressed(self, headers: Mapping[bytes, bytes]) -> None:
         """Names that others made to point here (DNS rebinding) and pages of other sites must not reach a service without keys."""
@@ -146,7 +137,9 @@ class Guard:
         if headers.get(b"sec-fetch-site", b"none") in (b"cross-site", b"same-site") and headers.get(b"sec-fetch-mode") != b"navigate":
             raise Refused(403, "cross-site", "requests by pages of other sites are not answered")
 
-    def _load(self) -> None:
+    def _load(self, counted: bool) -> None:
+        if not counted:
+            return
         if self.closing:
             raise Refused(503, "closing", "the service is shutting down; ask again when it is back", {"Retry-After": "5"})
         if self._at_work >= self._settings.in_flight:
@@ -189,38 +182,6 @@ class Guard:
             wait = math.ceil((1 - bucket.tokens) * 60 / rate)
             raise Refused(429, "rate", f"over {rate:g} requests a minute came; ask again in {wait} s", {"Retry-After": str(wait)})
         bucket.tokens -= 1
-
-    def _bounded(self, receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
-        limit = self._settings.body
-        length = headers.get(b"content-length", b"0")
-        too_long = Refused(413, "body", f"a body of over {limit:,} bytes came; send less at once")
-        if not length.isdigit() or len(length) > 18 or int(length) > limit:
-            raise too_long
-        size = 0
-
-        async def bounded() -> Message:
-            nonlocal size
-            message = await receive()
-            if message["type"] == "http.request":
-                size += len(message.get("body", b""))
-                if size > limit:
-                    if message.get("more_body"):
-                        await self._drained(receive)
-                    raise too_long
-            return message
-
-        return bounded
-
-    async def _drained(self, receive: Receive) -> None:
-        """Take in the rest of a body, within bounds: who is still sending when the connection is closed never reads why."""
-        left = max(2 * self._settings.body, 1 << 20)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN):
-                while left > 0:
-                    message = await receive()
-                    if message["type"] != "http.request" or not message.get("more_body"):
-                        return
-                    left -= len(message.get("body", b""))
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -17,7 +17,8 @@ from starlette.datastructures import UploadFile
 
 from hannun.errors import InputError
 from hannun.serve.http import bodies
-from hannun.serve.http.jobs import Job, Kind
+from hannun.serve.http.inbox import Kind
+from hannun.serve.http.jobs import Job
 from hannun.serve.http.looking import shown
 from hannun.serve.http.service import Service
 
@@ -116,7 +117,10 @@ def routes(service: Service) -> APIRouter:
     @at.get("/jobs", response_model=bodies.JobsOut)
     async def jobs(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Response:
         """Accepted work, the newest first."""
-        return _json({"unfinished": service.jobs.unfinished, "jobs": [told(j) for j in service.jobs.all()[:limit]]})
+        found = [told(j) for j in service.jobs.all()[:limit]]
+        return _json(
+            {"unfinished": service.jobs.unfinished, "set_aside": await service.write(lambda: service.jobs.set_aside), "jobs": found}
+        )
 
     @at.get("/jobs/{job}", response_model=bodies.JobOut)
     async def progress(job: str) -> Response:

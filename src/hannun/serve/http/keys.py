@@ -10,19 +10,24 @@ import contextlib
 import hashlib
 import hmac
 import json
+import logging
 import os
+import re
 import secrets
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from hannun.errors import InputError, MissingError, StorageError, neighbours
 
 SCOPES = ("read", "write")
 _PREFIX = "hn_"
+_LENGTH = 32  # bytes of a secret
+_HASH = re.compile(r"[0-9a-f]{64}")
+log = logging.getLogger("hannun.keys")
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,11 @@ class Keys:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a file of keys, with or without a key in it."""
+        return self._stamp is not None
 
     def of(self, sent: str) -> Key | None:
         """The key that was sent, if there is such a one."""
@@ -98,15 +108,29 @@ class Keys:
             if stamp == self._stamp:
                 return
             try:
-                rows = json.loads(self._file.read_text("utf-8"))["keys"]
-                found = [replace(Key(**row), scopes=tuple(row["scopes"])) for row in rows]
-            except (OSError, ValueError, KeyError, TypeError) as e:
-                raise StorageError(f"{self._file}: is not a file of keys ({e}); restore it, or delete it and make new keys") from None
+                found = [_key(row) for row in json.loads(self._file.read_text("utf-8"))["keys"]]
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+                said = f"{self._file}: is not a file of keys ({e}); restore it, or delete it and make new keys"
+                if self._stamp is None:
+                    raise StorageError(said) from None
+                log.error("the file of keys cannot be read; those that were known stay", extra={"fields": {"error": said}})
+                self._stamp = stamp  # told once for each change
+                return
             self._keys, self._stamp = {k.hash: k for k in found}, stamp
 
     def _write(self, keys: dict[str, Key]) -> None:
         private(self._file, json.dumps({"keys": [asdict(k) for k in keys.values()]}, ensure_ascii=False, indent=1).encode())
         self._keys = keys
+
+
+def _key(row: dict[str, Any]) -> Key:
+    """A key as the file has it. Raises ValueError where a value cannot be one's."""
+    key = replace(Key(**row), scopes=tuple(row["scopes"]))
+    if not _HASH.fullmatch(key.hash) or not key.scopes or not set(key.scopes) <= set(SCOPES) or isinstance(row["scopes"], str):
+        raise ValueError(f"the key {key.name!r} has a hash or scopes that no key has")
+    if isinstance(key.rate, bool) or not isinstance(key.rate, int | float) or key.rate < 0:
+        raise ValueError(f"the key {key.name!r} has the rate {key.rate!r}")
+    return key
 
 
 @final
@@ -117,10 +141,15 @@ class Signer:
         try:
             self._secret = file.read_bytes()
         except FileNotFoundError:
-            self._secret = secrets.token_bytes(32)
+            self._secret = secrets.token_bytes(_LENGTH)
             private(file, self._secret)
         except OSError as e:
-            raise StorageError(f"{file}: cannot be read ({e.strerror})") from None
+            raise StorageError(f"{file}: cannot be read ({e.strerror}); make it readable for who runs the service") from None
+        if len(self._secret) < _LENGTH or len(set(self._secret)) < 8:  # a crash leaves files empty, or full of zeros
+            raise StorageError(
+                f"{file}: is no secret that links could be signed with ({len(self._secret)} bytes, expected {_LENGTH} random ones); "
+                "delete it and start again: a new one is made, and pages that are open have to be loaded anew"
+            )
 
     def sign(self, text: str) -> str:
         """`text` with its signature, in characters that a URL takes."""
@@ -141,16 +170,38 @@ class Signer:
 
 
 def private(file: Path, data: bytes) -> None:
-    """Write a file whole, for its owner's eyes only."""
+    """Write a file whole, for its owner's eyes only: bytes and name are on the disk when this returns. Raises StorageError."""
     part = file.with_name(file.name + ".part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        _folder(file.parent)
         part.unlink(missing_ok=True)
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
             f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
         os.replace(part, file)
+        _sync(file.parent)
     except OSError as e:
-        raise StorageError(f"{file}: cannot be written ({e.strerror}); free some space or make the folder writable") from None
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)  # it would only take up the room that is missing
+        raise StorageError(f"{file}: cannot be written ({e.strerror}); free some space or make the folder writable") from e
+
+
+def _folder(folder: Path) -> None:
+    """Make a folder, and those above it, with their names on the disk."""
+    if not folder.is_dir():
+        _folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "posix":  # Windows opens no folders
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _b64(data: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -53,7 +53,7 @@ def routes(service: Service) -> APIRouter:
             more["like"] = await examples(body.like)
         if body.unlike:
             more["unlike"] = await examples(body.unlike)
-        said = {k: getattr(body, k) for k in _ENGINE if k in body.model_fields_set}  # what was left out, the engine's defaults decide
+        said = given(body, _ENGINE)
         if query is None and not body.like:
             raise InputError("neither a query nor 'like' came, expected words, a picture, or items to be like")
         hits = await service.engine(service.collection.search, query, **said, **more)
@@ -64,7 +64,7 @@ def routes(service: Service) -> APIRouter:
     async def explain(body: bodies.ExplainBody) -> Response:
         """Why an item stands where it stands for a query, shown among the hits or not."""
         query = await asked(body.query)
-        said = {k: getattr(body, k) for k in ("mix", "weights", "words", "where") if k in body.model_fields_set}
+        said = given(body, ("mix", "weights", "words", "where"))
         return _json(hit(await service.engine(service.collection.why, body.id, query, **said)))
 
     async def facets(where: str | None, field: list[str] | None, limit: int) -> list[dict[str, Any]]:
@@ -127,6 +127,14 @@ def routes(service: Service) -> APIRouter:
         return Response(made.data, media_type="image/jpeg", headers=headers)
 
     return at
+
+
+def given(body: bodies.SearchBody | bodies.ExplainBody, names: Sequence[str]) -> dict[str, Any]:
+    """The options that a request gives; what it leaves out, the collection's own defaults decide."""
+    said = {k: getattr(body, k) for k in names if k in body.model_fields_set}
+    if said.get("words") in (None, "auto"):
+        said.pop("words", None)
+    return said
 
 
 def shown(it: Item, service: Service) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from hannun.serve.http.keys import Keys, Signer
 from hannun.serve.http.measures import Measures
 from hannun.serve.http.pictures import Pictures, Rendition
 from hannun.serve.http.settings import Settings
+from hannun.serve.outside import outside
 
 log = logging.getLogger("hannun.service")
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Service:
 
     def __init__(self, path: str | Path, settings: Settings, create: bool = False) -> None:
         """Open the collection at `path` (a folder or qdrant://…); with `create`, begin one where there is none."""
-        self._address = address = str(path)
+        address = str(path)
         if address.startswith(("http://", "https://")):
             raise InputError(f"{address}: is a service already, expected a folder or qdrant://host:6333/name")
         self.settings, self.measures = settings, Measures()
@@ -61,6 +62,11 @@ class Service:
             local = folder.is_dir()
             state = settings.state or (folder / "service" if local else Path("hannun-service"))
             self.name = folder.name.removesuffix(".hannun")
+            self._names = [
+                (address, self.name),
+                *([(folder.absolute(), self.name)] if local else ()),
+                (state.absolute(), "the service's state"),
+            ]
             self.keys = Keys(settings.keys or state / "keys.json")
             self.pictures = Pictures(state / "pictures", Signer(state / "secret"), self.collection.get)
             self.fetch = Fetch(settings.fetch, limit=settings.body)
@@ -78,6 +84,7 @@ class Service:
         watch = self.measures.watch
         watch("items", "Items in the collection.", lambda: len(self.collection))
         watch("jobs_unfinished", "Jobs that wait or run.", lambda: self.jobs.unfinished)
+        watch("jobs_set_aside", "Files of accepted work that were set aside: torn, or not done for an unexpected error.", self._aside)
         watch("encode_waiting", "Contents that wait for the encoder.", lambda: self.encoder.waiting)
         watch("remembered_hits", "Vectors of queries that were remembered.", lambda: self.encoder.hits)
         watch("remembered_misses", "Vectors of queries that had to be made.", lambda: self.encoder.misses)
@@ -144,7 +151,7 @@ class Service:
 
     def said(self, error: object) -> str:
         """An error's words for those outside: where the collection lies on this machine is nobody's business."""
-        return str(error).replace(self._address, self.name)
+        return outside(str(error), self._names)
 
     def row(self, sent: Any) -> Content:
         """A row as it was sent, as content with bytes. Raises InputError."""
@@ -189,6 +196,9 @@ class Service:
             log.error("not indexed", extra={"fields": {"error": str(e)}})
         else:
             log.info("indexed" if done else "too few to index", extra={"fields": {"seconds": round(time.monotonic() - begun, 1)}})
+
+    def _aside(self) -> float:
+        return float(len(self.jobs.set_aside))
 
     def _decoded(self, said: dict[str, Any]) -> Content:
         row = contents.content(said, self.fetch, self.settings.pixels)

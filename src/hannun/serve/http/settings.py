@@ -11,6 +11,8 @@ from typing import Any
 
 from hannun.errors import InputError
 
+_POSITIVE = ("batch", "in_flight", "body", "body_time", "body_rate", "receiving", "pixels", "inputs", "jobs", "timeout", "remember")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,8 +32,11 @@ class Settings:
     in_flight: int = 128  # requests at work or waiting at a time; more are answered 429
     rate: float = 0.0  # requests per minute and key (or address, without keys); 0 is no limit. A key's own rate goes first
     body: int = 32 * 2**20  # bytes of a request
+    body_time: float = 60.0  # seconds for a request's body
+    body_rate: int = 500  # bytes a second that a body must come in, after its first ten seconds
+    receiving: int = 1024  # bodies that are being received at a time; more are answered 429
     pixels: int = 50_000_000  # of a picture that is sent
-    inputs: int = 256  # contents of one request for vectors
+    inputs: int = 2048  # contents of one request for vectors: as many as OpenAI takes
     jobs: int = 256  # accepted and unfinished jobs; more are answered 429
     timeout: float = 30.0  # seconds for a request
     grace: float = 60.0  # seconds to finish accepted work when told to stop; the rest is kept on disk and done after the next start
@@ -49,7 +54,7 @@ class Settings:
                 values[field.name] = _read(field.name, text, field.default)
         values |= {k: v for k, v in given.items() if v is not None}
         made = Settings(**values)
-        for name in ("batch", "in_flight", "body", "pixels", "inputs", "jobs", "timeout", "remember"):
+        for name in _POSITIVE:
             if getattr(made, name) <= 0:
                 raise InputError(f"HANNUN_{name.upper()} is {getattr(made, name)}, expected more than 0")
         # A vector must outlive the request it was made for.

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 
 from hannun.errors import InputError, MissingError
-from hannun.item import Content, item
+from hannun.item import Content, Item, item
 from hannun.serve.batching import Vector, together
 from hannun.serve.http.bodies import Content as Said
 from hannun.serve.http.bodies import EmbeddingsBody, EmbeddingsOut, Models, RerankBody, RerankOut
@@ -20,6 +20,8 @@ from hannun.serve.http.service import Service
 from hannun.serve.rank import scores
 
 _ASKING = ("retrieval.query", "code.query", "text-matching", "classification", "separation")  # one role on both sides for the last three
+
+_CHUNK = 64  # contents of a request that are read and encoded at a time
 
 
 def routes(service: Service) -> APIRouter:
@@ -36,6 +38,13 @@ def routes(service: Service) -> APIRouter:
     async def read(said: Sequence[str | Said]) -> list[Content]:
         return [await service.content(s if isinstance(s, str) else s.model_dump()) for s in said]
 
+    async def encoded(said: Sequence[str | Said], role: str, instruction: str | None = None) -> list[Vector]:
+        # Some at a time: few decoded pictures are held, and a search that comes meanwhile waits for no more than these.
+        made: list[Vector] = []
+        for start in range(0, len(said), _CHUNK):
+            made += await service.vectors(await read(said[start : start + _CHUNK]), role, instruction)
+        return made
+
     @at.post("/embeddings", response_model=EmbeddingsOut)
     async def embeddings(body: EmbeddingsBody) -> Response:
         """Vectors of texts, pictures, or both together. Works with OpenAI's client; takes Jina's multimodal inputs."""
@@ -44,7 +53,7 @@ def routes(service: Service) -> APIRouter:
         if body.dimensions is not None and body.dimensions not in encoder.dims:
             raise InputError(f"dimensions={body.dimensions} came, but {encoder.name!r} declares {', '.join(map(str, encoder.dims))}")
         role = "query" if body.task in _ASKING else "document"
-        made = await service.vectors(await read(said), role, body.instruction)
+        made = await encoded(said, role, body.instruction)
         form = body.embedding_type or body.encoding_format or "float"
         if body.late or body.return_multivector:
             if form in ("binary", "ubinary"):
@@ -63,10 +72,10 @@ def routes(service: Service) -> APIRouter:
     async def rerank(body: RerankBody) -> Response:
         """Put documents (texts, pictures, or both) in order for a query."""
         check(body.model, len(body.documents))
-        query, *documents = await read([body.query, *body.documents])
+        (query,) = await read([body.query])
         (asked,) = await service.vectors([query], "query")
-        made = await service.vectors(documents, "document")
-        found = scores(encoder, item(query, id="-"), asked, [item(d, id="-") for d in documents], made)
+        made = await encoded(body.documents, "document")
+        found = scores(encoder, item(query, id="-"), asked, [_outline(d) for d in body.documents], made)
         order = sorted(range(len(found)), key=lambda n: (-found[n], n))[: body.top_n]
         results: list[dict[str, Any]] = [{"index": n, "relevance_score": round(found[n], 6)} for n in order]
         if body.return_documents:
@@ -81,6 +90,11 @@ def routes(service: Service) -> APIRouter:
         return _json({"object": "list", "data": [{"id": encoder.name, "object": "model", "created": 0, "owned_by": "hannun"}]})
 
     return at
+
+
+def _outline(said: str | Said) -> Item:
+    """What a document is made of: its text, and a picture without its pixels where it has one."""
+    return item(said if isinstance(said, str) else {"text": said.text or "", **({"image": b"-"} if said.image else {})}, id="-")
 
 
 def _written(row: Any, form: str) -> Any:

@@ -112,7 +112,7 @@ function controls() {
   $("words").value = state.words;
   $("mix").value = state.mix;
   $("weight").value = state.weight;
-  $("share").value = state.share;
+  $("share").value = state.share ?? 0.3;
   $("diversity").value = state.diversity;
   $("where").value = state.where;
   $("chip").hidden = !state.picture;

@@ -5,8 +5,8 @@ import { say } from "./words.js";
 
 const PAGE = 30;
 
-// picture: {data, preview} dropped or pasted by the user; like/unlike: [{id, label, thumbnail}]; facets: {field: Set(literals)}
-export const state = { words: "", picture: null, mix: 0.5, weight: 0.5, diversity: 0, share: 0.3, where: "", facets: {}, like: [], unlike: [], view: "grid" };
+// share: null leaves the weight of exact words to the service. picture: {data, preview} dropped or pasted by the user; like/unlike: [{id, label, thumbnail}]; facets: {field: Set(literals)}
+export const state = { words: "", picture: null, mix: 0.5, weight: 0.5, diversity: 0, share: null, where: "", facets: {}, like: [], unlike: [], view: "grid" };
 
 export function read(address = location.search) {
   const a = new URLSearchParams(address);
@@ -14,7 +14,7 @@ export function read(address = location.search) {
   state.mix = Number(a.get("mix") ?? 0.5);
   state.weight = Number(a.get("weight") ?? 0.5);
   state.diversity = Number(a.get("diversity") ?? 0);
-  state.share = Number(a.get("share") ?? 0.3);
+  state.share = a.has("share") ? Number(a.get("share")) : null;
   state.where = a.get("where") ?? "";
   state.view = a.get("view") === "map" ? "map" : "grid";
   state.facets = {};
@@ -32,7 +32,7 @@ export function write(push = true) {
   if (state.mix !== 0.5) a.set("mix", state.mix);
   if (state.weight !== 0.5) a.set("weight", state.weight);
   if (state.diversity) a.set("diversity", state.diversity);
-  if (state.share !== 0.3) a.set("share", state.share);
+  if (state.share !== null) a.set("share", state.share);
   if (state.where) a.set("where", state.where);
   if (state.view === "map") a.set("view", "map");
   for (const [field, values] of Object.entries(state.facets)) for (const v of values) a.append("f", `${field}=${v}`);
@@ -64,7 +64,7 @@ export function query(parts) {
   return {
     ...(asked && { query: asked }),
     ...(asked?.image && asked?.text && parts && { mix: state.mix }),
-    ...(asked?.text && state.share && { words: state.share }),
+    ...(asked?.text && state.share !== null && { words: state.share }),
     ...(parts && state.weight !== 0.5 && { weights: [state.weight, 1 - state.weight] }),
     ...(where() && { where: where() }),
   };
