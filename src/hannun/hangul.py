@@ -25,6 +25,47 @@ def normalise(text: str) -> str:
     return _SPACE.sub(" ", _INVISIBLE.sub("", composed)).strip()
 
 
+# What a reader does not see: joiners and direction marks, soft hyphens, variation selectors, the fillers of Hangul.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
+_MARKS = re.compile("[\u2120\u2122]")  # ℠ and ™ would become the letters sm and tm
+_ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")  # lower case may take a letter apart (İ)
+_DASH = re.compile("[\u2010-\u2015\u2212]")
+_QUOTE = re.compile("[\u2018\u2019\u02bc\u2032]")
+# ½, ² and ① stand beside a number without being its digits: 2½ is not 21/2, 10² not 102.
+_BESIDE = re.compile("(?<=\\d)(?=[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079\u2080-\u2089\u2150-\u215e\u2460-\u249b\u24ea-\u24ff])")
+_AFTER = re.compile("(?<=[\u00bc-\u00be\u2150-\u215e\u2460-\u249b\u24ea-\u24ff])(?=\\d)")
+_FOLDS = re.compile("[^\u0000-\u007f\u3131-\u3163\u3165-\u318e\uac00-\ud7a3]+")  # all that NFKC may change but compatibility jamo
+
+
+def folded(text: str) -> str:
+    """The one form in which words are compared: `normalise`, lower case, without width, signs for units and what is not seen.
+
+    NFKC (ＬＧ is lg, ㎖ is ml), but ㄱ…ㅣ stay what is typed for them; soft hyphens, joiners, variation selectors and fillers are
+    gone; dashes and apostrophes are one sign each; Latin letters lose their accents. Folding twice changes nothing.
+    """
+    plain = normalise(text).lower()
+    if _FOLDS.search(plain):
+        plain = _AFTER.sub(" ", _BESIDE.sub(" ", _MARKS.sub("", plain)))
+        plain = _FOLDS.sub(lambda m: _unaccented(unicodedata.normalize("NFKC", m[0])), plain).lower()
+        plain = _QUOTE.sub("'", _DASH.sub("-", _ACCENTS.sub("", _UNSEEN.sub("", plain))))
+        plain = unicodedata.normalize("NFC", plain).translate(_SINGLE)
+    return _SPACE.sub(" ", _INVISIBLE.sub("", plain)).strip()
+
+
+def _unaccented(text: str) -> str:
+    """Latin letters without their marks (é is e); other scripts keep theirs (й, が)."""
+    if text.isascii():
+        return text
+    letters, latin = [], False
+    for c in unicodedata.normalize("NFD", text):
+        if not (latin and unicodedata.combining(c)):
+            letters.append(c)
+            latin = c.isascii()
+    return unicodedata.normalize("NFC", "".join(letters))
+
+
 def is_hangul(character: str) -> bool:
     """Whether one character is a Hangul syllable or jamo."""
     code = ord(character)
@@ -74,6 +115,12 @@ _JOINED = dict(
 )
 _PARTED = {j: ab for ab, j in _JOINED.items()}
 _TENSE = {"ㄱ": "ㄲ", "ㄷ": "ㄸ", "ㅂ": "ㅃ", "ㅅ": "ㅆ", "ㅈ": "ㅉ"}
+# Conjoining jamo that stand alone, as halves of letters typed one by one do after NFKC (ﾡ), as the letters that are typed for them.
+_SINGLE = {
+    **{0x1100 + n: c for n, c in enumerate(_LEADS)},
+    **{0x1161 + n: c for n, c in enumerate(_VOWELS)},
+    **{0x11A7 + n: c for n, c in enumerate(_TAILS) if c},
+}
 
 
 def is_syllable(character: str) -> bool:

@@ -1,7 +1,8 @@
 """A text goes in; the abuse (욕설), vulgarity (비속어) or adult word (성인) in it comes out, also where it is written to get past a list.
 
 Variants are met by form and not by listing them: signs or digits between syllables (시1발, 씨*발), single syllables with spaces (씨 발),
-stretched vowels (시이이발), tense or plain or jamo-split first consonants (씌발, ㅅㅣ발), repeated signs. The word list is our own
+stretched vowels (시이이발), tense or plain or jamo-split first consonants (씌발, ㅅㅣ발), one syllable by its first consonant (ㅂ신, 병ㅅ),
+repeated signs. The word list is our own
 (`profanity.tsv`); each word says where it counts and which longer words it is innocent in.
 """
 
@@ -39,6 +40,11 @@ _DISGUISED = re.compile(r"(씌|쒸|쓔|슈|싀|씨|시)(벌|뱔|빨|펄)")
 _ALONE = re.compile("[좆썅ㅄ]")  # the words of one sign
 _WIDE = re.compile("[\u1100-\u11ff\u2460-\u24ff\uff00-\uffef\U0001d400-\U0001d7ff]")
 _ODD = re.compile("[\u1100-\u11ff\u2460-\u24ff\u3131-\u318e\uff00-\uffef\U0001d400-\U0001d7ff]|[이으아어우오에]{2}")
+
+
+_JOT = r"ㅈ(?=같|까|되|됐|된|됨|밥|망|만한|만아)"  # 좆 is one syllable, so what follows must tell
+
+_USUAL = ("시발", "미친놈", "미친년", "새끼야")  # that are written so too, beside those that are written with spaces
 
 
 @dataclass(frozen=True)
@@ -110,12 +116,32 @@ def _listed() -> tuple[re.Pattern[str], dict[_Begin, tuple[int, ...]], frozenset
     return gate, {k: tuple(v) for k, v in begins.items()}, frozenset(begins), tuple(map(_pattern, entries()))
 
 
+@cache
+def _halved() -> tuple[re.Pattern[str], dict[str, str]]:
+    """The usual words of abuse with one syllable by its first consonant, and the whole words: ㅂ신 and 병ㅅ are 병신.
+
+    The consonant stands alone (ㅋㅋ and ㅅㅅ are something else), and where it comes last the word begins there: 하지ㄹ is a slip.
+    """
+    whole: dict[str, str] = {}
+    for entry in entries():
+        if (entry.mode == "spaced" or entry.word in _USUAL) and all("가" <= c <= "힣" for c in entry.word):
+            for n, c in enumerate(entry.word):
+                short = entry.word[:n] + _FIRST[(ord(c) - 0xAC00) // 588] + entry.word[n + 1 :]
+                whole.setdefault(short, entry.word)
+    last = "|".join(re.escape(w) for w in whole if w[0] not in _FIRST)
+    first = "|".join(re.escape(w) for w in whole if w[0] in _FIRST)
+    return re.compile(rf"(?<![ㄱ-ㅣ])(?:{first}|{_JOT})(?![ㄱ-ㅣ])|(?<![가-힣ㄱ-ㅣ])(?:{last})(?![ㄱ-ㅣ])"), whole
+
+
 def plain(text: str) -> str:
-    """The text as it is looked at: NFKC, lower case, jamo joined to syllables, stretched vowels shortened, disguised pairs undone."""
+    """The text as it is looked at: NFKC, lower case, jamo joined to syllables and halved words to whole ones, stretched vowels
+    shortened, disguised pairs undone."""
     if not text.isascii():
         if _ODD.search(text):
             text = unicodedata.normalize("NFKC", text) if _WIDE.search(text) else text
-            text = _STRETCHED.sub(r"\1", _SPELLED.sub(_join, text))
+            halved, whole = _halved()
+            text = halved.sub(lambda m: whole.get(m[0], "좆"), _SPELLED.sub(_join, text))
+            text = _STRETCHED.sub(r"\1", text)
         text = _DISGUISED.sub(lambda m: ("씨" if m[1] in "씌쒸쓔씨" else "시") + ("팔" if m[2] == "펄" else "발"), text)
     return text.lower()
 

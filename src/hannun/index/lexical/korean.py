@@ -1,0 +1,160 @@
+"""A text with Hangul goes in; its Korean terms come out: nouns, and stems as their dictionary form.
+
+A compound stands whole and in its parts. What Kiwi does not know (new names, mostly) stands whole, in pairs of letters and in the
+nouns that it begins and ends with. Where Kiwi must choose between two readings of the same letters, a noun that the dictionary has
+is kept beside the other (감 is a persimmon or 가다; 아버지가방 holds a bag or a room), in texts and in queries alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from hannun.index.lexical import codes, compounds, kiwi
+from hannun.index.lexical.names import also
+
+_STEMS = ("VV", "VA")
+_ENDINGS = ("EF", "EC", "ETN")
+_COUNTED = ("SN", "NR", "MM", "ETM")  # after these a dependent noun is a unit or a bound word, else a name (LG그램)
+_PIECE = 4000  # characters given to Kiwi at once
+_RUN = re.compile(r"[^\W_]+")
+_HANGUL = re.compile(r"[가-힣]+")
+_LONGEST = 4  # syllables of a word of one noun that is read as a verb
+_EDGES = " .,!~?…·:;^*()[]\"'"
+
+
+def words(text: str, dictionary: tuple[str, ...]) -> Iterator[str]:
+    """The Korean terms of a folded text, each as often as it stands; `dictionary`: words that are kept whole."""
+    for piece in _pieces(text.strip(_EDGES)):
+        yield from _terms(piece, dictionary)
+
+
+def grams(run: str) -> list[str]:
+    """Every two letters that stand side by side; a single letter as it is."""
+    return [run[n : n + 2] for n in range(len(run) - 1)] or [run]
+
+
+def _terms(text: str, dictionary: tuple[str, ...]) -> Iterator[str]:
+    tokens = kiwi.tokenize(text, dictionary)
+    for term in _plain(text, tokens, dictionary):
+        yield term
+        if other := also(term):
+            yield other
+    yield from _other_readings(text, tokens, dictionary)
+
+
+def _plain(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iterator[str]:
+    compound: list[Any] = []
+    before = None
+    for token in tokens:
+        tag = token.tag.partition("-")[0]
+        measured = (
+            before is not None
+            and before.tag == "SN"
+            and codes.MEASURED.match(text, token.start if token.start == before.end else token.start - 1)
+        )
+        joins = (tag in kiwi.NOUNS and not measured) or tag in ("SL", "SN", "XPN") or (tag == "XSN" and token.form not in ("들", "님"))
+        if compound and (not joins or token.start != compound[-1].start + compound[-1].len):
+            yield from _whole(compound)
+            compound = []
+        if joins:
+            compound.append(token)
+        if tag in kiwi.NOUNS and not measured:
+            yield from _noun(token.form, token.id, dictionary)
+        elif tag in _STEMS:
+            yield f"{token.form}다"
+        elif tag == "NNB" and not measured and len(token.form) > 1 and (before is None or before.tag.partition("-")[0] not in _COUNTED):
+            yield token.form
+        elif tag.startswith("W_"):
+            for run in _HANGUL.findall(token.form):
+                yield from words(run, dictionary)
+        before = token
+    if compound:
+        yield from _whole(compound)
+
+
+def _whole(tokens: Sequence[Any]) -> Iterator[str]:
+    """A word of several parts as it is written: 형태소분석기, 대학생, 아이폰15. Latin letters and digits alone are left to `codes`."""
+    text = "".join(_RUN.findall("".join(t.form for t in tokens)))
+    if (
+        len(tokens) > 1
+        and len(text) > 1
+        and not text.isascii()
+        and not any("." in t.form for t in tokens)
+        and any(t.tag in kiwi.NOUNS for t in tokens)
+    ):
+        yield text
+
+
+def _noun(form: str, id: int, dictionary: tuple[str, ...]) -> Iterator[str]:
+    word = "".join(_RUN.findall(form))
+    if not word:
+        return
+    yield word
+    if id > kiwi.UNKNOWN or word in dictionary:
+        yield from form.split() if " " in form else compounds.parts(word, dictionary)  # 테드 번디 is one name of two words
+        return
+    pairs = grams(word) if len(word) > 2 else []
+    yield from pairs
+    yield from (p for p in compounds.inside(word, dictionary) if p not in pairs)
+
+
+def _other_readings(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iterator[str]:
+    """Nouns of the dictionary that stand in the text in letters which Kiwi read otherwise."""
+    last = ""  # the tag that the word before ended in
+    groups = [list(g) for _, g in groupby(tokens, key=lambda t: t.word_position)]
+    for n, group in enumerate(groups):
+        tags = [t.tag.partition("-")[0] for t in group]
+        stem = next((k for k, tag in enumerate(tags) if tag in _STEMS), None)
+        if stem is not None and (stem == 0 or tags[stem - 1] in kiwi.NOUNS):
+            yield from _as_noun(text, group[stem:], tags[stem:], group[stem - 1] if stem else None, last, groups[n + 1 : n + 2], dictionary)
+        yield from _after_particle(text, group, tags, dictionary)
+        last = tags[-1]
+        if stem is None and len(group) == 1 and tags[0] == "IC" and kiwi.noun(group[0].form, dictionary)[0]:
+            yield group[0].form
+
+
+def _as_noun(
+    text: str,
+    group: Sequence[Any],
+    tags: Sequence[str],
+    before: Any,
+    last: str,
+    following: Sequence[Sequence[Any]],
+    dictionary: tuple[str, ...],
+) -> Iterator[str]:
+    """A verb's form that is a noun too: 감, 가지; not where the sentence wants a verb (집에 감, 가지 않다)."""
+    ended = next((k for k, tag in enumerate(tags) if tag.startswith("S")), len(tags))
+    if not ended or tags[ended - 1] not in _ENDINGS or (before is None and last in ("JKB", "JKO", "JKS", "JKC")):
+        return
+    if following and following[0][0].tag.partition("-")[0] == "VX":
+        return
+    surface = text[group[0].start : group[ended - 1].end]
+    if not _HANGUL.fullmatch(surface) or len(surface) > _LONGEST:
+        return
+    coined = group[ended - 1].form == "ᆷ" and "VCP" in tags[:ended]  # 꿀템, read as 꾸다 + 터 + 이다
+    if coined or kiwi.noun(surface, dictionary)[0]:
+        yield surface
+        if before is not None:
+            yield text[before.start : group[ended - 1].end]
+
+
+def _after_particle(text: str, group: Sequence[Any], tags: Sequence[str], dictionary: tuple[str, ...]) -> Iterator[str]:
+    """아버지|가|방 is also 아버지|가방: a noun after a particle without a space between is rare."""
+    for k in range(1, len(group) - 1):
+        if tags[k].startswith("J") and tags[k - 1] in kiwi.NOUNS and tags[k + 1] in kiwi.NOUNS and group[k].end == group[k + 1].start:
+            surface = text[group[k].start : group[k + 1].end]
+            if _HANGUL.fullmatch(surface) and kiwi.noun(surface, dictionary)[0]:
+                yield surface
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Long texts in pieces that end at a space."""
+    while len(text) > _PIECE:
+        cut = text.rfind(" ", _PIECE // 2, _PIECE)
+        cut = cut if cut > 0 else _PIECE
+        yield text[:cut]
+        text = text[cut:]
+    yield text
