@@ -14,6 +14,7 @@ from tests.conftest import draw
 from tests.toy import Toy
 
 HALVES = {"text": 0.5, "image": 0.5}
+USUAL = {"text": 0.8, "image": 0.4, "text+image": 0.7}  # where what is related begins, by an encoder's calibration
 
 
 def crowd(n: int, centre: int, seed: int) -> Floats:
@@ -24,8 +25,8 @@ def test_the_usual_of_every_kind_comes_to_one_score() -> None:
     texts, pictures = crowd(200, 0, 1), crowd(200, 1, 2)
     both = crowd(100, 2, 3), crowd(100, 3, 4)
     query = unit([3, 1, 2, 1, 0, 0, 0, 0])
-    g = Background({"text": texts, "image": pictures}, both).gains(query, HALVES)
-    assert g is not None and max(g.values()) == 1
+    g = Background({"text": texts, "image": pictures}, both).gains(query, HALVES, USUAL)
+    assert max(g.values()) == 1
     edges = {
         kind: float((rows @ query).mean() + TAIL * (rows @ query).std())
         for kind, rows in {"text": texts, "image": pictures, "text+image": unit(both[0] + both[1])}.items()
@@ -33,21 +34,69 @@ def test_the_usual_of_every_kind_comes_to_one_score() -> None:
     assert [g[k] * edges[k] for k in edges] == pytest.approx([min(edges.values())] * 3, rel=1e-5)
 
 
-def test_one_kind_needs_no_gain_and_too_few_give_none() -> None:
-    texts, pictures = crowd(200, 0, 1), crowd(FEWEST - 1, 1, 2)
-    query = unit(np.ones(8))
-    assert Background({"text": texts}, None).gains(query, HALVES) is None
-    assert Background({"text": texts, "image": pictures}, None).gains(query, HALVES) is None
-    assert Background({"text": texts, "image": crowd(200, 1, 2)}, None).gains(query, {"text": 1.0, "image": 0.0}) is None
-    assert Background({}, (texts, texts)).gains(query, HALVES) is None
+def edge(rows: Floats, query: Floats) -> float:
+    return float((rows @ query).mean() + TAIL * (rows @ query).std())
+
+
+def test_a_kind_that_is_not_there_is_judged_by_the_calibration_at_the_height_of_the_others() -> None:
+    """Texts stand at e here and at 0.8 by the calibration, so that pictures, 0.4 there, stand at e/2: twice the gain of texts."""
+    texts, query = crowd(200, 0, 1), unit(np.ones(8))
+    g = Background({"text": texts}, None).gains(query, HALVES, USUAL)
+    assert g == pytest.approx({"text": 1.0, "image": 2.0, "text+image": 8 / 7}, rel=1e-5)
+    assert Background({}, None).gains(query, HALVES, USUAL) == pytest.approx({"text": 0.5, "image": 1.0, "text+image": 4 / 7})
+
+
+def test_a_kind_with_few_items_is_believed_by_how_many_it_has() -> None:
+    """Half of FEWEST pictures: their own edge counts for a half, the calibration's at the common height for the other half."""
+    texts, pictures, query = crowd(200, 0, 1), crowd(FEWEST // 2, 1, 2), unit(np.ones(8))
+    t, p = edge(texts, query), edge(pictures, query)
+    height = (t + 0.5 * p) / (0.8 + 0.5 * 0.4)
+    g = Background({"text": texts, "image": pictures}, None).gains(query, HALVES, USUAL)
+    assert g["image"] / g["text"] == pytest.approx(t / (0.5 * p + 0.5 * height * 0.4), rel=1e-5)
+
+
+def best_of_the_photos(query: Floats, both: tuple[Floats, Floats], photos: Floats, texts: Floats) -> int:
+    """The rank of the photo that is nearest to a query among all items; the sample is the whole collection."""
+    alone = {k: rows for k, rows in (("text", texts), ("image", photos)) if len(rows)}
+    g = Background(alone, both if len(both[0]) else None).gains(query, HALVES, USUAL)
+    named = {"text": texts, "image": photos, "text+image": unit(both[0] + both[1])}
+    goal = g["image"] * float((photos @ query).max())
+    return 1 + sum(int((g[k] * (rows @ query) > goal + 1e-6).sum()) for k, rows in named.items() if len(rows))
+
+
+def test_one_stray_text_hides_no_photos() -> None:
+    """400 products, 300 photos and one text: texts are near to any query in words, products half as near, photos not at all."""
+    random = np.random.default_rng(7)
+    both = unit(2 * np.eye(8)[0] + random.normal(size=(400, 8))), unit(2 * np.eye(8)[1] + random.normal(size=(400, 8)))
+    photos, texts, query = crowd(300, 1, 5), crowd(60, 0, 6), unit([3, 0.5, 1, 1, 0, 0, 0, 0])
+    without = best_of_the_photos(query, both, photos, texts[:0])
+    assert without <= 10
+    assert abs(best_of_the_photos(query, both, photos, texts[:1]) - without) <= 1
+
+
+@pytest.mark.parametrize("products", [0, 1, 5, 30, 300])
+@pytest.mark.parametrize("pictures", [1, 5, 30, 300])
+def test_one_more_of_any_kind_turns_no_ranking_round(products: int, pictures: int) -> None:
+    random = np.random.default_rng(7)
+    both = unit(2 * np.eye(8)[0] + random.normal(size=(301, 8))), unit(2 * np.eye(8)[1] + random.normal(size=(301, 8)))
+    photos, texts, query = crowd(301, 1, 5), crowd(301, 0, 6), unit([3, 0.5, 1, 1, 0, 0, 0, 0])
+
+    def rank(b: int, p: int, t: int) -> int:
+        return best_of_the_photos(query, (both[0][:b], both[1][:b]), photos[:p], texts[:t])
+
+    for n in (0, 1, 5, 29, 30, 300):
+        before = rank(products, pictures, n)
+        size = products + pictures + n
+        assert abs(rank(products, pictures, n + 1) - before) <= 2 + size // 20
+        assert abs(rank(products + 1, pictures, n) - before) <= 2 + size // 20
 
 
 def test_a_shorter_query_is_judged_by_prefixes() -> None:
     texts, pictures = crowd(100, 0, 1), crowd(100, 1, 2)
     query = unit(np.ones(4))
-    whole = Background({"text": texts, "image": pictures}, None).gains(query, HALVES)
-    cut = Background({"text": unit(texts[:, :4]), "image": unit(pictures[:, :4])}, None).gains(query, HALVES)
-    assert whole is not None and whole == pytest.approx(cut, abs=1e-5)
+    whole = Background({"text": texts, "image": pictures}, None).gains(query, HALVES, USUAL)
+    cut = Background({"text": unit(texts[:, :4]), "image": unit(pictures[:, :4])}, None).gains(query, HALVES, USUAL)
+    assert whole == pytest.approx(cut, abs=1e-5)
 
 
 def test_a_sample_knows_how_long_texts_are(tmp_path: Path) -> None:

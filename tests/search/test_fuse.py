@@ -10,7 +10,7 @@ import pytest
 from hannun.embeddings import unit
 from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.search import fuse
-from hannun.search.fuse import NEARER, averaged, chances, either, gains, ranks, towards
+from hannun.search.fuse import NEARER, averaged, chances, edges, either, gains, ranks, towards
 
 X, Y, Z = np.eye(3, dtype=np.float32)
 
@@ -83,3 +83,12 @@ def test_gains_make_unrelated_items_of_every_kind_spread_alike() -> None:
     assert g["text"] * 0.1 == pytest.approx(g["image"] * 0.05) == pytest.approx(g["text+image"] * both)
     assert max(g.values()) == 1
     assert gains(UNCALIBRATED, {"image": 1.0}, halves) == pytest.approx({"text": 1.0, "image": 1.0, "text+image": 1.0})
+
+
+def test_edges_lie_so_many_deviations_above_what_is_unrelated() -> None:
+    background = {"text": {"text": (0.4, 0.1), "image": (0.1, 0.05)}, "image": {"text": (0.0, 0.2), "image": (0.0, 0.4)}}
+    e = edges(Calibration(background, 0.0), {"text": 1.0}, {"text": 0.5, "image": 0.5}, 3.0)
+    assert e["text"] == pytest.approx(0.7) and e["image"] == pytest.approx(0.25)
+    # t·i is 0 on average, so that the average of the two has length √½ before it is renormalised
+    assert e["text+image"] == pytest.approx((0.25 + 3 * math.hypot(0.05, 0.025)) / math.sqrt(0.5))
+    assert edges(UNCALIBRATED, {"image": 1.0}, {"text": 0.5, "image": 0.5}, 3.0) == pytest.approx(dict.fromkeys(e, 3.0))

@@ -3,7 +3,7 @@
 A text is nearer to any text than a picture is, and the more so the narrower a collection: in one list the pictures would drown.
 An encoder's calibration knows how far unrelated things spread, but not what is usual in this collection for this query. A sample
 does: each kind of item (text, picture, both) is scaled so that its mean and three deviations, where what is related begins, come
-to the same score.
+to the same score. A kind that the sample has little of is judged by the calibration instead, at the height at which the others stand.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from hannun.embeddings import Floats, unit
 from hannun.index.engine import Engine
 
-LOOKED_AT, KEPT, FEWEST = 2000, 256, 30  # points of a sample, kept of each kind, and below which a kind is not judged
+LOOKED_AT, KEPT, FEWEST = 2000, 256, 30  # points of a sample, kept of each kind, and below which a kind is not judged alone
 TAIL = 3.0  # deviations above the mean; of 1 … 8 the one that is fair to words and to pictures as queries, on a dev split (docs/search.md)
 
 
@@ -33,17 +33,21 @@ class Background:
     both: tuple[Floats, Floats] | None
     letters: float = 0.0
 
-    def gains(self, query: Floats, weights: Mapping[str, float]) -> dict[str, float] | None:
-        """Gains by kind for a unit query [dim], the largest 1; None where only one kind counts, or one has too few to judge by."""
-        if len(self.alone) + (self.both is not None) < 2:
-            return None
+    def gains(self, query: Floats, weights: Mapping[str, float], usual: Mapping[str, float]) -> dict[str, float]:
+        """Gains by kind for a unit query [dim], the largest of the kinds that are there 1.
+
+        Args:
+            usual: for each kind the score at which what is related begins, by the encoder's calibration (`fuse.edges`). A kind of which
+                the sample has n < FEWEST items counts it for 1 − n/FEWEST, so that one item more or less never turns a ranking round.
+        """
         scores = self._scores(query, weights)
-        if len(scores) < 2 or any(len(s) < FEWEST for s in scores.values()):
-            return None
-        edge = {kind: max(float(s.mean() + TAIL * s.std()), 1e-3) for kind, s in scores.items()}
-        least = min(edge.values())
-        # A kind that the sample has none of is left as the most common one is: there may be a few such items.
-        return {kind: least / edge.get(kind, max(edge.values())) for kind in ("text", "image", "text+image")}
+        trust = {kind: min(1.0, len(s) / FEWEST) for kind, s in scores.items()}
+        own = {kind: max(float(s.mean() + TAIL * s.std()), 1e-3) for kind, s in scores.items()}
+        # The calibration tells how the kinds stand to each other; how high they stand in this collection, the kinds that are judged tell.
+        height = sum(trust[k] * own[k] for k in own) / max(sum(trust[k] * usual[k] for k in own), 1e-6) if own else 1.0
+        edge = {k: trust.get(k, 0.0) * own.get(k, 0.0) + (1 - trust.get(k, 0.0)) * height * u for k, u in usual.items()}
+        least = min(edge[k] for k in own or edge)  # kinds that are not here change no score
+        return {kind: least / e for kind, e in edge.items()}
 
     def spread(self, query: Floats, weights: Mapping[str, float], gains: Mapping[str, float]) -> float:
         """The deviation of the sample's scores for a query, about the mean of each kind: what a difference of scores is measured by."""

@@ -60,6 +60,17 @@ def gains(calibration: Calibration, shares: Mapping[str, float], weights: Mappin
     return {k: v / max(inverse.values()) for k, v in inverse.items()}
 
 
+def edges(calibration: Calibration, shares: Mapping[str, float], weights: Mapping[str, float], tail: float) -> dict[str, float]:
+    """For each kind of item the score that lies `tail` deviations above that of unrelated ones; `shares` and `weights` as for `gains`."""
+    known = calibration.background
+    mean = {d: sum(s * known[q][d][0] for q, s in shares.items()) for d in ("text", "image")}
+    spread = {d: math.hypot(*(s * known[q][d][1] for q, s in shares.items())) for d in mean}
+    wt, wi = weights["text"], weights["image"]
+    length = math.sqrt(max(wt * wt + wi * wi + 2 * wt * wi * calibration.agreement, 1e-6))
+    both = (wt * mean["text"] + wi * mean["image"] + tail * math.hypot(wt * spread["text"], wi * spread["image"])) / length
+    return {k: max(v, 1e-3) for k, v in {**{d: mean[d] + tail * spread[d] for d in mean}, "text+image": both}.items()}
+
+
 def averaged(scores: Mapping[str, float], weights: Mapping[str, float], agreement: float) -> float:
     """cos(q, normalise(Σ w·v)) from the cosines q·v of an item's parts and the cosine `agreement` of its two parts."""
     counting = {p: weights[p] for p in scores if weights.get(p, 0) > 0}

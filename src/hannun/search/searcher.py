@@ -18,7 +18,7 @@ from hannun.index import lexical
 from hannun.index.engine import All, Among, Condition, Engine, Match, Not, Plan, Scalar, Words
 from hannun.item import Item
 from hannun.search import diversify, fuse, rerank
-from hannun.search.background import Background
+from hannun.search.background import TAIL, Background
 from hannun.search.hits import Found, Hit, Patches, Why, stored_item
 from hannun.search.query import Asked, Pointed, pointed
 from hannun.search.where import parse_where, written
@@ -406,8 +406,10 @@ class _Query:
     def gains(self) -> dict[str, float]:
         if "joint" in self.weights:
             return {"joint": 1.0}
-        own = None if self.background is None else self.background.gains(self.pointed.vector, self.weights)
-        return own or fuse.gains(self.load().calibration, self.pointed.shares, self.weights)
+        calibration, shares = self.load().calibration, self.pointed.shares
+        if self.background is None:
+            return fuse.gains(calibration, shares, self.weights)
+        return self.background.gains(self.pointed.vector, self.weights, fuse.edges(calibration, shares, self.weights, TAIL))
 
     @cached_property
     def spread(self) -> float:
