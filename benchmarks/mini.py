@@ -24,6 +24,7 @@ import onnxruntime as ort
 from tokenizers import Tokenizer
 
 import hannun
+from hannun import metrics
 from hannun.embeddings import unit
 from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.mini.model import Mini
@@ -115,12 +116,8 @@ def e5(model: Model, threads: int) -> tuple[measure.Encode, measure.Encode]:
 
 def paired(first: measure.Figure, second: measure.Figure, resamples: int = 1000) -> tuple[float, float]:
     """95 % interval of first − second over the same queries."""
-    rng, n = np.random.default_rng(0), len(first.outcomes)
-    values = []
-    for _ in range(resamples):
-        at = rng.integers(0, n, n)
-        values.append(measure.statistic(first.outcomes[at], first.kind) - measure.statistic(second.outcomes[at], second.kind))
-    return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
+    kind = first.kind
+    return metrics.paired(first.outcomes, second.outcomes, statistic=lambda x: measure.statistic(x, kind), rounds=resamples, swaps=1)[1:3]
 
 
 def one_list(model: Model, photos: Sequence[pictures.Picture], calibration: Calibration) -> list[tuple[str, float, float, float]]:

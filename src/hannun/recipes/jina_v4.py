@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from hannun import metrics
 from hannun.embeddings import Floats
 from hannun.errors import InputError, neighbours
 from hannun.item import Item, Pair
@@ -297,17 +298,7 @@ def run(
 
 def late_scores(queries: Sequence[Floats], documents: Sequence[Floats]) -> npt.NDArray[np.float64]:
     """MaxSim divided by the query's length, [queries, documents]: each query token finds its best place in the document."""
-    longest = max(map(len, documents))
-    held = np.zeros((len(documents), longest, documents[0].shape[1]), np.float32)
-    there = np.zeros((len(documents), longest), bool)
-    for n, d in enumerate(documents):
-        held[n, : len(d)], there[n, : len(d)] = d, True
-    flat = held.reshape(-1, held.shape[-1]).T
-    out = np.zeros((len(queries), len(documents)))
-    for n, q in enumerate(queries):
-        scores = np.where(there[None], (q @ flat).reshape(len(q), *there.shape), -np.inf)
-        out[n] = scores.max(axis=2).mean(axis=0)
-    return out
+    return np.stack([metrics.maxsim(q, documents) for q in queries]).astype(np.float64)
 
 
 class Tests:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from hannun import metrics
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError
 from hannun.item import Item, Text
@@ -227,10 +228,7 @@ def evaluate(
 
 def paired(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
     """95 % bootstrap interval of mean(a − b) over the same queries."""
-    rng = np.random.default_rng(seed)
-    difference = a - b
-    means = [difference[rng.integers(0, len(a), len(a))].mean() for _ in range(resamples)]
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+    return metrics.bootstrap(a - b, rounds=resamples, seed=seed)
 
 
 def run(

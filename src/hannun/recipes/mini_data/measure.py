@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hannun import metrics
 from hannun.recipes.mini_data import pictures, sentences
 
 Floats = npt.NDArray[np.float32]
@@ -36,10 +37,7 @@ class Figure:
 
     def interval(self, resamples: int = 1000, seed: int = 0) -> tuple[float, float]:
         """95 % bootstrap interval over queries."""
-        rng = np.random.default_rng(seed)
-        n = len(self.outcomes)
-        values = [statistic(self.outcomes[rng.integers(0, n, n)], self.kind) for _ in range(resamples)]
-        return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
+        return metrics.bootstrap(self.outcomes, statistic=lambda x: statistic(x, self.kind), rounds=resamples, seed=seed)
 
 
 def statistic(outcomes: npt.NDArray[np.float64], kind: str) -> float:

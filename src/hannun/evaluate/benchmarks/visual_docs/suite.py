@@ -81,9 +81,7 @@ def late(asked: Embeddings, shown: Embeddings | list[Floats]) -> Array:
     """MaxSim of token vectors [queries, pages]: each query token's best match in the page, averaged over the query's tokens."""
     tokens = shown if isinstance(shown, list) else list(shown.tokens or ())
     mine = list(asked.tokens) if asked.tokens is not None and not isinstance(shown, list) else [d[None] for d in asked.dense]
-    ends = np.cumsum([len(t) for t in tokens])[:-1]
-    every = np.concatenate(tokens)
-    return np.stack([np.stack([b.max(axis=1).mean() for b in np.split(q @ every.T, ends, axis=1)]) for q in mine]).astype(np.float64)
+    return np.stack([metrics.maxsim(q, tokens) for q in mine]).astype(np.float64)
 
 
 def visual_docs(bench: Bench) -> Measured:
