@@ -30,13 +30,13 @@ def adapters(data: Path, work: Path) -> list[str]:
 def kelip(data: Path, work: Path) -> list[str]:
     """kelip tiny beside mini: Flickr8k in both languages and directions, emoji, and imagenet_kr zero-shot."""
     import hannun
-    from hannun.evaluate import bench
-    from hannun.evaluate.benchmarks import imagenet_kr
+    from hannun.evaluate import harness
+    from hannun.evaluate.suites import imagenet_kr
     from hannun.recipes import kelip as recipe
 
     lines = recipe.run(recipe.TINY, data, work / "kelip", said)
     for name, model in (("kelip", str(work / "kelip" / "model")), ("mini", "mini")):
-        held = bench.Bench(hannun.load(model), data, work / "cache" / name)
+        held = harness.Harness(hannun.load(model), data, work / "cache" / name)
         for figure in imagenet_kr.imagenet_kr(held).figures:
             lines.append(f"imagenet_kr {name:6} {figure.name:34} {figure.value:.3f}")
         lines += [f"  ({note})" for note in held.notes]

@@ -14,9 +14,9 @@ import numpy as np
 
 from hannun.embeddings import Floats
 from hannun.errors import DependencyError, InputError, MissingError, neighbours
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, value
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.item import Content
 
 if TYPE_CHECKING:
@@ -30,21 +30,21 @@ SAID = ("main_score", "cosine_spearman", "ndcg_at_10", "recall_at_10", "mrr_at_1
 class MtebModel:
     """An Encoder as mteb's EncoderProtocol (mteb ≥ 2): batches of texts, pictures or both in, unit rows out."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
 
     @property
     def mteb_model_meta(self) -> Any:
         """What mteb wants to know of a model; fields that we do not know stay empty."""
         from mteb.models.model_meta import ModelMeta, ScoringFunction
 
-        e = self._bench.encoder
+        e = self._harness.encoder
         known = {
             "name": f"hannun/{Path(e.name).name}",
             "revision": e.fingerprint[:40],
-            "embed_dim": self._bench.dim or e.dims[0],
+            "embed_dim": self._harness.dim or e.dims[0],
             "similarity_fn_name": ScoringFunction.COSINE,
-            "modalities": ["text", "image"] if self._bench.sees else ["text"],
+            "modalities": ["text", "image"] if self._harness.sees else ["text"],
         }
         return ModelMeta.create_empty(overwrites=known)
 
@@ -60,7 +60,7 @@ class MtebModel:
                 text, picture = texts[k] if texts is not None else None, pictures[k] if pictures is not None else None
                 contents.append({"text": text or "", "image": picture} if picture is not None else (text or " ").strip() or "-")
         document = str(getattr(prompt_type, "value", prompt_type)) == "document"
-        return (self._bench.documents(contents) if document else self._bench.queries(contents)).dense
+        return (self._harness.documents(contents) if document else self._harness.queries(contents)).dense
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Cosines [n, m] as a tensor: rows are unit."""
@@ -75,7 +75,7 @@ class MtebModel:
         return (torch.as_tensor(np.asarray(embeddings1)) * torch.as_tensor(np.asarray(embeddings2))).sum(-1)
 
 
-def measure_task(bench: Bench, task: Any) -> Measured:
+def measure_task(harness: Harness, task: Any) -> Measured:
     """A task object's scores, split by split and subset by subset."""
     import datasets
     import mteb
@@ -84,9 +84,9 @@ def measure_task(bench: Bench, task: Any) -> Measured:
     for noisy in ("mteb", "datasets", "huggingface_hub"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        done = mteb.evaluate(MtebModel(bench), task, cache=None, show_progress_bar=False, co2_tracker=False)
+        done = mteb.evaluate(MtebModel(harness), task, cache=None, show_progress_bar=False, co2_tracker=False)
     except (OSError, ConnectionError, RuntimeError) as e:
-        name, where = task.metadata.name, bench.data / "mteb" / task.metadata.name
+        name, where = task.metadata.name, harness.data / "mteb" / task.metadata.name
         line = next((x.strip() for x in str(e).splitlines() if x.strip()), type(e).__name__)[:160]
         raise MissingError(
             f"{PREFIX}{name}: its data cannot be had ({line}); check the connection, or put its files into {where}"
@@ -104,7 +104,7 @@ def public(name: str) -> Suite:
     """The suite of an mteb task's name, with or without the prefix. An unknown name lists its neighbours."""
     title = name.removeprefix(PREFIX)
 
-    def measure(bench: Bench) -> Measured:
+    def measure(harness: Harness) -> Measured:
         try:
             import mteb
         except ImportError:
@@ -114,15 +114,15 @@ def public(name: str) -> Suite:
         except (KeyError, ValueError):
             known = {t.metadata.name for t in mteb.get_tasks()}
             raise MissingError(f"{PREFIX}{title}: mteb has no such task; {neighbours(title, known)[:200]}") from None
-        local = bench.data / "mteb" / title
+        local = harness.data / "mteb" / title
         if local.is_dir():
             for path in sorted(p for p in local.rglob("*") if p.is_file()):
-                bench.file(path.relative_to(bench.data).as_posix())
+                harness.file(path.relative_to(harness.data).as_posix())
             # A copy: the metadata belongs to the class, and the next task of that name would be served from here too.
             task.metadata = task.metadata.model_copy(update={"dataset": {"path": str(local), "revision": "local"}})
-            bench.notes.append(f"data served from mteb/{title}, not from the hub")
-        if "image" in task.metadata.modalities and not bench.sees:
-            raise InputError(f"{PREFIX}{title}: has pictures, and {bench.encoder.name!r} reads text only")
-        return measure_task(bench, task)
+            harness.notes.append(f"data served from mteb/{title}, not from the hub")
+        if "image" in task.metadata.modalities and not harness.sees:
+            raise InputError(f"{PREFIX}{title}: has pictures, and {harness.encoder.name!r} reads text only")
+        return measure_task(harness, task)
 
     return Suite(f"{PREFIX}{title}", f"mteb's task {title}", measure, pictures=False)

@@ -22,7 +22,7 @@ import PIL.ImageFilter
 import PIL.ImageFont
 
 from hannun.errors import DependencyError
-from hannun.evaluate.benchmarks.visual_docs.records import Record
+from hannun.evaluate.suites.visual_docs.records import Record
 
 Colour = tuple[int, int, int]
 PAGE, SLIDE, SLIP = (700, 920), (960, 540), (420, 760)

@@ -9,26 +9,28 @@ from __future__ import annotations
 import numpy as np
 
 from hannun import metrics
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import drawn, photos, pictures, texts
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, gains, hits, prefixed, value
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import drawn, photos, pictures, texts
+from hannun.evaluate.suites.suite import Measured, Suite
 
 QUESTIONS = 1000  # of KorQuAD, so that the suite takes minutes on two cores
 _HEADLINES = ("nDCG@10", "Spearman")
 
 
-def _photos(bench: Bench) -> tuple[list[Figure], list[Figure]]:
-    held, gallery = photos.korean_gallery(bench)
+def _photos(harness: Harness) -> tuple[list[Figure], list[Figure]]:
+    held, gallery = photos.korean_gallery(harness)
     captions, owner = photos.captions_of(held, "captions_ko")
-    ranks = metrics.pessimistic_rank(bench.queries(captions).dense @ gallery.T, owner)
+    ranks = metrics.pessimistic_rank(harness.queries(captions).dense @ gallery.T, owner)
     forth = [*hits("photos (Flickr8k)", ranks, (1, 10), owner), gains("photos (Flickr8k)", ranks, 10, owner)]
     # Korean sentences of the same kind as distractors, without those that say the same as a caption.
     said = set(captions)
-    korsts = [s for r in texts.rows(bench, "texts/korsts_stsb.jsonl") if r["split"] != "train" and "caption" in r["genre"] for s in r["ko"]]
+    korsts = [
+        s for r in texts.rows(harness, "texts/korsts_stsb.jsonl") if r["split"] != "train" and "caption" in r["genre"] for s in r["ko"]
+    ]
     others = [s for s in dict.fromkeys(korsts) if s not in said]
-    seen = bench.queries([p.content for p in held]).dense
-    scores = (seen @ bench.documents([*captions, *others]).dense.T).astype(np.float64)
+    seen = harness.queries([p.content for p in held]).dense
+    scores = (seen @ harness.documents([*captions, *others]).dense.T).astype(np.float64)
     mine = np.r_[owner, np.full(len(others), -1)][None, :] == np.arange(len(held))[:, None]
     ranked = metrics.by_rank(scores, mine)
     note = f"{len(held)} photos, {len(captions)} captions among {len(captions) + len(others)} Korean sentences"
@@ -36,29 +38,29 @@ def _photos(bench: Bench) -> tuple[list[Figure], list[Figure]]:
     return forth, [*back, Figure("photos (Flickr8k) nDCG@10", metrics.ndcg(ranked, 10), note=note)]
 
 
-def _emoji(bench: Bench) -> tuple[list[Figure], list[Figure]]:
-    found = pictures.emoji(bench)
+def _emoji(harness: Harness) -> tuple[list[Figure], list[Figure]]:
+    found = pictures.emoji(harness)
     names = [str(p.facts["name_ko"]) for p in found]
     shown = [p.content for p in found]
     right = np.arange(len(found))
-    forth = metrics.pessimistic_rank(bench.queries(names).dense @ bench.documents(shown).dense.T, right)
-    back = metrics.pessimistic_rank(bench.queries(shown).dense @ bench.documents(names).dense.T, right)
+    forth = metrics.pessimistic_rank(harness.queries(names).dense @ harness.documents(shown).dense.T, right)
+    back = metrics.pessimistic_rank(harness.queries(shown).dense @ harness.documents(names).dense.T, right)
     return [*hits("emoji", forth, (1, 10)), gains("emoji", forth)], [*hits("emoji", back, (1, 10)), gains("emoji", back)]
 
 
-def ko_embed(bench: Bench) -> Measured:
+def ko_embed(harness: Harness) -> Measured:
     """The four kinds, each set's figures, and the means."""
-    (photo_forth, photo_back), (emoji_forth, emoji_back) = _photos(bench), _emoji(bench)
-    products = drawn.figures(bench, languages=("ko",))
+    (photo_forth, photo_back), (emoji_forth, emoji_back) = _photos(harness), _emoji(harness)
+    products = drawn.figures(harness, languages=("ko",))
     kinds = {
         "T→I": [*photo_forth, *emoji_forth, *(f for f in products if "title→" in f.name)],
         "I→T": [*photo_back, *emoji_back, *(f for f in products if "→ko title" in f.name)],
         "T→T": [
-            *texts.korquad_figures(bench, QUESTIONS),
-            *texts.klue_sts(bench).figures,
-            *(f for f in texts.korsts(bench).figures if f.name == "KorSTS test Spearman"),
+            *texts.korquad_figures(harness, QUESTIONS),
+            *texts.klue_sts(harness).figures,
+            *(f for f in texts.korsts(harness).figures if f.name == "KorSTS test Spearman"),
         ],
-        "composed": drawn.composed(bench),
+        "composed": drawn.composed(harness),
     }
     means = {k: float(np.mean([f.value for f in found if f.name.endswith(_HEADLINES)])) for k, found in kinds.items()}
     head = [value(f"{k} mean", m, note="mean of the sets' nDCG@10 and Spearman") for k, m in means.items()]

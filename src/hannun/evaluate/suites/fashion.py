@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from hannun import metrics
 from hannun.embeddings import Floats
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import pictures
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, labels, value
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import pictures
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.metrics import Array
 from hannun.search.diversify import DEPTH, shuffle
 
@@ -44,37 +44,37 @@ def frequent(found: list[pictures.Picture], fact: str, least: int, most: int | N
     return ordered[:most]
 
 
-def fashion(bench: Bench) -> Measured:
+def fashion(harness: Harness) -> Measured:
     """Categories asked for by name, then the 20 most frequent types and the 12 most frequent colours named without training."""
-    found = pictures.fashion(bench)
+    found = pictures.fashion(harness)
     if not found:
         return Measured([])
     described = [str(p.facts["productDisplayName"]) for p in found]
     indexes = {
-        "description": bench.documents([*described]).dense,
-        "picture": bench.documents([p.content for p in found]).dense,
-        "average": bench.documents([p.with_text(d) for p, d in zip(found, described, strict=True)]).dense,
+        "description": harness.documents([*described]).dense,
+        "picture": harness.documents([p.content for p in found]).dense,
+        "average": harness.documents([p.with_text(d) for p, d in zip(found, described, strict=True)]).dense,
     }
     figures: list[Figure] = []
     for grain, fact in (("broad", "subCategory"), ("fine", "articleType")):
         asked = frequent(found, fact, LEAST)
         right = np.array([[p.facts[fact] == a for p in found] for a in asked], np.float64)
         for lang, side in (("ko", 0), ("en", 1)):
-            queries = bench.queries([names(fact)[a][side] for a in asked]).dense
+            queries = harness.queries([names(fact)[a][side] for a in asked]).dense
             for index, documents in indexes.items():
                 ranked = metrics.by_rank(queries @ documents.T, right)
                 ks = KS if lang == "ko" else (10,)
                 note = f"{len(asked)} categories with at least {LEAST} of {len(found)} products"
                 figures += [Figure(f"{grain} {lang} by {index} P@{k}", metrics.precision(ranked, k), note=note) for k in ks]
             if lang == "ko":
-                figures += _shuffled(f"{grain} {lang}", queries, indexes["average"], indexes["picture"], right, bench.seed)
+                figures += _shuffled(f"{grain} {lang}", queries, indexes["average"], indexes["picture"], right, harness.seed)
     for label, fact, count in (("type", "articleType", TYPES), ("colour", "baseColour", COLOURS)):
         common = frequent(found, fact, 1, count)
         rows = [i for i, p in enumerate(found) if p.facts[fact] in common]
         truth = np.array([common.index(found[i].facts[fact]) for i in rows])
         for lang, side in (("ko", 0), ("en", 1)):
             worn = "" if fact == "articleType" else (" 옷", " clothes")[side]
-            prompts = bench.queries([names(fact)[c][side] + worn for c in common]).dense
+            prompts = harness.queries([names(fact)[c][side] + worn for c in common]).dense
             guess = metrics.guess(indexes["picture"][rows] @ prompts.T, truth)
             figures += labels(f"{label} {lang}", truth, guess, note=f"zero-shot among {len(common)}")
     return Measured(figures)

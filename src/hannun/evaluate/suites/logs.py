@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun import metrics
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, gains, value
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.metrics import Ints
 
 RECENT = 5  # a user's last titles that the encoder reads
@@ -62,9 +62,11 @@ def chains(histories: Sequence[Ints], targets: Ints, events: Sequence[Ints], ite
     return figures
 
 
-def sequences(bench: Bench, name: str) -> list[Figure]:
+def sequences(harness: Harness, name: str) -> list[Figure]:
     """One file of `user item item …` lines in the order of time; the last item of each is asked for."""
-    rows = [np.array(line.split()[1:], np.int64) - 1 for line in bench.file(f"users/sequences/{name}.txt").read_text("utf-8").splitlines()]
+    rows = [
+        np.array(line.split()[1:], np.int64) - 1 for line in harness.file(f"users/sequences/{name}.txt").read_text("utf-8").splitlines()
+    ]
     rows = [r for r in rows if len(r) >= 3]
     if not rows:
         return []
@@ -73,8 +75,8 @@ def sequences(bench: Bench, name: str) -> list[Figure]:
     return chains([r[:-1] for r in rows], np.array([r[-1] for r in rows]), [r[:-1] for r in rows], items, name, note)
 
 
-def _titles(bench: Bench, histories: Sequence[Ints], targets: Ints, titles: list[str], name: str, note: str) -> list[Figure]:
-    documents = bench.documents([*titles]).dense
+def _titles(harness: Harness, histories: Sequence[Ints], targets: Ints, titles: list[str], name: str, note: str) -> list[Figure]:
+    documents = harness.documents([*titles]).dense
     asked = np.stack([documents[h[-RECENT:]].mean(axis=0) for h in histories])
     scores = (asked @ documents.T).astype(np.float64)
     for u, (history, target) in enumerate(zip(histories, targets, strict=True)):
@@ -83,24 +85,24 @@ def _titles(bench: Bench, histories: Sequence[Ints], targets: Ints, titles: list
     return _ranked(f"{name} titles", ranks, np.argpartition(-scores, K, axis=1)[:, :K], len(titles), note)
 
 
-def movielens(bench: Bench) -> list[Figure]:
+def movielens(harness: Harness) -> list[Figure]:
     """MovieLens-100k: after one moment in time, each user's next film rated 4 or 5, from what they had rated so before."""
-    films = [line.split("|") for line in bench.file("users/movielens_100k/u.item").read_text("latin-1").splitlines()]
-    genres = [line.split("|")[0] for line in bench.file("users/movielens_100k/u.genre").read_text("latin-1").splitlines() if "|" in line]
+    films = [line.split("|") for line in harness.file("users/movielens_100k/u.item").read_text("latin-1").splitlines()]
+    genres = [line.split("|")[0] for line in harness.file("users/movielens_100k/u.genre").read_text("latin-1").splitlines() if "|" in line]
     titles = [f"{f[1]} ({', '.join(g for g, yes in zip(genres, f[5:], strict=False) if yes == '1')})" for f in films]
-    events = np.loadtxt(bench.file("users/movielens_100k/u.data"), dtype=np.int64)
+    events = np.loadtxt(harness.file("users/movielens_100k/u.data"), dtype=np.int64)
     liked = events[events[:, 2] >= 4]
     liked = liked[np.lexsort((liked[:, 1], liked[:, 0], liked[:, 3]))]
-    return _by_time(bench, liked[:, 0], liked[:, 1] - 1, liked[:, 3], titles, "movielens")
+    return _by_time(harness, liked[:, 0], liked[:, 1] - 1, liked[:, 3], titles, "movielens")
 
 
-def amazon(bench: Bench) -> list[Figure]:
+def amazon(harness: Harness) -> list[Figure]:
     """Amazon reviews of one category with titles: every history, cut at one moment in time for all users."""
     users: list[int] = []
     bought: list[int] = []
     times: list[int] = []
     titles: dict[str, int] = {}
-    for n, path in enumerate(bench.files("users/amazon_titles/*.jsonl")):
+    for n, path in enumerate(harness.files("users/amazon_titles/*.jsonl")):
         for m, line in enumerate(Path(path).read_text("utf-8").splitlines()):
             row = json.loads(line)
             for event in (*row["history"], row["heldout"]):
@@ -111,10 +113,10 @@ def amazon(bench: Bench) -> list[Figure]:
                     times.append(event["timestamp_ms"])
     order = np.lexsort((bought, users, times))
     who, what, when = (np.array(x, np.int64)[order] for x in (users, bought, times))
-    return _by_time(bench, who, what, when, list(titles), "amazon beauty")
+    return _by_time(harness, who, what, when, list(titles), "amazon beauty")
 
 
-def _by_time(bench: Bench, users: Ints, items: Ints, times: Ints, titles: list[str], name: str) -> list[Figure]:
+def _by_time(harness: Harness, users: Ints, items: Ints, times: Ints, titles: list[str], name: str) -> list[Figure]:
     if not len(times):
         return []
     moment = np.quantile(times, TIME)
@@ -131,13 +133,13 @@ def _by_time(bench: Bench, users: Ints, items: Ints, times: Ints, titles: list[s
     histories, targets = [np.array(before[u]) for u in asked], np.array([after[u] for u in asked])
     events = [np.array(seen) for seen in before.values() if seen]
     note = f"{len(asked)} users, {len(titles)} items, split at {TIME:.0%} of the time"
-    return chains(histories, targets, events, len(titles), name, note) + _titles(bench, histories, targets, titles, name, note)
+    return chains(histories, targets, events, len(titles), name, note) + _titles(harness, histories, targets, titles, name, note)
 
 
-def logs(bench: Bench) -> Measured:
+def logs(harness: Harness) -> Measured:
     """Every log that is there."""
-    found = [f for name in SEQUENCES for f in sequences(bench, name)] + movielens(bench) + amazon(bench)
-    bench.notes.append("`popularity` and `last item` are baselines that no encoder changes; `titles` is the encoder reading titles alone")
+    found = [f for name in SEQUENCES for f in sequences(harness, name)] + movielens(harness) + amazon(harness)
+    harness.notes.append("`popularity` and `last item` are baselines that no encoder changes; `titles` is the encoder reading titles alone")
     return Measured(found)
 
 

@@ -32,7 +32,7 @@ def cache_folder() -> Path:
 
 
 @final
-class Bench:
+class Harness:
     """What a suite is handed. `data` is the folder of data sets, `cache` where vectors and drawn pictures are kept."""
 
     def __init__(

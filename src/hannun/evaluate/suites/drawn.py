@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from hannun import catalogue, metrics
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, gains, hits, labels
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.item import Image, Item
 
 _COMPOSED = 2  # patterns of each garment that composed retrieval asks about
@@ -37,25 +37,25 @@ def held_out() -> list[catalogue.Entry]:
     return [e for e in catalogue.entries() if e.split == "test"]
 
 
-def drawn(bench: Bench, entries: Sequence[catalogue.Entry], name: str) -> list[Item]:
+def drawn(harness: Harness, entries: Sequence[catalogue.Entry], name: str) -> list[Item]:
     """The entries' pictures, drawn into the cache where they are not there yet."""
-    folder: Path = bench.place(f"{name}-{_drawing()}")
+    folder: Path = harness.place(f"{name}-{_drawing()}")
     catalogue.write(folder, entries)
     return [Item(e.id, (Image(folder / f"{e.id}.jpg"),), dict(e.row())) for e in entries]
 
 
-def figures(bench: Bench, ks: tuple[int, ...] = (1, 10), languages: tuple[str, ...] = ("ko", "en")) -> list[Figure]:
+def figures(harness: Harness, ks: tuple[int, ...] = (1, 10), languages: tuple[str, ...] = ("ko", "en")) -> list[Figure]:
     """Title ↔ picture among the held-out entries."""
     entries = held_out()
-    items = drawn(bench, entries, "catalogue")
-    documents, seen = bench.documents([*items]).dense, bench.queries([*items]).dense
+    items = drawn(harness, entries, "catalogue")
+    documents, seen = harness.documents([*items]).dense, harness.queries([*items]).dense
     right = np.arange(len(entries))
     found: list[Figure] = []
     for lang in languages:
         titles = [e.title if lang == "ko" else e.title_en for e in entries]
-        ranks = metrics.pessimistic_rank(bench.queries(titles).dense @ documents.T, right)
+        ranks = metrics.pessimistic_rank(harness.queries(titles).dense @ documents.T, right)
         found += [*hits(f"catalogue {lang} title→picture", ranks, ks), gains(f"catalogue {lang} title→picture", ranks)]
-        back = metrics.pessimistic_rank(seen @ bench.documents(titles).dense.T, right)
+        back = metrics.pessimistic_rank(seen @ harness.documents(titles).dense.T, right)
         found += [*hits(f"catalogue picture→{lang} title", back, ks), gains(f"catalogue picture→{lang} title", back)]
     return found
 
@@ -79,16 +79,16 @@ def composed_entries() -> tuple[list[catalogue.Entry], list[tuple[int, int]]]:
     return chosen, pairs
 
 
-def composed(bench: Bench) -> list[Figure]:
+def composed(harness: Harness) -> list[Figure]:
     """Picture and another colour's name → the picture in that colour; alone and with titles. The asked picture is left out (as in CIRR)."""
     entries, pairs = composed_entries()
-    items = drawn(bench, entries, "composed")
+    items = drawn(harness, entries, "composed")
     wishes = [wish(entries[b]) for _, b in pairs]
     asked, answers = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
-    queries = bench.queries([{"text": w, "image": items[a].images[0]} for w, (a, _) in zip(wishes, pairs, strict=True)]).dense
+    queries = harness.queries([{"text": w, "image": items[a].images[0]} for w, (a, _) in zip(wishes, pairs, strict=True)]).dense
     titled = [{"text": e.title, "image": it.images[0]} for e, it in zip(entries, items, strict=True)]
     found: list[Figure] = []
-    for name, documents in (("picture", bench.documents([*items])), ("title+picture", bench.documents([*titled]))):
+    for name, documents in (("picture", harness.documents([*items])), ("title+picture", harness.documents([*titled]))):
         scores = (queries @ documents.dense.T).astype(np.float64)
         scores[np.arange(len(pairs)), asked] = -2.0  # below any cosine
         ranks = metrics.pessimistic_rank(scores, answers)
@@ -102,16 +102,16 @@ def wish(entry: catalogue.Entry) -> str:
     return f"{adjective.removesuffix('색')}색으로"
 
 
-def drawn_catalogue(bench: Bench) -> Measured:
+def drawn_catalogue(harness: Harness) -> Measured:
     """Titles, composed queries, and what a garment is, its colour and pattern, named without training."""
-    found = figures(bench) + composed(bench)
+    found = figures(harness) + composed(harness)
     garments = [e for e in held_out() if "pattern" in e.facts]
-    looks = bench.documents([*drawn(bench, garments, "catalogue")]).dense
+    looks = harness.documents([*drawn(harness, garments, "catalogue")]).dense
     for label, fact in (("garment", "kind"), ("colour", "color"), ("pattern", "pattern")):
         classes = sorted({str(e.facts[fact]) for e in garments})
         truth = np.array([classes.index(str(e.facts[fact])) for e in garments])
         said = {c: catalogue.COLOURS[c].adjective + " 옷" if fact == "color" else c for c in classes}
-        prompts = bench.queries([said[c] for c in classes]).dense
+        prompts = harness.queries([said[c] for c in classes]).dense
         found += labels(f"{label} ko", truth, metrics.guess(looks @ prompts.T, truth), note=f"zero-shot among {len(classes)}")
     return Measured(found)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 
 from hannun.errors import MissingError, neighbours
-from hannun.evaluate.benchmarks.suite import Suite
+from hannun.evaluate.suites.suite import Suite
 
 
 @cache
 def suites() -> dict[str, Suite]:
     """Every suite by name, in the order of a whole report."""
-    from hannun.evaluate.benchmarks import drawn, fashion, imagenet_kr, ko_embed, logs, mbeir, photos, sensors, space, texts
-    from hannun.evaluate.benchmarks.visual_docs import suite as visual
+    from hannun.evaluate.suites import drawn, fashion, imagenet_kr, ko_embed, logs, mbeir, photos, sensors, space, texts
+    from hannun.evaluate.suites.visual_docs import suite as visual
 
     every = (
         *ko_embed.SUITES,
@@ -33,7 +33,7 @@ def suites() -> dict[str, Suite]:
 def suite(name: str) -> Suite:
     """The suite of that name; "mteb:TASK" is a public one."""
     if name.startswith("mteb:"):
-        from hannun.evaluate.benchmarks.public import public
+        from hannun.evaluate.suites.public import public
 
         return public(name)
     if name not in suites():

@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from hannun import metrics
 from hannun.embeddings import unit
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, labels
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.metrics import Array, Ints
 
 FOLDS = 4
@@ -42,20 +42,20 @@ class Signals:
     person: Ints
 
 
-def hmp(bench: Bench) -> Signals:
+def hmp(harness: Harness) -> Signals:
     """Wrist accelerometer, 14 activities, 16 people (Bruno et al. 2013)."""
-    return _read(bench, "hmp wrist", "sensors/hmp_wrist_32hz", 32.0, 128, lambda x: -1.5 + x / 63 * 3)
+    return _read(harness, "hmp wrist", "sensors/hmp_wrist_32hz", 32.0, 128, lambda x: -1.5 + x / 63 * 3)
 
 
-def sisfall(bench: Bench) -> Signals:
+def sisfall(harness: Harness) -> Signals:
     """Waist accelerometer (±16 g in 13 bits) and gyroscope (±2000 °/s in 16), 19 activities, 38 people (Sucerquia et al. 2017)."""
     scale = np.array([16 / 4096] * 3 + [np.deg2rad(2000 / 32768)] * 3)
-    return _read(bench, "sisfall waist", "sensors/sisfall_adl_25hz", 25.0, 200, lambda x: x * scale)
+    return _read(harness, "sisfall waist", "sensors/sisfall_adl_25hz", 25.0, 200, lambda x: x * scale)
 
 
-def _read(bench: Bench, name: str, stem: str, rate: float, length: int, units: Callable[[Array], Array]) -> Signals:
-    index = [json.loads(line) for line in bench.file(f"{stem}.index.jsonl").read_text("utf-8").splitlines()]
-    with np.load(bench.file(f"{stem}.npz"), allow_pickle=False) as kept:
+def _read(harness: Harness, name: str, stem: str, rate: float, length: int, units: Callable[[Array], Array]) -> Signals:
+    index = [json.loads(line) for line in harness.file(f"{stem}.index.jsonl").read_text("utf-8").splitlines()]
+    with np.load(harness.file(f"{stem}.npz"), allow_pickle=False) as kept:
         signal = kept["x"]
     activities, people = sorted({r["activity"] for r in index}), sorted({r["subject"] for r in index})
     windows, activity, person = [], [], []
@@ -161,15 +161,15 @@ def recognise(features: Array, signals: Signals, seed: int, name: str) -> list[F
     return found
 
 
-def sensors(bench: Bench) -> Measured:
+def sensors(harness: Harness) -> Measured:
     """Both sets, by the baseline and by the encoder."""
     found: list[Figure] = []
     for read in (hmp, sisfall):
-        signals = read(bench)
-        found += recognise(statistics(signals), signals, bench.seed, f"{signals.name} statistics")
-        said = bench.documents([*captions(signals)]).dense.astype(np.float64)
-        found += recognise(said, signals, bench.seed, f"{signals.name} caption")
-    bench.notes.append(
+        signals = read(harness)
+        found += recognise(statistics(signals), signals, harness.seed, f"{signals.name} statistics")
+        said = harness.documents([*captions(signals)]).dense.astype(np.float64)
+        found += recognise(said, signals, harness.seed, f"{signals.name} caption")
+    harness.notes.append(
         "`statistics` is a fixed baseline that no encoder changes; `caption` is the encoder reading a sentence about the signal"
     )
     return Measured(found)

@@ -10,10 +10,10 @@ import numpy as np
 
 from hannun.embeddings import Floats
 from hannun.evaluate import geometry, matryoshka
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import drawn, pictures
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, value
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import drawn, pictures
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.item import Content
 
 KEPT = (0.9, 0.95, 0.99)  # shares of the best quality
@@ -32,23 +32,23 @@ _TITLES = {
 }
 
 
-def _matched(bench: Bench) -> tuple[str, list[str], list[str], list[Content]]:
+def _matched(harness: Harness) -> tuple[str, list[str], list[str], list[Content]]:
     """A name, English texts, Korean texts, and the picture of both, row by row."""
-    if (bench.data / "flickr8k").is_dir():
-        held = pictures.flickr8k_korean(bench)
+    if (harness.data / "flickr8k").is_dir():
+        held = pictures.flickr8k_korean(harness)
         korean, english = [p.facts["captions_ko"][0] for p in held], [p.facts["captions_ko_en"][0] for p in held]
         return "Flickr8k held-out", english, korean, [p.content for p in held]
-    bench.notes.append("Flickr8k is not there: measured on the drawn catalogue")
+    harness.notes.append("Flickr8k is not there: measured on the drawn catalogue")
     entries = drawn.held_out()
-    items = drawn.drawn(bench, entries, "catalogue")
+    items = drawn.drawn(harness, entries, "catalogue")
     return "drawn catalogue", [e.title_en for e in entries], [e.title for e in entries], [*items]
 
 
-def space(bench: Bench) -> Measured:
+def space(harness: Harness) -> Measured:
     """The shape as it is and after each kind's mean is taken away, by language, with maps."""
-    where, english, korean, shown = _matched(bench)
-    looks = bench.documents(shown).dense
-    said = {"ko": bench.queries([*korean]).dense, "en": bench.queries([*english]).dense}
+    where, english, korean, shown = _matched(harness)
+    looks = harness.documents(shown).dense
+    said = {"ko": harness.queries([*korean]).dense, "en": harness.queries([*english]).dense}
     # The means come from halves: the first half's correct the second, and the other way round, so that no row corrects itself.
     half = np.arange(len(looks)) % 2 == 0
     figures: list[Figure] = []
@@ -59,34 +59,34 @@ def space(bench: Bench) -> Measured:
             means = (texts[~side].mean(axis=0), looks[~side].mean(axis=0))
             fixed[lang][side], fixed["picture"][side] = geometry.centred(texts[side], looks[side], means)
         for state, (t, i) in {"": (texts, looks), ", centred": (fixed[lang], fixed["picture"])}.items():
-            for key, number in asdict(geometry.shape(t, i, bench.seed)).items():
+            for key, number in asdict(geometry.shape(t, i, harness.seed)).items():
                 figures.append(value(f"{lang} {_TITLES[key]}{state}", number, note=where, lower=key in _LOWER))
             figures.append(Figure(f"{lang} text→picture R@10{state}", geometry.recall(t, i), note=where))
     few = slice(0, _SHOWN)
     kinds = [k for k in ("Korean text", "English text", "picture") for _ in looks[few]]
     extra: dict[str, Any] = {}
     for state, rows in (("as it is", (said["ko"], said["en"], looks)), ("centred", (fixed["ko"], fixed["en"], fixed["picture"]))):
-        extra[f"maps, {state}"] = geometry.maps(np.concatenate([r[few] for r in rows]), kinds, bench.seed, bench.notes)
-    bench.notes[:] = list(dict.fromkeys(bench.notes))
+        extra[f"maps, {state}"] = geometry.maps(np.concatenate([r[few] for r in rows]), kinds, harness.seed, harness.notes)
+    harness.notes[:] = list(dict.fromkeys(harness.notes))
     return Measured(figures, extra)
 
 
-def curve(bench: Bench) -> Measured:
+def curve(harness: Harness) -> Measured:
     """Text → picture nDCG@10 for every dim the encoder declares × fp32, int8, binary; the knee is where more bytes stop paying."""
-    dims: Sequence[int] = [d for d in bench.encoder.dims if bench.dim is None or d <= bench.dim]
-    if (bench.data / "flickr8k").is_dir():
-        test = pictures.flickr8k(bench)
+    dims: Sequence[int] = [d for d in harness.encoder.dims if harness.dim is None or d <= harness.dim]
+    if (harness.data / "flickr8k").is_dir():
+        test = pictures.flickr8k(harness)
         where, texts, shown = "Flickr8k test, first captions", [p.facts["captions"][0] for p in test], [p.content for p in test]
     else:
-        bench.notes.append("Flickr8k is not there: measured on the drawn catalogue")
+        harness.notes.append("Flickr8k is not there: measured on the drawn catalogue")
         entries = drawn.held_out()
-        where, texts, shown = "drawn catalogue", [e.title for e in entries], [*drawn.drawn(bench, entries, "catalogue")]
-    queries, documents = bench.queries([*texts]), bench.documents(shown)
+        where, texts, shown = "drawn catalogue", [e.title for e in entries], [*drawn.drawn(harness, entries, "catalogue")]
+    queries, documents = harness.queries([*texts]), harness.documents(shown)
     points = matryoshka.curve(queries, documents, np.arange(len(texts)), dims)
     best = matryoshka.knee(points)
     for share in KEPT:
         p = matryoshka.least(points, share)
-        bench.notes.append(f"the least that keeps {share:.0%} of the best: {p.dim} {p.format}, {p.bytes} bytes, nDCG@10 {p.quality:.3f}")
+        harness.notes.append(f"the least that keeps {share:.0%} of the best: {p.dim} {p.format}, {p.bytes} bytes, nDCG@10 {p.quality:.3f}")
     figures = [
         Figure(f"{p.dim} {p.format} nDCG@10", p.outcomes, note=f"{p.bytes} bytes{', the knee' if p is best else ''}") for p in points
     ]

@@ -6,10 +6,10 @@ import numpy as np
 
 from hannun import metrics
 from hannun.embeddings import Floats
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import pictures
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, hits
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import pictures
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.metrics import Ints
 
 
@@ -19,55 +19,55 @@ def captions_of(found: list[pictures.Picture], fact: str) -> tuple[list[str], In
     return [c for c, _ in pairs], np.array([i for _, i in pairs], np.int64)
 
 
-def korean_gallery(bench: Bench) -> tuple[list[pictures.Picture], Floats]:
+def korean_gallery(harness: Harness) -> tuple[list[pictures.Picture], Floats]:
     """The photos with held-out Korean captions, and the vectors of the gallery of 1,000 that they are searched in, they first."""
-    held = pictures.flickr8k_korean(bench)
-    rest = bench.documents([p.content for p in pictures.flickr8k(bench)]).dense
-    return held, np.concatenate([bench.documents([p.content for p in held]).dense, rest])[: pictures.GALLERY]
+    held = pictures.flickr8k_korean(harness)
+    rest = harness.documents([p.content for p in pictures.flickr8k(harness)]).dense
+    return held, np.concatenate([harness.documents([p.content for p in held]).dense, rest])[: pictures.GALLERY]
 
 
-def flickr8k(bench: Bench) -> Measured:
+def flickr8k(harness: Harness) -> Measured:
     """Flickr8k (Hodosh et al. 2013): the official 1,000 test photos in English, 200 photos with Korean captions among 1,000.
 
     Protocols: "each" caption a query, "first" caption only, "mean" of a picture's captions; image → text by "any" of its captions
     or by the "first" alone. Intervals draw pictures, with all their captions.
     """
-    test = pictures.flickr8k(bench)
-    gallery = bench.documents([p.content for p in test]).dense
+    test = pictures.flickr8k(harness)
+    gallery = harness.documents([p.content for p in test]).dense
     captions, owner = captions_of(test, "captions")
-    scores = (bench.queries(captions).dense @ gallery.T).astype(np.float64)
+    scores = (harness.queries(captions).dense @ gallery.T).astype(np.float64)
     figures = hits("en text→image", metrics.text_to_image(scores, owner, "each"), groups=owner, note="each of 5 captions a query")
     figures += hits("en text→image (first caption)", metrics.text_to_image(scores, owner, "first"), (1, 10))
     figures += hits("en text→image (mean of 5)", metrics.text_to_image(scores, owner, "mean"), (1, 10))
-    said = bench.documents(captions).dense
-    seen = bench.queries([p.content for p in test]).dense
+    said = harness.documents(captions).dense
+    seen = harness.queries([p.content for p in test]).dense
     back = (said @ seen.T).astype(np.float64)
     figures += hits("en image→text", metrics.image_to_text(back, owner, "any"), note="the best of a photo's own captions among all")
     figures += hits("en image→text (first caption)", metrics.image_to_text(back, owner, "first"), (1, 10))
-    held, both = korean_gallery(bench)
+    held, both = korean_gallery(harness)
     for lang, fact in (("ko", "captions_ko"), ("en of the same", "captions_ko_en")):
         captions, owner = captions_of(held, fact)
-        ranks = metrics.pessimistic_rank(bench.queries(captions).dense @ both.T, owner)
+        ranks = metrics.pessimistic_rank(harness.queries(captions).dense @ both.T, owner)
         figures += hits(f"{lang} text→image", ranks, groups=owner, note="200 held-out photos among 1,000")
     captions, owner = captions_of(held, "captions_ko")
-    back = (bench.documents(captions).dense @ bench.queries([p.content for p in held]).dense.T).astype(np.float64)
+    back = (harness.documents(captions).dense @ harness.queries([p.content for p in held]).dense.T).astype(np.float64)
     figures += hits("ko image→text", metrics.image_to_text(back, owner), note=f"among the {len(captions)} held-out Korean captions")
     return Measured(figures)
 
 
-def emoji(bench: Bench) -> Measured:
+def emoji(harness: Harness) -> Measured:
     """Noto's pictures of the held-out base emoji by their Unicode names, both ways, in Korean and English."""
-    found = pictures.emoji(bench)
+    found = pictures.emoji(harness)
     if not found:
         return Measured([])
-    documents = bench.documents([p.content for p in found]).dense
-    seen = bench.queries([p.content for p in found]).dense
+    documents = harness.documents([p.content for p in found]).dense
+    seen = harness.queries([p.content for p in found]).dense
     figures: list[Figure] = []
     right = np.arange(len(found))
     for lang in ("ko", "en"):
         names = [str(p.facts[f"name_{lang}"]) for p in found]
-        figures += hits(f"{lang} name→emoji", metrics.pessimistic_rank(bench.queries(names).dense @ documents.T, right))
-        figures += hits(f"emoji→{lang} name", metrics.pessimistic_rank(seen @ bench.documents(names).dense.T, right), (1, 10))
+        figures += hits(f"{lang} name→emoji", metrics.pessimistic_rank(harness.queries(names).dense @ documents.T, right))
+        figures += hits(f"emoji→{lang} name", metrics.pessimistic_rank(seen @ harness.documents(names).dense.T, right), (1, 10))
     return Measured(figures)
 
 

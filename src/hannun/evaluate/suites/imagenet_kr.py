@@ -15,10 +15,10 @@ import numpy as np
 from hannun import metrics
 from hannun.embeddings import Floats, unit
 from hannun.errors import MissingError
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import pictures
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure, labels
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import pictures
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.item import Content
 from hannun.mini.classes import classes
 
@@ -51,54 +51,54 @@ PER_CLASS = 50  # ILSVRC's validation set has fifty of each
 _FOLDER, _LABELS = "imagenet/val", "labels/imagenet_ko_en.jsonl"
 
 
-def class_vectors(bench: Bench, lang: str, templates: tuple[str, ...]) -> Floats:
+def class_vectors(harness: Harness, lang: str, templates: tuple[str, ...]) -> Floats:
     """One vector for each class [1000, dim]: the mean direction of its first name in every template."""
     called = [(c.korean if lang == "ko" else c.english)[0] for c in classes()]
-    each = [bench.queries([t.format(name) for name in called]).dense for t in templates]
+    each = [harness.queries([t.format(name) for name in called]).dense for t in templates]
     return unit(np.sum(each, axis=0))
 
 
-def _validation(bench: Bench) -> tuple[list[Content], list[int]]:
-    rows = [json.loads(line) for line in bench.file(_LABELS).read_text("utf-8").splitlines()]
+def _validation(harness: Harness) -> tuple[list[Content], list[int]]:
+    rows = [json.loads(line) for line in harness.file(_LABELS).read_text("utf-8").splitlines()]
     shown: list[Content] = []
     truth: list[int] = []
     for row in rows:
-        folder: Path = bench.data / _FOLDER / row["wnid"]
+        folder: Path = harness.data / _FOLDER / row["wnid"]
         found = sorted(p for p in folder.glob("*") if p.suffix.lower() in (".jpeg", ".jpg", ".png"))[:PER_CLASS]
         shown += found
         truth += [int(row["idx"])] * len(found)
     if not shown:
         raise MissingError(
-            f"{bench.data / _FOLDER}: holds no folders of pictures named by wnid (n01440764/*.JPEG); unpack ILSVRC2012_img_val"
+            f"{harness.data / _FOLDER}: holds no folders of pictures named by wnid (n01440764/*.JPEG); unpack ILSVRC2012_img_val"
         )
     return shown, truth
 
 
-def _stand_in(bench: Bench) -> tuple[list[Content], list[int]]:
+def _stand_in(harness: Harness) -> tuple[list[Content], list[int]]:
     known = {name.lower(): c.index for c in classes() for name in c.english}
-    products = [p for p in pictures.fashion(bench) if p.facts["articleType"] in PRODUCTS]
-    emoji = [p for p in pictures.emoji(bench) if str(p.facts["name_en"]).lower() in known]
+    products = [p for p in pictures.fashion(harness) if p.facts["articleType"] in PRODUCTS]
+    emoji = [p for p in pictures.emoji(harness) if str(p.facts["name_en"]).lower() in known]
     truth = [PRODUCTS[p.facts["articleType"]] for p in products] + [known[str(p.facts["name_en"]).lower()] for p in emoji]
     return [p.content for p in (*products, *emoji)], truth
 
 
-def imagenet_kr(bench: Bench) -> Measured:
+def imagenet_kr(harness: Harness) -> Measured:
     """Top-1 and top-5 among 1,000 names, with the bare name and with seven templates."""
-    there = (bench.data / _FOLDER).is_dir()
-    shown, right = _validation(bench) if there else _stand_in(bench)
+    there = (harness.data / _FOLDER).is_dir()
+    shown, right = _validation(harness) if there else _stand_in(harness)
     if not there:
-        bench.notes.append(
+        harness.notes.append(
             f"stand-in: {len(shown)} held-out products and emoji named among ImageNet's 1,000 classes, not ImageNet; "
             "for the real one unpack ILSVRC2012_img_val (image-net.org, by wnid) into imagenet/val"
         )
     if not shown:
         return Measured([])
-    looks, truth = bench.documents(shown).dense, np.array(right)
+    looks, truth = harness.documents(shown).dense, np.array(right)
     name = "" if there else "stand-in "
     found: list[Figure] = []
     for lang in ("ko", "en"):
         for said, templates in (("name", ("{}",)), ("7 templates", TEMPLATES[lang])):
-            scores = looks @ class_vectors(bench, lang, templates).T
+            scores = looks @ class_vectors(harness, lang, templates).T
             ranks = metrics.pessimistic_rank(scores, truth)
             found.append(Figure(f"{name}{lang} {said} top-5", (ranks <= 5).astype(np.float64)))
             found += labels(f"{name}{lang} {said} top-1", truth, metrics.guess(scores, truth))

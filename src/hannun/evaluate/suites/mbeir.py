@@ -21,10 +21,10 @@ import numpy as np
 from hannun import catalogue
 from hannun.embeddings import Floats
 from hannun.errors import InputError, MissingError
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import drawn
-from hannun.evaluate.benchmarks.suite import Measured, Suite
 from hannun.evaluate.figure import Figure
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import drawn
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.item import Content
 from hannun.metrics import Ints
 
@@ -156,7 +156,7 @@ def ranks(queries: Floats, pool: Floats, right: Sequence[Sequence[int]]) -> tupl
     return ahead + 1, first
 
 
-def figures(bench: Bench, folder: Path, prefix: str = "") -> list[Figure]:
+def figures(harness: Harness, folder: Path, prefix: str = "") -> list[Figure]:
     """Every task against its local pool, then against the global one, where that is there."""
     said = read_instructions(folder)
     union = folder / "cand_pool" / "global" / "mbeir_union_test_cand_pool.jsonl"
@@ -165,7 +165,7 @@ def figures(bench: Bench, folder: Path, prefix: str = "") -> list[Figure]:
     def opened(path: Path) -> tuple[list[Candidate], Floats, dict[str, int]]:
         if path not in pools:
             pool = read_pool(folder, path)
-            pools[path] = pool, bench.documents([c.content for c in pool]).dense, {c.did: n for n, c in enumerate(pool)}
+            pools[path] = pool, harness.documents([c.content for c in pool]).dense, {c.did: n for n, c in enumerate(pool)}
         return pools[path]
 
     found: list[Figure] = []
@@ -174,10 +174,10 @@ def figures(bench: Bench, folder: Path, prefix: str = "") -> list[Figure]:
         if not queries:
             raise InputError(f"{task.queries}: holds no queries; fetch the file again")
         target = TASKS[task.number].split(" -> ")[1]
-        vectors = _asked(bench, queries, target, said)
+        vectors = _asked(harness, queries, target, said)
         for where, path in (("local", task.pool), ("global", union)):
             if not path.is_file():
-                bench.notes.append(f"{where} pool left out: {path.name} is not there")
+                harness.notes.append(f"{where} pool left out: {path.name} is not there")
                 continue
             pool, documents, places = opened(path)
             lost = [q.qid for q in queries if not q.right or any(d not in places for d in q.right)]
@@ -192,16 +192,16 @@ def figures(bench: Bench, folder: Path, prefix: str = "") -> list[Figure]:
     return found
 
 
-def _asked(bench: Bench, queries: Sequence[Query], target: str, said: Mapping[tuple[str, str, str], list[str]]) -> Floats:
+def _asked(harness: Harness, queries: Sequence[Query], target: str, said: Mapping[tuple[str, str, str], list[str]]) -> Floats:
     """Vectors of the queries under their instructions: one of the task's prompts for each query, by its number (UniIR draws at random)."""
     prompts: list[str | None] = []
     for q in queries:
         known = said.get((q.qid.split(":")[0], q.modality, target)) or said.get((q.qid.split(":")[0], _turned(q.modality), target))
-        prompts.append(known[(int(q.qid.split(":")[1]) + bench.seed) % len(known)] if known else None)
-    vectors = np.zeros((len(queries), bench.dim or bench.encoder.dims[0]), np.float32)
+        prompts.append(known[(int(q.qid.split(":")[1]) + harness.seed) % len(known)] if known else None)
+    vectors = np.zeros((len(queries), harness.dim or harness.encoder.dims[0]), np.float32)
     for prompt in dict.fromkeys(prompts):
         rows = [n for n, p in enumerate(prompts) if p == prompt]
-        vectors[rows] = bench.queries([queries[n].content for n in rows], instruction=prompt).dense
+        vectors[rows] = harness.queries([queries[n].content for n in rows], instruction=prompt).dense
     return vectors
 
 
@@ -222,12 +222,12 @@ _PROMPTS = {
 _ID = "10"  # after the ten data sets of M-BEIR
 
 
-def write_small(bench: Bench) -> Path:
+def write_small(harness: Harness) -> Path:
     """A small set of all eight tasks from the drawn catalogue, in M-BEIR's form, below the cache; returns its folder."""
     entries, pairs = drawn.composed_entries()
     held = [e for e in drawn.held_out() if e.category != "문서"]
-    folder = bench.place("mbeir")
-    pictures = {it.id: it.images[0] for it in (*drawn.drawn(bench, held, "catalogue"), *drawn.drawn(bench, entries, "composed"))}
+    folder = harness.place("mbeir")
+    pictures = {it.id: it.images[0] for it in (*drawn.drawn(harness, held, "catalogue"), *drawn.drawn(harness, entries, "composed"))}
     (folder / "mbeir_images").mkdir(exist_ok=True)
     for id, image in pictures.items():
         (folder / "mbeir_images" / f"{id}.jpg").write_bytes(image.read())
@@ -287,16 +287,16 @@ def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
 
 
-def mbeir(bench: Bench) -> Measured:
+def mbeir(harness: Harness) -> Measured:
     """The published files below the data folder, or the small set."""
-    folder = bench.data / "mbeir"
+    folder = harness.data / "mbeir"
     if folder.is_dir():
-        return Measured(figures(bench, folder))
-    bench.notes.append(
+        return Measured(figures(harness, folder))
+    harness.notes.append(
         "a small set in M-BEIR's form, written from the drawn catalogue (asked pictures stand in its pools too, so R@1 is hard); "
         f"for the published one put TIGER-Lab/M-BEIR into {folder.name}/"
     )
-    return Measured(figures(bench, write_small(bench), "small: "))
+    return Measured(figures(harness, write_small(harness), "small: "))
 
 
 SUITES = (Suite("mbeir", "M-BEIR's protocol: instructions, eight kinds of query and answer, local and global pools", mbeir),)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hannun.evaluate.bench import Bench
+from hannun.evaluate.harness import Harness
 from hannun.item import Content, Image, Item
 from hannun.shards import read
 
@@ -40,9 +40,9 @@ class Picture:
         return {"text": text, "image": self.image}
 
 
-def shards(bench: Bench, pattern: str) -> Iterator[Picture]:
+def shards(harness: Harness, pattern: str) -> Iterator[Picture]:
     """Every picture in the tar shards that fit the pattern, in order."""
-    for path in bench.files(pattern):
+    for path in harness.files(pattern):
         for record in read(path):
             if record.pictures:
                 yield Picture(record.key, Image(record.pictures[0]), record.data)
@@ -53,23 +53,23 @@ def korean_held_out() -> frozenset[str]:
     return frozenset(Path(__file__).with_name("flickr8k_ko_held_out.txt").read_text("utf-8").split())
 
 
-def flickr8k(bench: Bench) -> list[Picture]:
+def flickr8k(harness: Harness) -> list[Picture]:
     """The official test photos, with five English `captions` each."""
-    return list(shards(bench, "flickr8k/test-*.tar"))
+    return list(shards(harness, "flickr8k/test-*.tar"))
 
 
-def flickr8k_korean(bench: Bench) -> list[Picture]:
+def flickr8k_korean(harness: Harness) -> list[Picture]:
     """The photos of the held-out list, with `captions_ko` and the English sentences they were translated from, `captions_ko_en`."""
     held = korean_held_out()
-    rows = (json.loads(line) for line in bench.file("flickr8k/captions_ko.jsonl").read_text("utf-8").splitlines())
+    rows = (json.loads(line) for line in harness.file("flickr8k/captions_ko.jsonl").read_text("utf-8").splitlines())
     said = {r["id"]: {"captions_ko": r["ko"], "captions_ko_en": r["en"]} for r in rows if r["id"] in held}
-    pictures = (p for pattern in ("dev", "train") for p in shards(bench, f"flickr8k/{pattern}-*.tar"))
+    pictures = (p for pattern in ("dev", "train") for p in shards(harness, f"flickr8k/{pattern}-*.tar"))
     return [Picture(p.key, p.image, {**p.facts, **said[p.key]}) for p in pictures if p.key in said]
 
 
-def fashion(bench: Bench) -> list[Picture]:
+def fashion(harness: Harness) -> list[Picture]:
     """The test products: `articleType`, `subCategory`, `masterCategory`, `baseColour`, `productDisplayName`."""
-    return list(shards(bench, "fashion/test-*.tar"))
+    return list(shards(harness, "fashion/test-*.tar"))
 
 
 _PEOPLE = {0x1F468: 0x1F9D1, 0x1F469: 0x1F9D1, 0x1F466: 0x1F9D2, 0x1F467: 0x1F9D2, 0x1F474: 0x1F9D3, 0x1F475: 0x1F9D3}
@@ -87,10 +87,10 @@ def emoji_held_out(character: str) -> bool:
     return int.from_bytes(hashlib.sha256(f"emoji {emoji_base(character)}".encode()).digest()[:4], "big") % 100 < EMOJI_HELD_OUT
 
 
-def emoji(bench: Bench) -> list[Picture]:
+def emoji(harness: Harness) -> list[Picture]:
     """The held-out emoji without skin tones and genders (the shortest of each base): `name_ko`, `name_en`, `char`."""
     best: dict[str, Picture] = {}
-    for p in shards(bench, "emoji/*.tar"):
+    for p in shards(harness, "emoji/*.tar"):
         base = emoji_base(p.facts["char"])
         if emoji_held_out(p.facts["char"]) and (base not in best or len(p.facts["char"]) < len(best[base].facts["char"])):
             best[base] = p

@@ -19,12 +19,12 @@ import numpy as np
 
 from hannun import metrics
 from hannun.embeddings import Embeddings, Floats
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import pictures
-from hannun.evaluate.benchmarks.suite import Measured, Suite
-from hannun.evaluate.benchmarks.visual_docs.draw import page
-from hannun.evaluate.benchmarks.visual_docs.records import LANGUAGES, QUERIES, Record, graded, queries, records
 from hannun.evaluate.figure import Figure
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import pictures
+from hannun.evaluate.suites.suite import Measured, Suite
+from hannun.evaluate.suites.visual_docs.draw import page
+from hannun.evaluate.suites.visual_docs.records import LANGUAGES, QUERIES, Record, graded, queries, records
 from hannun.item import Content, Image
 from hannun.metrics import Array
 
@@ -84,19 +84,19 @@ def late(asked: Embeddings, shown: Embeddings | list[Floats]) -> Array:
     return np.stack([metrics.maxsim(q, tokens) for q in mine]).astype(np.float64)
 
 
-def visual_docs(bench: Bench) -> Measured:
+def visual_docs(harness: Harness) -> Measured:
     """Queries by kind and language, single and multi vector, then graded pairs, then real receipts."""
-    wanted = records(PER_KIND, bench.seed)
-    folder = bench.place(f"visual_docs-{_drawing()}-{bench.seed}")
+    wanted = records(PER_KIND, harness.seed)
+    folder = harness.place(f"visual_docs-{_drawing()}-{harness.seed}")
     shown: list[Content] = [*draw_pages(folder, wanted)]
-    documents = bench.documents(shown)
-    read = bench.documents([r.said for r in wanted]).dense
+    documents = harness.documents(shown)
+    read = harness.documents([r.said for r in wanted]).dense
     found: list[Figure] = []
-    several = _several(bench, shown, documents)
+    several = _several(harness, shown, documents)
     for lang in LANGUAGES:
         mine = [n for n, r in enumerate(wanted) if r.lang == lang]
         for kind in QUERIES:
-            asked = bench.queries([queries(wanted[n])[kind] for n in mine])
+            asked = harness.queries([queries(wanted[n])[kind] for n in mine])
             right = np.stack([right_pages(wanted[n], kind, wanted) for n in mine])
             ways = {"single": asked.dense @ documents.dense.T, "text oracle": asked.dense @ read.T}
             if several is not None:
@@ -106,36 +106,38 @@ def visual_docs(bench: Bench) -> Measured:
                 note = f"among {len(wanted)} pages" + (", not pictures but their words" if way == "text oracle" else "")
                 found.append(Figure(f"{lang} {kind}, {way} nDCG@{K}", metrics.ndcg(ranked, K), note=note))
     pairs = graded(wanted)
-    left = bench.documents([*draw_pages(folder, [a for a, _, _ in pairs])]).dense
-    other = bench.documents([*draw_pages(folder, [b for _, b, _ in pairs])]).dense
+    left = harness.documents([*draw_pages(folder, [a for a, _, _ in pairs])]).dense
+    other = harness.documents([*draw_pages(folder, [b for _, b, _ in pairs])]).dense
     both = np.stack([(left.astype(np.float64) * other).sum(axis=1), np.array([g for _, _, g in pairs], np.float64)], axis=1)
     found.append(
         Figure("graded pairs of pages Spearman", both, "spearman", note="grades 0…5, from unrelated to the same page in another look")
     )
-    return Measured(found + _receipts(bench))
+    return Measured(found + _receipts(harness))
 
 
-def _several(bench: Bench, shown: Sequence[Content], documents: Embeddings) -> Embeddings | list[Floats] | None:
+def _several(harness: Harness, shown: Sequence[Content], documents: Embeddings) -> Embeddings | list[Floats] | None:
     if documents.tokens is not None:
         return documents
-    patches: Any = getattr(bench.encoder, "patches", None)
+    patches: Any = getattr(harness.encoder, "patches", None)
     if patches is None:
-        bench.notes.append("multi-vector figures left out: the encoder gives neither token nor patch vectors")
+        harness.notes.append("multi-vector figures left out: the encoder gives neither token nor patch vectors")
         return None
-    bench.notes.append("multi-vector figures: the query's one vector against patch vectors, since the encoder gives no token vectors")
-    made: list[Floats] = [p[:, : bench.dim or bench.encoder.dims[0]] for p in patches([Image(Path(str(s))) for s in shown])]
+    harness.notes.append("multi-vector figures: the query's one vector against patch vectors, since the encoder gives no token vectors")
+    made: list[Floats] = [p[:, : harness.dim or harness.encoder.dims[0]] for p in patches([Image(Path(str(s))) for s in shown])]
     return made
 
 
-def _receipts(bench: Bench) -> list[Figure]:
+def _receipts(harness: Harness) -> list[Figure]:
     """Real scanned receipts (SROIE): asked for by company, by a statement of the total, and by a question."""
-    if not (bench.data / "receipts").is_dir():
-        bench.notes.append(f"real receipts left out: {bench.data / 'receipts'} is not there; they are of ICDAR 2019 SROIE (rrc.cvc.uab.es)")
+    if not (harness.data / "receipts").is_dir():
+        harness.notes.append(
+            f"real receipts left out: {harness.data / 'receipts'} is not there; they are of ICDAR 2019 SROIE (rrc.cvc.uab.es)"
+        )
         return []
-    pages = [p for p in pictures.shards(bench, "receipts/*.tar") if p.facts.get("company") and p.facts.get("total")]
+    pages = [p for p in pictures.shards(harness, "receipts/*.tar") if p.facts.get("company") and p.facts.get("total")]
     if not pages:
         return []
-    documents = bench.documents([p.content for p in pages]).dense
+    documents = harness.documents([p.content for p in pages]).dense
     ways = {
         "keywords": ("{company} {date}", ("company", "date")),
         "fact": ("The receipt of {company} comes to {total}.", ("company", "total")),
@@ -143,7 +145,7 @@ def _receipts(bench: Bench) -> list[Figure]:
     }
     found = []
     for kind, (template, keys) in ways.items():
-        asked = bench.queries([template.format(**{k: p.facts.get(k, "") for k in ("company", "date", "total")}) for p in pages]).dense
+        asked = harness.queries([template.format(**{k: p.facts.get(k, "") for k in ("company", "date", "total")}) for p in pages]).dense
         right = [[float(all(a.facts.get(k) == b.facts.get(k) for k in keys)) for b in pages] for a in pages]
         ranked = metrics.by_rank(asked @ documents.T, right)
         found.append(Figure(f"real receipts {kind}, single nDCG@{K}", metrics.ndcg(ranked, K), note=f"among {len(pages)} scans"))
