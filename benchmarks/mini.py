@@ -2,7 +2,7 @@
 
     python benchmarks/mini.py --data ../shared/data [--model DIR] [--start DIR] [--clipart DIR] [--only table,speed]
 
-Every figure is over pictures and sentences that training never saw (`recipes/mini_data/pictures.py` fixes the splits) and
+Every figure is over pictures and sentences that training never saw (`datasets/pictures.py` fixes the splits) and
 comes with a 95 % bootstrap interval over its queries (1,000 resamples). `--start` is a folder with the ONNX files of the
 untrained towers (the recipe writes them to WORK/start). Recall for Flickr8k: 1,000 pictures, every caption its own query (5,000);
 image → text counts the best of a picture's five captions. The part `speed` wants a quiet
@@ -25,10 +25,11 @@ from tokenizers import Tokenizer
 
 import hannun
 from hannun import metrics
+from hannun.datasets import pictures, sentences
 from hannun.embeddings import unit
 from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.mini.model import Mini
-from hannun.recipes.mini_data import features, measure, pictures, sentences
+from hannun.recipes.mini_data import features, measure
 
 Floats = npt.NDArray[np.float32]
 MINI = Path(hannun.__file__).parent / "mini"

@@ -13,7 +13,7 @@ from hannun.errors import InputError, MissingError
 from hannun.evaluate import run, suites
 from hannun.evaluate.figure import Figure, hits, labels, value
 from hannun.evaluate.harness import Harness
-from hannun.evaluate.suites import drawn, fashion, imagenet_kr, logs, pictures, sensors, texts
+from hannun.evaluate.suites import drawn, fashion, imagenet_kr, logs, sensors, texts
 from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.mini.classes import classes
 from tests.toy import Toy
@@ -73,16 +73,6 @@ def test_a_figure_checks_its_outcomes() -> None:
     accuracy, f1 = labels("x", [0, 0, 1], [0, 1, 1])
     assert accuracy.value == pytest.approx(2 / 3) and f1.value == pytest.approx(2 / 3)  # F1 of both: 2·1/(2+1), 2·1/(1+2)
     assert value("x", 3.0).interval() is None and accuracy.interval() is not None
-
-
-def test_the_splits_are_the_recipe_s() -> None:
-    """evaluate and recipes may not import each other, so the rule stands twice; here both are held together."""
-    recipe = pytest.importorskip("hannun.recipes.mini_data.pictures", reason="the recipe's packages are not installed")
-    assert pictures.korean_held_out() == recipe.korean_held_out() and len(pictures.korean_held_out()) == 200
-    emoji = ["👍🏽", "👍", "👩‍🚒", "👨‍🚒", "🧑‍🚒", "❤️", "🍎", "🐯", "1️⃣", "🇰🇷", "👪", "🏃‍♀️", *map(chr, range(0x1F300, 0x1F5FF))]
-    for e in emoji:
-        assert pictures.emoji_base(e) == recipe.emoji_base(e)
-        assert pictures.emoji_held_out(e) == (recipe.emoji_split(e) == "test")
 
 
 def test_the_catalogue_needs_no_data(harness: Harness, small: None) -> None:

@@ -13,12 +13,13 @@ pytest.importorskip("transformers", reason="transformers is in the [train] extra
 pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
 pytest.importorskip("peft", reason="peft is in the [train] extra")
 
+from hannun.datasets.pictures import Picture  # noqa: E402
+from hannun.datasets.split import blake  # noqa: E402
 from hannun.errors import InputError  # noqa: E402
 from hannun.item import Image  # noqa: E402
 from hannun.models import adapters  # noqa: E402
 from hannun.recipe import Stage  # noqa: E402
 from hannun.recipes import jina_v4, tiny_data  # noqa: E402
-from hannun.recipes.mini_data.pictures import Picture  # noqa: E402
 from tests.conftest import ROOT, draw, encoded  # noqa: E402
 
 DATA = ROOT.parent / "shared/data"
@@ -67,7 +68,7 @@ def pictures(count: int) -> list[Picture]:
 def test_pages_hold_six_pictures_and_their_words_in_order() -> None:
     group = pictures(14)
     made = jina_v4.spreads(group, lambda p: p.key, "x")
-    chosen = sorted((p.key for p in group), key=tiny_data.blake)
+    chosen = sorted((p.key for p in group), key=blake)
     assert [s.words for s in made] == [tuple(chosen[:6]), tuple(chosen[6:12])]  # what is left of a page makes none
     page = made[0].item.images[0].load()
     assert page.size == (520, 780)

@@ -12,11 +12,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
 
+from hannun.datasets.pictures import Picture  # noqa: E402
 from hannun.errors import InputError  # noqa: E402
 from hannun.item import Image  # noqa: E402
 from hannun.recipes import kanana_data, kanana_v  # noqa: E402
 from hannun.recipes.kanana_data import Trial, make, outcomes  # noqa: E402
-from hannun.recipes.mini_data.pictures import Picture  # noqa: E402
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not (DATA / "fashion").exists(), reason="the data folder is not here")

@@ -1,64 +1,14 @@
-"""The recipe mini: splits that never leak, sentences, word tables, the small maths of measuring. Nothing here needs the data folder."""
+"""The recipe mini: its networks, its batches, the small maths of measuring. Nothing here needs the data folder."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hannun.item import Image
-from hannun.recipes.mini_data import measure, pictures, sentences
-from hannun.recipes.mini_data.pictures import Picture
-
-DATA = Path(__file__).parents[3] / "shared" / "data"
-
-
-def product(**facts: str) -> Picture:
-    base = {
-        "gender": "Men",
-        "masterCategory": "Apparel",
-        "articleType": "Tshirts",
-        "baseColour": "Red",
-        "season": "Summer",
-        "usage": "Casual",
-    }
-    return Picture("fashion/1", "fashion", "train", Image(b""), {**base, "productDisplayName": "Puma Men Striped Red T-shirt", **facts})
-
-
-def test_near_duplicates_of_an_emoji_share_its_base() -> None:
-    assert pictures.emoji_base("👋") == pictures.emoji_base("👋🏽")
-    assert pictures.emoji_base("🏃‍♂️") == pictures.emoji_base("🏃🏿‍♀️") == pictures.emoji_base("🏃")
-    assert pictures.emoji_base("👩‍🚒") == pictures.emoji_base("👨🏾‍🚒")
-    assert pictures.emoji_base("🍎") != pictures.emoji_base("🍏")
-    assert pictures.emoji_split("👋🏽") == pictures.emoji_split("👋")
-
-
-def test_translations_hold_no_held_out_picture() -> None:
-    rows = [line.split("\t") for line in (pictures.HERE / "flickr8k_ko.tsv").read_text(encoding="utf-8").splitlines()]
-    assert len(rows) > 5000 and all(len(r) == 3 for r in rows)
-    assert not {r[0] for r in rows} & pictures.korean_held_out()
-    assert len(pictures.korean_held_out()) == 200
-
-
-def test_the_fashion_words_are_whole() -> None:
-    table = sentences.table("fashion_words.json")
-    assert len(table["types"]) == 75 and len(table["colours"]) == 42
-    for part in table.values():
-        for words in part.values():
-            assert words["ko"] and words["en"]
-
-
-def test_a_product_is_described_by_its_attributes() -> None:
-    described = sentences.describe(product())
-    korean = [s for s in described.sentences if s.korean]
-    assert {"티셔츠", "빨간", "줄무늬", "남성"} <= described.true
-    assert any("줄무늬" in s.text for s in korean)
-    assert all(s.requires <= described.true for s in described.sentences)
-    for s in described.sentences:
-        assert s.negative != s.text
+from hannun.recipes.mini_data import measure
 
 
 def test_false_negatives_are_those_that_satisfy_a_sentence() -> None:
@@ -68,21 +18,6 @@ def test_false_negatives_are_those_that_satisfy_a_sentence() -> None:
     need = [frozenset({"빨간", "티셔츠"}), frozenset({"티셔츠"}), frozenset()]
     true = [frozenset({"빨간", "티셔츠"}), frozenset({"파란", "티셔츠"}), frozenset({"빨간", "치마"})]
     assert torch.equal(false_negatives(need, true), torch.tensor([[True, True, False], [False, True, False], [False, False, False]]))
-
-
-def test_a_swap_changes_one_word() -> None:
-    import random
-
-    false = sentences.swapped("A red ball .", random.Random(0))
-    assert sum(a != b for a, b in zip(false.split(), ["A", "red", "ball", "."], strict=True)) == 1
-    assert sentences.swapped("nothing here", random.Random(0)) == ""
-
-
-def test_names_are_cleaned_and_translated() -> None:
-    assert pictures.clean_name("desk_lamp_01", "") == "desk lamp"
-    assert pictures.clean_name("x_12", "Red Apple 2") == "red apple"
-    assert sentences.translated("apples")[0] == "사과"
-    assert sentences.translated("red apple") == ["빨간색 사과"]
 
 
 def test_pooling_averages_and_shares_places() -> None:
@@ -180,50 +115,9 @@ def test_two_sentences_of_a_picture_are_in_both_languages_where_there_are_both()
     assert pick([], [], 1.0, rng) is None
 
 
-def test_stamps_are_read_with_their_korean_names(tmp_path: Path) -> None:
-    import PIL.Image
-
-    root = tmp_path / "usr/share/tuxpaint/stamps"
-    rows = {
-        "food/fruit/pear": "A pear. Yum!\nde.utf8=Eine Birne.\nko.utf8=배 (과일)\n",
-        "animals/gnu": "A sitting gnu.\nko.utf8=앉아있는 누\n",
-        "town/tower": "A tower.\n",
-        "symbols/alphabets/a": "The letter a.\nko.utf8='a' 글자\n",
-    }
-    for name, told in rows.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / f"{name}.txt").write_text(told, encoding="utf-8")
-        PIL.Image.new("RGBA", (8, 8)).save(root / f"{name}.png")
-    PIL.Image.new("RGBA", (8, 8)).save(root / "food/untold.png")
-    found = {p.key: p for p in pictures.stamps(tmp_path)}
-    assert set(found) == {"stamps/food/fruit/pear", "stamps/animals/gnu", "stamps/town/tower"}  # no letters, nothing without a name
-    assert found["stamps/animals/gnu"].facts == {"name_en": "sitting gnu", "name_ko": "앉아있는 누", "folder": "animals"}
-    pear = sentences.describe(found["stamps/food/fruit/pear"])
-    assert {"배", "pear", "fruit"} <= pear.true and any(s.korean and s.text.startswith("배") for s in pear.sentences)
-    assert not any(s.korean and s.text.startswith("tower") for s in sentences.describe(found["stamps/town/tower"]).sentences)
-    assert pictures.hash_percent("stamp pear") >= 20 or found["stamps/food/fruit/pear"].split == "test"
-
-
 def test_branches_are_averaged() -> None:
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
     from hannun.recipes.mini import mean
 
     both = [{"a": torch.tensor([1.0, 2.0])}, {"a": torch.tensor([3.0, 0.0])}]
     assert mean(both)["a"].tolist() == [2.0, 1.0]
-
-
-def test_the_words_are_many_and_each_is_told_once() -> None:
-    keys = [e.strip().lower() for line in (pictures.HERE / "words.tsv").read_text(encoding="utf-8").splitlines()
-            for e in line.split("\t")[0].split("|")]  # fmt: skip
-    assert len(sentences.dictionary()) >= 1500
-    assert not {k for k in keys if keys.count(k) > 1}
-
-
-@pytest.mark.skipif(not DATA.exists(), reason="the data folder is not here")
-def test_no_test_picture_is_trained_on() -> None:
-    photos = pictures.flickr8k(DATA)
-    assert len([p for p in photos if p.split == "test"]) == 1000
-    held = {p.key for p in photos if p.split == "ko"}
-    assert len(held) == 198 and all(p.facts["captions_ko"] for p in photos if p.split == "ko")  # 2 of the 200 ids have no picture here
-    texts = {c for p in photos if p.split == "ko" for c in p.facts["captions_ko"]}
-    assert not texts & {ko for ko, _ in sentences.parallel(DATA)}

@@ -15,13 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hannun.datasets import pictures, sentences
+from hannun.datasets.split import share
+from hannun.datasets.texts import korsts, plain
 from hannun.item import Item, Pair
 from hannun.models.backbones import e5, efficientnet
 from hannun.models.two_tower import Plan, Tower, TwoTower, head, identity_head
 from hannun.objectives.distill import similarities
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import tiny_data
-from hannun.recipes.mini_data import pictures, sentences
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import Moment, Schedule, Step, train
 from hannun.train.steps.contrastive import Contrast, losses
@@ -116,7 +118,7 @@ def build(recipe: Recipe, limit: int = 256) -> TwoTower:
 def description(p: pictures.Picture, skip: set[str]) -> str:
     """A long text of one photo: all that is said of it but for some sentences, Korean first."""
     said = [*tiny_data.korean(p), *(sentences.clean(c) for c in p.facts["captions"])]
-    return " ".join(s for s in said if tiny_data.plain(s) not in skip)
+    return " ".join(s for s in said if plain(s) not in skip)
 
 
 def pairs(data: Path) -> dict[str, list[Pair]]:
@@ -124,7 +126,7 @@ def pairs(data: Path) -> dict[str, list[Pair]]:
     trained = tiny_data.training_photos(data, PHOTOS)
     measured = tiny_data.measured_sentences(data)
     measured += [c for split in ("test", "ko") for p in tiny_data.photos(data, split) for c in p.facts["captions"]]
-    held = {tiny_data.plain(s) for s in measured}  # Flickr8k's Korean captions are KorSTS sentences, some of its test's among them
+    held = {plain(s) for s in measured}  # Flickr8k's Korean captions are KorSTS sentences, some of its test's among them
     short = tiny_data.captioned(trained, "en", 1) + tiny_data.captioned(trained, "ko", 2)
     same = [g for g in tiny_data.paraphrases(data, "train") if len(g) > 1]
     questions = tiny_data.questions(data, "train")[0]
@@ -135,12 +137,12 @@ def pairs(data: Path) -> dict[str, list[Pair]]:
             for n, g in enumerate(same)
             for k in range(0, min(2, len(g) - 1), 2)
         ],
-        "question": [p for p in questions if tiny_data.share(p.positive.id) < 25],
-        "asked": [p for p in questions if tiny_data.share(p.positive.id) >= 25],  # new to the last stage
+        "question": [p for p in questions if share(p.positive.id) < 25],
+        "asked": [p for p in questions if share(p.positive.id) >= 25],  # new to the last stage
         "graded": tiny_data.graded(data, held),
         "inference": tiny_data.inferences(data)[::3],
         "short": [p for p in short if p.query.text not in held],
-        "long": [Pair(tiny_data.worded(f"{p.key}/long", description(p, held)), tiny_data.pictured(p), (), "long") for p in trained[:LONG]]
+        "long": [Pair(tiny_data.worded(f"{p.key}/long", description(p, held)), p.item, (), "long") for p in trained[:LONG]]
         + tiny_data.albums(trained, held, most=ALBUMS),
     }
 
@@ -244,7 +246,7 @@ class Tests:
 
     def __init__(self, data: Path, split: str = "test") -> None:
         self.photos = tiny_data.Photos.read(data, split)
-        self.graded = tiny_data.korsts(data, split)
+        self.graded = korsts(data, split)
         self.questions, paragraphs = tiny_data.questions(data, split)
         self.paragraphs = paragraphs[::2]
         self.same = [g for g in tiny_data.paraphrases(data, split) if len(g) > 1]
@@ -273,7 +275,7 @@ class Tests:
     def beyond(self, model: TwoTower, work: Path) -> list[str]:
         """Finding photos by descriptions of more than 77 tokens: read whole, and cut where CLIP cuts."""
         asked, answers = self.long(model)
-        seen = tiny_data.embed(model, [tiny_data.pictured(p) for p in self.photos.test], "document")[0]
+        seen = tiny_data.embed(model, [p.item for p in self.photos.test], "document")[0]
         whole = tiny_data.embed(model, asked, "query")[0]
         limit, model.limit = model.limit, CLIP_TOKENS
         cut = tiny_data.embed(model, asked, "query")[0]

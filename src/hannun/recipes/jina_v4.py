@@ -21,6 +21,9 @@ import numpy.typing as npt
 import torch
 
 from hannun import metrics
+from hannun.datasets import pictures, sentences
+from hannun.datasets.split import blake, share
+from hannun.datasets.texts import korsts, plain
 from hannun.embeddings import Floats
 from hannun.errors import InputError, neighbours
 from hannun.item import Item, Pair
@@ -29,7 +32,6 @@ from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
 from hannun.models.fused import Fused, Shape
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import tiny_data
-from hannun.recipes.mini_data import pictures, sentences
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import Moment, Schedule, train
 from hannun.train.steps.contrastive import Contrast, contrastive
@@ -151,7 +153,7 @@ class Spread:
 
 def spreads(everything: Sequence[pictures.Picture], say: Callable[[pictures.Picture], str], name: str) -> list[Spread]:
     """Pages of COLUMNS × ROWS pictures in order of their keys' hash; the words are not on the page, they must be seen."""
-    chosen = sorted(everything, key=lambda p: tiny_data.blake(p.key))
+    chosen = sorted(everything, key=lambda p: blake(p.key))
     made = []
     size = COLUMNS * ROWS
     for n in range(0, len(chosen) - size + 1, size):
@@ -195,7 +197,7 @@ def pages(data: Path, split: str, most: int | None = None) -> dict[str, list[Spr
 def pairs(data: Path) -> dict[str, list[Pair]]:
     """Training pairs by source."""
     measured = tiny_data.measured_sentences(data)
-    held = {tiny_data.plain(s) for s in measured}
+    held = {plain(s) for s in measured}
     made = pages(data, "train", SPREADS)
     questions = tiny_data.questions(data, "train")[0]
     same = tiny_data.paraphrases(data, "train")
@@ -208,8 +210,8 @@ def pairs(data: Path) -> dict[str, list[Pair]]:
             for n, w in enumerate(s.words)
         ],
         "caption": [p for p in captions if p.query.text not in held],
-        "question": [p for p in questions if tiny_data.share(p.positive.id) < 20],
-        "asked": [p for p in questions if tiny_data.share(p.positive.id) >= 20],  # new to the adapter of retrieval
+        "question": [p for p in questions if share(p.positive.id) < 20],
+        "asked": [p for p in questions if share(p.positive.id) >= 20],  # new to the adapter of retrieval
         "parallel": tiny_data.parallel(data, measured)[::16],
         "graded": tiny_data.graded(data, held),
         "paraphrase": [
@@ -306,7 +308,7 @@ class Tests:
 
     def __init__(self, data: Path, split: str = "test") -> None:
         self.spreads = pages(data, split, 100)
-        self.graded = tiny_data.korsts(data, split)
+        self.graded = korsts(data, split)
         self.questions, self.paragraphs = tiny_data.questions(data, split)
         self.code = tiny_data.code(data, split)
 

@@ -26,10 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hannun.datasets import pictures, sentences
+from hannun.datasets.pictures import Picture, one_per_base
 from hannun.item import Image, Item, Pair, Text
-from hannun.recipes.mini_data import pictures, sentences
-from hannun.recipes.mini_data.measure import one_per_base
-from hannun.recipes.mini_data.pictures import Picture
 
 # What is taken of each source's training part: enough to learn from, and few enough for the frozen layers to read in minutes.
 PRODUCTS, PHOTOS, EMOJI, SENTENCES = 3000, 1000, 600, 600

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import torch
 
+from hannun.datasets import pictures
 from hannun.load import load
 from hannun.models.backbones import e5, efficientnet
 from hannun.models.two_tower import Plan, Tower, TwoTower, head
 from hannun.recipe import Recipe
 from hannun.recipes import tiny_data
-from hannun.recipes.mini_data import pictures
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import Moment, Schedule, train
 from hannun.train.steps.contrastive import Contrast, contrastive

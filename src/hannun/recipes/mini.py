@@ -22,10 +22,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from hannun.datasets import pictures, sentences
 from hannun.errors import DependencyError
 from hannun.mini.model import DIMS, fingerprint
 from hannun.recipe import Recipe
-from hannun.recipes.mini_data import backbone, export, features, measure, mix, pictures, sentences
+from hannun.recipes.mini_data import backbone, export, features, measure, mix
 from hannun.recipes.mini_data.texts import PASSAGE, QUERY, Texts
 from hannun.recipes.mini_data.towers import PictureHead, TextHead, Towers
 from hannun.train.loop import Schedule, Step, train

@@ -6,7 +6,6 @@ and of sets that have one split only a share by hash. Settings are chosen on "de
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -20,54 +19,22 @@ import PIL.Image
 import torch
 
 from hannun import metrics
+from hannun.datasets import pictures, sentences
+from hannun.datasets.pictures import Picture, one_per_base
+from hannun.datasets.split import blake, part, share
+from hannun.datasets.texts import korsts, plain, rows
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError
 from hannun.item import Content, Image, Item, Pair, Text
-from hannun.recipes.mini_data import pictures, sentences
-from hannun.recipes.mini_data.measure import one_per_base
-from hannun.recipes.mini_data.pictures import Picture
 
 MINI = Path(__file__).parent.parent / "mini"
 Outcomes = npt.NDArray[np.float64]
 
 
-def plain(text: str) -> str:
-    """The text with white space folded: what two copies of one text share."""
-    return " ".join(text.split())
-
-
 def worded(id: str, text: str, **facts: Any) -> Item:
     """An item of words."""
     return Item(id, (Text(plain(text)),), facts)
-
-
-def pictured(p: Picture) -> Item:
-    """An item of a picture alone."""
-    return Item(p.key, (p.image,))
-
-
-def share(text: str) -> int:
-    """0 … 99 by the text alone: how sets without splits are split."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 100
-
-
-def blake(text: str) -> str:
-    """A digest to order by: the same on every machine, and unlike any order of the data's own."""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def part(text: str, test: int, dev: int = 10) -> str:
-    """ "test", "dev" or "train" by the text alone: of 100 shares, `test` are for measuring and `dev` more for choosing settings."""
-    at = share(text)
-    return "test" if at < test else "dev" if at < test + dev else "train"
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a .jsonl. Raises DependencyError where the data are not there."""
-    if not path.exists():
-        raise DependencyError(f"{path}: is not there; give the folder of data sets with --data")
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
 
 
 # ------------------------------------------------------------------------------------------------------------- text → picture
@@ -93,7 +60,7 @@ def captioned(group: Sequence[Picture], language: str, each: int) -> list[Pair]:
     out = []
     for p in group:
         said = korean(p) if language == "ko" else [sentences.clean(c) for c in p.facts["captions"]]
-        out += [Pair(worded(f"{p.key}/{language}{n}", t), pictured(p), (), f"photo_{language}") for n, t in enumerate(said[:each])]
+        out += [Pair(worded(f"{p.key}/{language}{n}", t), p.item, (), f"photo_{language}") for n, t in enumerate(said[:each])]
     return out
 
 
@@ -104,7 +71,7 @@ def described(group: Sequence[Picture], language: str, each: int, source: str) -
         said = [s.text for s in sentences.describe(p).sentences if s.korean == (language == "ko") and s.text]
         at = share(p.key)  # each picture begins elsewhere in its list, so that every kind of sentence is seen
         chosen = [said[(at + n) % len(said)] for n in range(min(each, len(said)))]
-        out += [Pair(worded(f"{p.key}/{language}{n}", t), pictured(p), (), source) for n, t in enumerate(dict.fromkeys(chosen))]
+        out += [Pair(worded(f"{p.key}/{language}{n}", t), p.item, (), source) for n, t in enumerate(dict.fromkeys(chosen))]
     return out
 
 
@@ -133,11 +100,6 @@ def albums(group: Sequence[Picture], skip: Iterable[str] = (), each: int = 4, mo
 
 
 # ----------------------------------------------------------------------------------------------------------------- text → text
-
-
-def korsts(data: Path, split: str) -> list[dict[str, Any]]:
-    """KorSTS beside STS-B: `ko` and `en` pairs, `score` 0 … 5."""
-    return [r for r in rows(data / "texts/korsts_stsb.jsonl") if r["split"] == split]
 
 
 def graded(data: Path, skip: Iterable[str]) -> list[Pair]:
@@ -288,8 +250,8 @@ class Photos:
     def measure(self, embed: Embed) -> dict[str, Outcomes]:
         """R@10 in both directions and both languages, by name."""
         gallery = [*self.held, *self.test]
-        seen = embed([pictured(p) for p in gallery], "document")
-        asked = embed([pictured(p) for p in gallery], "query")
+        seen = embed([p.item for p in gallery], "document")
+        asked = embed([p.item for p in gallery], "query")
         out: dict[str, Outcomes] = {}
         for name, group, first in (("en", self.test, len(self.held)), ("ko", self.held, 0)):
             stored = seen[first : first + len(self.test)] if name == "en" else seen[:1000]
@@ -311,7 +273,7 @@ def emoji_test(data: Path) -> list[Picture]:
 
 def named(group: Sequence[Picture], embed: Embed) -> dict[str, Outcomes]:
     """Emoji by their Korean and English names, R@10."""
-    seen = embed([pictured(p) for p in group], "document")
+    seen = embed([p.item for p in group], "document")
     return {
         f"emoji {lang} T→I R@10": found(
             embed([worded(p.key, p.facts[f"name_{lang}"]) for p in group], "query") @ seen.T, range(len(group)), 10

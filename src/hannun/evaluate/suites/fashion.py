@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun import metrics
+from hannun.datasets.pictures import Picture
 from hannun.embeddings import Floats
 from hannun.evaluate.figure import Figure, labels, value
 from hannun.evaluate.harness import Harness
-from hannun.evaluate.suites import pictures
+from hannun.evaluate.suites import held_out
 from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.metrics import Array
 from hannun.search.diversify import DEPTH, shuffle
@@ -37,7 +38,7 @@ def names(kind: str) -> dict[str, tuple[str, str]]:
     return {name: (ko, en) for k, name, ko, en in rows if k == kind}
 
 
-def frequent(found: list[pictures.Picture], fact: str, least: int, most: int | None = None) -> list[str]:
+def frequent(found: list[Picture], fact: str, least: int, most: int | None = None) -> list[str]:
     """The values of a fact that have names and occur at least so often, most frequent first."""
     counts = Counter(str(p.facts[fact]) for p in found)
     ordered = sorted((v for v, n in counts.items() if n >= least and v in names(fact)), key=lambda v: (-counts[v], v))
@@ -46,13 +47,13 @@ def frequent(found: list[pictures.Picture], fact: str, least: int, most: int | N
 
 def fashion(harness: Harness) -> Measured:
     """Categories asked for by name, then the 20 most frequent types and the 12 most frequent colours named without training."""
-    found = pictures.fashion(harness)
+    found = held_out.fashion(harness)
     if not found:
         return Measured([])
     described = [str(p.facts["productDisplayName"]) for p in found]
     indexes = {
         "description": harness.documents([*described]).dense,
-        "picture": harness.documents([p.content for p in found]).dense,
+        "picture": harness.documents([p.item for p in found]).dense,
         "average": harness.documents([p.with_text(d) for p, d in zip(found, described, strict=True)]).dense,
     }
     figures: list[Figure] = []

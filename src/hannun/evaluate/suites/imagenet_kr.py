@@ -17,7 +17,7 @@ from hannun.embeddings import Floats, unit
 from hannun.errors import MissingError
 from hannun.evaluate.figure import Figure, labels
 from hannun.evaluate.harness import Harness
-from hannun.evaluate.suites import pictures
+from hannun.evaluate.suites import held_out
 from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.item import Content
 from hannun.mini.classes import classes
@@ -76,10 +76,10 @@ def _validation(harness: Harness) -> tuple[list[Content], list[int]]:
 
 def _stand_in(harness: Harness) -> tuple[list[Content], list[int]]:
     known = {name.lower(): c.index for c in classes() for name in c.english}
-    products = [p for p in pictures.fashion(harness) if p.facts["articleType"] in PRODUCTS]
-    emoji = [p for p in pictures.emoji(harness) if str(p.facts["name_en"]).lower() in known]
+    products = [p for p in held_out.fashion(harness) if p.facts["articleType"] in PRODUCTS]
+    emoji = [p for p in held_out.emoji(harness) if str(p.facts["name_en"]).lower() in known]
     truth = [PRODUCTS[p.facts["articleType"]] for p in products] + [known[str(p.facts["name_en"]).lower()] for p in emoji]
-    return [p.content for p in (*products, *emoji)], truth
+    return [p.item for p in (*products, *emoji)], truth
 
 
 def imagenet_kr(harness: Harness) -> Measured:

@@ -11,7 +11,7 @@ import numpy as np
 from hannun import metrics
 from hannun.evaluate.figure import Figure, gains, hits, prefixed, value
 from hannun.evaluate.harness import Harness
-from hannun.evaluate.suites import drawn, photos, pictures, texts
+from hannun.evaluate.suites import drawn, held_out, photos, texts
 from hannun.evaluate.suites.suite import Measured, Suite
 
 QUESTIONS = 1000  # of KorQuAD, so that the suite takes minutes on two cores
@@ -29,7 +29,7 @@ def _photos(harness: Harness) -> tuple[list[Figure], list[Figure]]:
         s for r in texts.rows(harness, "texts/korsts_stsb.jsonl") if r["split"] != "train" and "caption" in r["genre"] for s in r["ko"]
     ]
     others = [s for s in dict.fromkeys(korsts) if s not in said]
-    seen = harness.queries([p.content for p in held]).dense
+    seen = harness.queries([p.item for p in held]).dense
     scores = (seen @ harness.documents([*captions, *others]).dense.T).astype(np.float64)
     mine = np.r_[owner, np.full(len(others), -1)][None, :] == np.arange(len(held))[:, None]
     ranked = metrics.by_rank(scores, mine)
@@ -39,9 +39,9 @@ def _photos(harness: Harness) -> tuple[list[Figure], list[Figure]]:
 
 
 def _emoji(harness: Harness) -> tuple[list[Figure], list[Figure]]:
-    found = pictures.emoji(harness)
+    found = held_out.emoji(harness)
     names = [str(p.facts["name_ko"]) for p in found]
-    shown = [p.content for p in found]
+    shown = [p.item for p in found]
     right = np.arange(len(found))
     forth = metrics.pessimistic_rank(harness.queries(names).dense @ harness.documents(shown).dense.T, right)
     back = metrics.pessimistic_rank(harness.queries(shown).dense @ harness.documents(names).dense.T, right)

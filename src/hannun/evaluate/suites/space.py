@@ -12,7 +12,7 @@ from hannun.embeddings import Floats
 from hannun.evaluate import geometry, matryoshka
 from hannun.evaluate.figure import Figure, value
 from hannun.evaluate.harness import Harness
-from hannun.evaluate.suites import drawn, pictures
+from hannun.evaluate.suites import drawn, held_out
 from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.item import Content
 
@@ -35,9 +35,9 @@ _TITLES = {
 def _matched(harness: Harness) -> tuple[str, list[str], list[str], list[Content]]:
     """A name, English texts, Korean texts, and the picture of both, row by row."""
     if (harness.data / "flickr8k").is_dir():
-        held = pictures.flickr8k_korean(harness)
+        held = held_out.flickr8k_korean(harness)
         korean, english = [p.facts["captions_ko"][0] for p in held], [p.facts["captions_ko_en"][0] for p in held]
-        return "Flickr8k held-out", english, korean, [p.content for p in held]
+        return "Flickr8k held-out", english, korean, [p.item for p in held]
     harness.notes.append("Flickr8k is not there: measured on the drawn catalogue")
     entries = drawn.held_out()
     items = drawn.drawn(harness, entries, "catalogue")
@@ -75,8 +75,8 @@ def curve(harness: Harness) -> Measured:
     """Text → picture nDCG@10 for every dim the encoder declares × fp32, int8, binary; the knee is where more bytes stop paying."""
     dims: Sequence[int] = [d for d in harness.encoder.dims if harness.dim is None or d <= harness.dim]
     if (harness.data / "flickr8k").is_dir():
-        test = pictures.flickr8k(harness)
-        where, texts, shown = "Flickr8k test, first captions", [p.facts["captions"][0] for p in test], [p.content for p in test]
+        test = held_out.flickr8k(harness)
+        where, texts, shown = "Flickr8k test, first captions", [p.facts["captions"][0] for p in test], [p.item for p in test]
     else:
         harness.notes.append("Flickr8k is not there: measured on the drawn catalogue")
         entries = drawn.held_out()

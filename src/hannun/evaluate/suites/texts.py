@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hannun import metrics
+from hannun.datasets import texts
 from hannun.evaluate.figure import Figure, gains, hits
 from hannun.evaluate.harness import Harness
 from hannun.evaluate.suites.suite import Measured, Suite
@@ -19,7 +20,7 @@ _KORQUAD, _PARALLEL = "texts/korquad_v1_dev.json", "texts/parallel_ko_en.jsonl"
 
 def rows(harness: Harness, relative: str) -> list[dict[str, Any]]:
     """The objects of a .jsonl file."""
-    return [json.loads(line) for line in harness.file(relative).read_text("utf-8").splitlines() if line.strip()]
+    return texts.rows(harness.file(relative))
 
 
 def similarity(harness: Harness, name: str, pairs: list[tuple[str, str]], gold: list[float]) -> Figure:

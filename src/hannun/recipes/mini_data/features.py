@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from hannun.datasets.pictures import Picture
 from hannun.errors import PictureError
 from hannun.recipes.mini_data import backbone
-from hannun.recipes.mini_data.pictures import Picture
 
 Halves = npt.NDArray[np.float16]
 TOP = 20  # classes kept of the backbone's 1,000 probabilities

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun import metrics
-from hannun.recipes.mini_data import pictures, sentences
+from hannun.datasets import pictures, sentences
 
 Floats = npt.NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
@@ -83,21 +83,11 @@ def classes_table(path: Path) -> list[tuple[str, str]]:
     return [(r[2].strip(), r[1].strip()) for r in sorted(rows, key=lambda r: int(r[0]))]
 
 
-def one_per_base(test: Sequence[pictures.Picture]) -> list[pictures.Picture]:
-    """The held-out emoji without skin tones and genders: the shortest of each base."""
-    best: dict[str, pictures.Picture] = {}
-    for p in test:
-        base = pictures.emoji_base(p.facts["char"])
-        if base not in best or len(p.facts["char"]) < len(best[base].facts["char"]):
-            best[base] = p
-    return list(best.values())
-
-
 def held_sets(every: Sequence[pictures.Picture], names: list[tuple[str, str]]) -> Sets:
     """Only what training never sees."""
     test = [p for p in every if p.split in ("test", "ko")]
     by = {s: [p for p in test if p.source == s] for s in ("flickr8k", "fashion", "emoji", "clipart", "stamps", "catalogue")}
-    return Sets(by["flickr8k"], by["fashion"], one_per_base(by["emoji"]), by["clipart"], by["stamps"], by["catalogue"], names)
+    return Sets(by["flickr8k"], by["fashion"], pictures.one_per_base(by["emoji"]), by["clipart"], by["stamps"], by["catalogue"], names)
 
 
 def retrieval(

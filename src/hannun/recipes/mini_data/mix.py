@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from hannun.datasets.sentences import Described
 from hannun.objectives.distill import distributions, similarities
 from hannun.objectives.infonce import LARGEST_SCALE, infonce, same
 from hannun.objectives.matryoshka import matryoshka
 from hannun.recipe import Recipe
 from hannun.recipes.mini_data import features
-from hannun.recipes.mini_data.sentences import Described
 from hannun.recipes.mini_data.texts import QUERY, Texts
 from hannun.recipes.mini_data.towers import TextHead, Towers
 from hannun.train.batches import distinct, draw, shares, without_twins

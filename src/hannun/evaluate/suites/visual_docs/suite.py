@@ -21,7 +21,7 @@ from hannun import metrics
 from hannun.embeddings import Embeddings, Floats
 from hannun.evaluate.figure import Figure
 from hannun.evaluate.harness import Harness
-from hannun.evaluate.suites import pictures
+from hannun.evaluate.suites import held_out
 from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.evaluate.suites.visual_docs.draw import page
 from hannun.evaluate.suites.visual_docs.records import LANGUAGES, QUERIES, Record, graded, queries, records
@@ -134,10 +134,10 @@ def _receipts(harness: Harness) -> list[Figure]:
             f"real receipts left out: {harness.data / 'receipts'} is not there; they are of ICDAR 2019 SROIE (rrc.cvc.uab.es)"
         )
         return []
-    pages = [p for p in pictures.shards(harness, "receipts/*.tar") if p.facts.get("company") and p.facts.get("total")]
+    pages = [p for p in held_out.receipts(harness) if p.facts.get("company") and p.facts.get("total")]
     if not pages:
         return []
-    documents = harness.documents([p.content for p in pages]).dense
+    documents = harness.documents([p.item for p in pages]).dense
     ways = {
         "keywords": ("{company} {date}", ("company", "date")),
         "fact": ("The receipt of {company} comes to {total}.", ("company", "total")),

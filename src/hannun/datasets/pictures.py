@@ -1,20 +1,21 @@
 """The data folder goes in; labelled pictures with fixed splits come out, one list for each source.
 
-Splits are decided here and nowhere else, by id: official ones for Flickr8k and fashion; for emoji by the *base* emoji (skin
-tones and genders of one emoji are near-duplicates and stay together); for the Korean captions by a committed list of ids.
+Splits are decided here and nowhere else, by id and never by chance: official ones for Flickr8k and fashion; for emoji by the *base*
+emoji (skin tones and genders of one emoji are near-duplicates and stay together); for the Korean captions by a committed list of ids.
+Recipes train on what is open, suites measure on what is held out, and both read it here.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hannun.item import Image
+from hannun.datasets import texts
+from hannun.datasets.split import share
+from hannun.item import Content, Image, Item
 from hannun.shards import read
 
 HERE = Path(__file__).parent
@@ -31,42 +32,49 @@ class Picture:
     image: Image
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def item(self) -> Item:
+        """The picture alone."""
+        return Item(self.key, (self.image,))
 
-def hash_percent(text: str) -> int:
-    """0…99 from the text alone, the same on every machine."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 100
+    def with_text(self, text: str) -> Content:
+        """The picture together with words."""
+        return {"text": text, "image": self.image}
 
 
-def _shards(folder: Path, pattern: str) -> Iterator[tuple[str, dict[str, Any], Image, str]]:
-    for path in sorted(folder.glob(pattern)):
+def shards(data: Path, source: str, split: str | None = None) -> Iterator[Picture]:
+    """The pictures in a source's tar shards, in order; the split is the first word of a shard's name, and all are read without one."""
+    for path in sorted((data / source).glob(f"{split or ''}*.tar")):
         for record in read(path):
             if record.pictures:
-                yield record.key, record.data, Image(record.pictures[0]), path.stem.partition("-")[0]
+                yield Picture(f"{source}/{record.key}", source, path.stem.partition("-")[0], Image(record.pictures[0]), record.data)
 
 
 def korean_held_out() -> frozenset[str]:
     """Ids of the Flickr8k pictures whose Korean captions are for measuring only; training sees none of these pictures."""
-    return frozenset((HERE / "captions_ko_held_out.txt").read_text().split())
+    return frozenset((HERE / "flickr8k_ko_held_out.txt").read_text("utf-8").split())
 
 
 def flickr8k(data: Path) -> list[Picture]:
     """Photos with `captions` and, where there are some, `captions_ko`; pictures of the Korean held-out list have split "ko"."""
-    korean: dict[str, dict[str, Any]] = {}
-    for line in (data / "flickr8k/captions_ko.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        korean[row["id"]] = row
+    korean = {row["id"]: row for row in texts.rows(data / "flickr8k/captions_ko.jsonl")}
     held = korean_held_out()
     out = []
-    for key, facts, image, split in _shards(data / "flickr8k", "*.tar"):
-        if key in korean:
-            facts = {**facts, "captions_ko": korean[key]["ko"], "captions_ko_en": korean[key]["en"]}
-        out.append(Picture(f"flickr8k/{key}", "flickr8k", "ko" if key in held else split, image, facts))
+    for p in shards(data, "flickr8k"):
+        id = p.key.partition("/")[2]
+        more = {"captions_ko": korean[id]["ko"], "captions_ko_en": korean[id]["en"]} if id in korean else {}
+        out.append(replace(p, split="ko" if id in held else p.split, facts={**p.facts, **more}))
     return out
 
 
-def fashion(data: Path) -> list[Picture]:
-    """Product photos with `articleType`, `baseColour`, `gender`, `season`, `usage` and `productDisplayName`."""
-    return [Picture(f"fashion/{k}", "fashion", s, i, f) for k, f, i, s in _shards(data / "fashion", "*.tar")]
+def flickr8k_test(data: Path) -> list[Picture]:
+    """The official test photos, with five English `captions` each; none has Korean ones, so the other shards are not read."""
+    return list(shards(data, "flickr8k", "test"))
+
+
+def fashion(data: Path, split: str | None = None) -> list[Picture]:
+    """Product photos with `articleType`, `baseColour`, `gender`, `season`, `usage` and `productDisplayName`, of one split or of all."""
+    return list(shards(data, "fashion", split))
 
 
 _PEOPLE = {0x1F468: 0x1F9D1, 0x1F469: 0x1F9D1, 0x1F466: 0x1F9D2, 0x1F467: 0x1F9D2, 0x1F474: 0x1F9D3, 0x1F475: 0x1F9D3}
@@ -81,13 +89,22 @@ def emoji_base(character: str) -> str:
 
 def emoji_split(character: str) -> str:
     """ "test" for a fifth of the base emoji, "train" for the others."""
-    return "test" if hash_percent("emoji " + emoji_base(character)) < EMOJI_HELD_OUT else "train"
+    return "test" if share("emoji " + emoji_base(character)) < EMOJI_HELD_OUT else "train"
 
 
 def emoji(data: Path) -> list[Picture]:
     """Noto pictures with `name_ko`, `name_en`, `kw_ko`, `kw_en`, `char`."""
-    rows = _shards(data / "emoji", "*.tar")
-    return [Picture(f"emoji/{k}", "emoji", emoji_split(f["char"]), i, f) for k, f, i, _ in rows]
+    return [replace(p, split=emoji_split(p.facts["char"])) for p in shards(data, "emoji")]
+
+
+def one_per_base(group: Sequence[Picture]) -> list[Picture]:
+    """Emoji without skin tones and genders: the shortest of each base."""
+    best: dict[str, Picture] = {}
+    for p in group:
+        base = emoji_base(p.facts["char"])
+        if base not in best or len(p.facts["char"]) < len(best[base].facts["char"]):
+            best[base] = p
+    return list(best.values())
 
 
 #: Folders of openclipart that hold no recognisable thing: icon themes, generated stars, jigsaw pieces, gradients, cards.
@@ -110,7 +127,7 @@ def clipart(folder: Path) -> list[Picture]:
             continue
         title, keywords = _metadata(root / "svg" / relative.with_suffix(".svg"))
         name = clean_name(path.stem, title)
-        split = "test" if hash_percent("clipart " + name) < 10 else "train"
+        split = "test" if share("clipart " + name) < 10 else "train"
         facts = {"name": name, "title": title, "keywords": keywords, "folder": str(relative.parent)}
         out.append(Picture(f"clipart/{relative.with_suffix('')}", "clipart", split, Image(path), facts))
     return out
@@ -137,7 +154,7 @@ def stamps(folder: Path) -> list[Picture]:
         }
         if not facts["name_en"]:
             continue
-        split = "test" if hash_percent("stamp " + facts["name_en"]) < 20 else "train"
+        split = "test" if share("stamp " + facts["name_en"]) < 20 else "train"
         out.append(Picture(f"stamps/{relative.with_suffix('')}", "stamps", split, Image(path), facts))
     return out
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hannun.recipes.mini_data.pictures import HERE, Picture, korean_held_out
+from hannun.datasets.pictures import HERE, Picture, korean_held_out
 
 
 @dataclass(frozen=True)
