@@ -29,7 +29,7 @@ from hannun.datasets import pictures, sentences
 from hannun.embeddings import unit
 from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.mini.model import Mini
-from hannun.recipes.mini_data import features, measure
+from hannun.recipes.mini import features, measure
 
 Floats = npt.NDArray[np.float32]
 MINI = Path(hannun.__file__).parent / "mini"

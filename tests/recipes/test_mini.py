@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hannun.recipes.mini_data import measure
+from hannun.recipes.mini import measure
 
 
 def test_false_negatives_are_those_that_satisfy_a_sentence() -> None:
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini_data.mix import false_negatives
+    from hannun.recipes.mini.pools import false_negatives
 
     need = [frozenset({"빨간", "티셔츠"}), frozenset({"티셔츠"}), frozenset()]
     true = [frozenset({"빨간", "티셔츠"}), frozenset({"파란", "티셔츠"}), frozenset({"빨간", "치마"})]
@@ -22,7 +22,7 @@ def test_false_negatives_are_those_that_satisfy_a_sentence() -> None:
 
 def test_pooling_averages_and_shares_places() -> None:
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini_data.backbone import pooling
+    from hannun.recipes.mini.backbone import pooling
 
     # Four places in three cells of 4/3 each: the first cell holds place 0 and a third of place 1.
     assert torch.allclose(pooling(3, 4)[0], torch.tensor([0.75, 0.25, 0.0, 0.0]))
@@ -49,8 +49,8 @@ def test_an_interval_holds_its_figure() -> None:
 def untrained() -> Any:
     """Towers on a last stage of random weights: nothing here needs the backbone's package."""
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini_data.backbone import CELL, DEEP, Top
-    from hannun.recipes.mini_data.towers import PictureHead, TextHead, Towers
+    from hannun.recipes.mini.backbone import CELL, DEEP, Top
+    from hannun.recipes.mini.towers import PictureHead, TextHead, Towers
 
     torch.manual_seed(0)
     head = PictureHead(Top(), (torch.zeros(DEEP), torch.ones(DEEP)), (torch.zeros(CELL), torch.ones(CELL)))
@@ -59,7 +59,7 @@ def untrained() -> Any:
 
 def test_untrained_towers_have_unit_rows_and_mix_both_paths() -> None:
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini_data.backbone import CELL, MAP
+    from hannun.recipes.mini.backbone import CELL, MAP
 
     towers = untrained().eval()
     names, classes = towers.classes(), torch.arange(20).repeat(2, 1)
@@ -73,8 +73,8 @@ def test_untrained_towers_have_unit_rows_and_mix_both_paths() -> None:
 
 def test_the_trained_stage_starts_as_the_frozen_one() -> None:
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini_data.backbone import MAP, Top
-    from hannun.recipes.mini_data.towers import EASE, Eased
+    from hannun.recipes.mini.backbone import MAP, Top
+    from hannun.recipes.mini.towers import EASE, Eased
 
     torch.manual_seed(0)
     top, maps = Top(), torch.rand(2, 81, MAP)
@@ -89,7 +89,7 @@ def test_the_trained_stage_starts_as_the_frozen_one() -> None:
 
 def test_a_crop_is_a_square_of_the_map_maybe_mirrored() -> None:
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini_data.towers import cropped
+    from hannun.recipes.mini.towers import cropped
 
     torch.manual_seed(0)
     places = torch.arange(81.0).reshape(1, 81, 1).expand(5, -1, -1)  # a map that says where each of its places was
@@ -105,7 +105,7 @@ def test_a_crop_is_a_square_of_the_map_maybe_mirrored() -> None:
 
 def test_two_sentences_of_a_picture_are_in_both_languages_where_there_are_both() -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini_data.mix import pick
+    from hannun.recipes.mini.pools import pick
 
     korean, english = [(1, -1, frozenset[str]())], [(2, -1, frozenset[str]())]
     rng = np.random.default_rng(0)
@@ -117,7 +117,7 @@ def test_two_sentences_of_a_picture_are_in_both_languages_where_there_are_both()
 
 def test_branches_are_averaged() -> None:
     torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.recipes.mini import mean
+    from hannun.recipes.mini.recipe import mean
 
     both = [{"a": torch.tensor([1.0, 2.0])}, {"a": torch.tensor([3.0, 0.0])}]
     assert mean(both)["a"].tolist() == [2.0, 1.0]

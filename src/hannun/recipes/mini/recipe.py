@@ -25,13 +25,16 @@ from torch import Tensor
 from hannun.datasets import pictures, sentences
 from hannun.errors import DependencyError
 from hannun.mini.model import DIMS, fingerprint
+from hannun.mini.model import HERE as MINI
 from hannun.recipe import Recipe
-from hannun.recipes.mini_data import backbone, export, features, measure, mix
-from hannun.recipes.mini_data.texts import PASSAGE, QUERY, Texts
-from hannun.recipes.mini_data.towers import PictureHead, TextHead, Towers
+from hannun.recipes.mini import backbone, export, features, measure
+from hannun.recipes.mini.polish import polish
+from hannun.recipes.mini.pools import Pool, Views, pool
+from hannun.recipes.mini.step import MiniStep
+from hannun.recipes.mini.texts import PASSAGE, QUERY, Texts
+from hannun.recipes.mini.towers import PictureHead, TextHead, Towers
 from hannun.train.loop import Schedule, Step, train
 
-MINI = Path(__file__).parent.parent / "mini"
 VIEWS = {"flickr8k": 5, "stamps": 5}  # other sources: 2
 DECAY = 0.5  # of the weights, times the learning rate, each step: with 6,800 photos the head must forget what one of them taught
 KEPT = (48, 96, 384, 384)  # prefixes held to the encoder's own similarities; the whole vector counts twice
@@ -83,7 +86,7 @@ class Ready:
     every: list[pictures.Picture]
     described: dict[str, sentences.Described]
     texts: Texts
-    views: mix.Views
+    views: Views
     pairs: list[tuple[str, str]]
     general: list[str]
     passages: list[str]
@@ -145,12 +148,12 @@ def prepare(
     texts.add([QUERY + t for t in wanted])
     texts.add([*(PASSAGE + t for t in passages), *(QUERY + t for t in passages[:200])], 256)
     return Ready(
-        recipe, every, described, texts, mix.Views.load(work, list(recipe.sources), max(VIEWS.values())), pairs, general, passages, names
+        recipe, every, described, texts, Views.load(work, list(recipe.sources), max(VIEWS.values())), pairs, general, passages, names
     )
 
 
 def start(
-    vectors: npt.NDArray[np.float32], views: mix.Views, rows: Sequence[int], names: Tensor, whiten: float, temperature: float
+    vectors: npt.NDArray[np.float32], views: Views, rows: Sequence[int], names: Tensor, whiten: float, temperature: float
 ) -> tuple[Towers, Tensor, Tensor]:
     """Untrained towers, and two teachers [t, 384]: text vectors turned to their main axes and partly whitened, centred and as they start.
 
@@ -184,9 +187,9 @@ def build(ready: Ready, splits: Sequence[str] = ("train", "dev")) -> tuple[Tower
     towers, centred, begun = start(
         vectors, ready.views, seen, torch.from_numpy(vectors[rows]), recipe.weights["whiten"], recipe.temperature
     )
-    pools = {s: mix.pool([ready.described[p.key] for p in trained if p.source == s], texts) for s in recipe.sources}
+    pools = {s: pool([ready.described[p.key] for p in trained if p.source == s], texts) for s in recipe.sources}
     pools = {s: p for s, p in pools.items() if p.described}
-    pools["mixed"] = mix.Pool(*([x for p in pools.values() for x in getattr(p, k)] for k in ("described", "korean", "english")))
+    pools["mixed"] = Pool(*([x for p in pools.values() for x in getattr(p, k)] for k in ("described", "korean", "english")))
     pairs = np.array([[texts.rows[QUERY + k], texts.rows[QUERY + e]] for k, e in ready.pairs])
     general = np.concatenate([np.unique(pairs), [texts.rows[QUERY + t] for t in ready.general]])
     long = np.array(
@@ -201,8 +204,8 @@ def build(ready: Ready, splits: Sequence[str] = ("train", "dev")) -> tuple[Tower
     told = [row for p in pools.values() for side in (p.korean, p.english) for said in side for row, *_ in said]
     away = [a for a in (np.array([texts.rows[QUERY + t] for t in ready.general]), long) if len(a)]
     stay = np.setdiff1d(np.concatenate([np.array(told), pairs.ravel(), rows.ravel()]), np.concatenate(away))
-    steps = [mix.step(r, pools, ready.views, every, pairs, more, own, sense, prompts) for r in (recipe, *branches(recipe))]
-    return towers, Stages(steps[0], tuple(steps[1:]), lambda head: mix.polish(polish(recipe), head, every, full, away, stay))
+    steps = [MiniStep(r, pools, ready.views, every, pairs, more, own, sense, prompts) for r in (recipe, *branches(recipe))]
+    return towers, Stages(steps[0], tuple(steps[1:]), lambda head: polish(polishing(recipe), head, every, full, away, stay))
 
 
 def branches(recipe: Recipe) -> list[Recipe]:
@@ -215,7 +218,7 @@ def branches(recipe: Recipe) -> list[Recipe]:
     return [replace(first, seed=recipe.seed + 2 + n) for n in range(BRANCHES)]
 
 
-def polish(recipe: Recipe) -> Recipe:
+def polishing(recipe: Recipe) -> Recipe:
     """The recipe of the last stage, the text head's alone."""
     return replace(recipe, seed=recipe.seed + 1, ema=0.98, weights={"back": 2.0})
 
@@ -240,7 +243,7 @@ def run(towers: Towers, stages: Stages, recipe: Recipe, folder: Path, tell: Call
     towers.load_state_dict(mean(ends))
     towers.requires_grad_(False)
     towers.text.requires_grad_(True)
-    stage("polish", stages.polish(towers.text), polish(recipe), 0.0)
+    stage("polish", stages.polish(towers.text), polishing(recipe), 0.0)
     towers.eval()
 
 
@@ -356,7 +359,3 @@ def main(argv: Sequence[str] | None = None) -> None:
     for figure in evaluate(ready, towers, a.data):
         print(f"{figure.name:48} {figure.value:.3f}", flush=True)
     deliver(ready, towers, a.frozen, a.to or a.work / "out")
-
-
-if __name__ == "__main__":
-    main()

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from hannun.recipes.mini_data import backbone
-from hannun.recipes.mini_data.features import TOP
-from hannun.recipes.mini_data.towers import Towers
+from hannun.recipes.mini import backbone
+from hannun.recipes.mini.features import TOP
+from hannun.recipes.mini.towers import Towers
 
 
 class Seeing(nn.Module):  # type: ignore[misc]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from hannun.recipes.mini_data.backbone import CELL, DEEP, FINE, GRID, NARROW, Top, pooling, stage
+from hannun.recipes.mini.backbone import CELL, DEEP, FINE, GRID, NARROW, Top, pooling, stage
 
 WIDTH = 384
 STAGE = tuple(f"{layer}.{kind}" for layer in ("expand", "project", "near", "last") for kind in ("weight", "bias"))

@@ -1,4 +1,4 @@
-"""The data folder goes in; the pairs and the tests that the small sizes of kelip, jina_clip and jina_v4 share come out.
+"""The data folder goes in; the pairs that the small sizes of kelip, jina_clip and jina_v4 share come out.
 
 Training reads training splits alone: Flickr8k train (without the held-out Korean pictures), fashion train, emoji by base, KorSTS train,
 and of sets that have one split only a share by hash. Settings are chosen on "dev", figures are of "test".
@@ -8,28 +8,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import PIL.Image
-import torch
 
-from hannun import metrics
 from hannun.datasets import pictures, sentences
-from hannun.datasets.pictures import Picture, one_per_base
+from hannun.datasets.pictures import Picture
 from hannun.datasets.split import blake, part, share
 from hannun.datasets.texts import korsts, plain, rows
-from hannun.embeddings import Floats
-from hannun.encoder import Encoder
 from hannun.errors import DependencyError
-from hannun.item import Content, Image, Item, Pair, Text
-
-MINI = Path(__file__).parent.parent / "mini"
-Outcomes = npt.NDArray[np.float64]
+from hannun.item import Image, Item, Pair, Text
 
 
 def worded(id: str, text: str, **facts: Any) -> Item:
@@ -183,127 +173,6 @@ def code(data: Path, split: str) -> list[Pair]:
             if str(r.get("label", "1")) == "1":
                 found.append((str(r["idx"]), r["doc"], r["code"]))
     return [Pair(worded(i, q), worded(f"{i}/code", c), (), "code") for i, q, c in found if part(f"code {plain(c)}", 50) == split]
-
-
-# ------------------------------------------------------------------------------------------------------------------- measuring
-
-
-def embed(model: Any, items: Sequence[Item], role: str, task: str = "", size: int = 64) -> tuple[Floats, list[Floats]]:
-    """Dense vectors [n, dim] of a model in training, and token vectors where it has them; its kept states are used."""
-    training = model.training
-    model.eval()
-    dense, tokens = [], []
-    with torch.inference_mode():
-        for at in range(0, len(items), size):
-            out = model(model.collate(items[at : at + size], role, task=task))
-            dense.append(out.dense.numpy())
-            if out.tokens is not None:
-                tokens += [t[m].numpy() for t, m in zip(out.tokens, out.mask, strict=True)]
-    model.train(training)
-    return np.concatenate(dense), tokens
-
-
-Embed = Callable[[Sequence[Item], str], Floats]  # items and a role → unit rows
-
-
-def of_model(model: Any, task: str = "") -> Embed:
-    """A model in training as a way to embed."""
-    return lambda items, role: embed(model, items, role, task)[0]
-
-
-def of_encoder(encoder: Encoder) -> Embed:
-    """An encoder as a way to embed."""
-
-    def embed(items: Sequence[Item], role: str) -> Floats:
-        contents: list[Content] = list(items)
-        return (encoder.encode_query(contents) if role == "query" else encoder.encode_document(contents)).dense
-
-    return embed
-
-
-def found(scores: npt.NDArray[Any], answers: Sequence[int], k: int) -> Outcomes:
-    """Whether each query's answer is among the first k; ties count against it."""
-    return (metrics.pessimistic_rank(scores, np.asarray(answers)) <= k).astype(np.float64)
-
-
-def reciprocal(scores: npt.NDArray[Any], answers: Sequence[int]) -> Outcomes:
-    """One over the rank of each query's answer; a tie counts against it."""
-    out: Outcomes = 1 / metrics.pessimistic_rank(scores, np.asarray(answers))
-    return out
-
-
-@dataclass(frozen=True)
-class Photos:
-    """Flickr8k test in English, and the held-out Korean captions in a gallery of 1,000; of "dev", its photos with Korean captions."""
-
-    test: list[Picture]
-    held: list[Picture]
-
-    @staticmethod
-    def read(data: Path, split: str = "test") -> Photos:
-        """From the data folder."""
-        if split == "test":
-            return Photos(photos(data, "test"), photos(data, "ko"))
-        group = photos(data, split)
-        return Photos([p for p in group if "captions_ko" not in p.facts], [p for p in group if "captions_ko" in p.facts])
-
-    def measure(self, embed: Embed) -> dict[str, Outcomes]:
-        """R@10 in both directions and both languages, by name."""
-        gallery = [*self.held, *self.test]
-        seen = embed([p.item for p in gallery], "document")
-        asked = embed([p.item for p in gallery], "query")
-        out: dict[str, Outcomes] = {}
-        for name, group, first in (("en", self.test, len(self.held)), ("ko", self.held, 0)):
-            stored = seen[first : first + len(self.test)] if name == "en" else seen[:1000]
-            looked = asked[first : first + len(self.test)] if name == "en" else asked[: len(self.held)]
-            said = [p.facts["captions"] if name == "en" else p.facts["captions_ko"] for p in group]
-            words = [worded(f"{n}", sentences.clean(c)) for n, captions in enumerate(said) for c in captions]
-            owner = [n for n, captions in enumerate(said) for _ in captions]
-            out[f"Flickr8k {name} T→I R@10"] = found(embed(words, "query") @ stored.T, owner, 10)
-            scores = looked @ embed(words, "document").T
-            best = np.array([np.where(np.asarray(owner) == n)[0][scores[n, np.asarray(owner) == n].argmax()] for n in range(len(group))])
-            out[f"Flickr8k {name} I→T R@10"] = found(scores, best.tolist(), 10)
-        return out
-
-
-def emoji_test(data: Path) -> list[Picture]:
-    """One held-out emoji for each base."""
-    return one_per_base([p for p in pictures.emoji(data) if p.split == "test" and p.facts["name_ko"] and p.facts["name_en"]])
-
-
-def named(group: Sequence[Picture], embed: Embed) -> dict[str, Outcomes]:
-    """Emoji by their Korean and English names, R@10."""
-    seen = embed([p.item for p in group], "document")
-    return {
-        f"emoji {lang} T→I R@10": found(
-            embed([worded(p.key, p.facts[f"name_{lang}"]) for p in group], "query") @ seen.T, range(len(group)), 10
-        )
-        for lang in ("ko", "en")
-    }
-
-
-def similarity(graded: Sequence[dict[str, Any]], embed: Embed, role: str = "query") -> Outcomes:
-    """Cosines of Korean sentence pairs and people's scores of them, [pairs, 2]: `figure` makes Spearman's correlation of them."""
-    first = embed([worded(f"a{n}", r["ko"][0]) for n, r in enumerate(graded)], role)
-    second = embed([worded(f"b{n}", r["ko"][1]) for n, r in enumerate(graded)], role)
-    return np.stack([(first * second).sum(axis=1), np.array([float(r["score"]) for r in graded])], axis=1)
-
-
-def figure(outcomes: Outcomes) -> float:
-    """The mean of outcomes, or Spearman's correlation of their two columns."""
-    return float(outcomes.mean()) if outcomes.ndim == 1 else metrics.spearman(*outcomes.T)
-
-
-def lead(a: Outcomes, b: Outcomes) -> str:
-    """How far figure(a) is above figure(b), with its paired 95 % bootstrap interval."""
-    difference, low, high, _ = metrics.paired(a, b, statistic=figure, swaps=1)  # the p-value is not printed
-    return f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]"
-
-
-def line(name: str, columns: Sequence[Outcomes]) -> str:
-    """One row of a table: each column's figure, and the lead of the first over the second."""
-    figures = f"{name:28} " + "  ".join(f"{figure(c):8.3f}" for c in columns)
-    return figures if len(columns) < 2 else f"{figures}   {lead(*columns[:2])}"
 
 
 def missing(data: Path, names: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ import PIL.Image
 
 from hannun.datasets.pictures import Picture
 from hannun.errors import PictureError
-from hannun.recipes.mini_data import backbone
+from hannun.recipes.mini import backbone
 
 Halves = npt.NDArray[np.float16]
 TOP = 20  # classes kept of the backbone's 1,000 probabilities
