@@ -37,11 +37,12 @@ from hannun.curate.join import tidy
 from hannun.curate.stages import Plan
 from hannun.curate.text import pii, profanity
 from hannun.curate.verdict import AtLeast, judge, pair_of
+from hannun.datasets import sentences
+from hannun.datasets.pictures import flickr8k
 from hannun.encode import embed
 from hannun.item import Image, Item
 from hannun.mini.model import Mini
 from hannun.recipes import watermark
-from hannun.recipes.mini_data.pictures import flickr8k
 from hannun.recipes.naver_pairs import MAX_WATERMARK, RULES
 
 PASSES = 5
@@ -611,7 +612,7 @@ class Product:
 
 def products(data: Path, split: str) -> list[Product]:
     """Product photos whose type and colour have a Korean name: "colour type" is the title."""
-    words = json.loads((Path(factory.__file__).parents[1] / "recipes" / "mini_data" / "fashion_words.json").read_text("utf-8"))
+    words = sentences.table("fashion_words.json")
     found = []
     for file in sorted((data / "fashion").glob(f"{split}-*.tar")):
         for record in shards.read(file):

@@ -23,6 +23,7 @@ import PIL.Image
 
 from conse import ConSE
 from hannun import catalogue, collection, hangul, metrics, shards
+from hannun.datasets.pictures import emoji_split
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encode import embed
 from hannun.encoder import Encoder
@@ -31,7 +32,6 @@ from hannun.index.engine import AGREEMENT, HAS_IMAGE, HAS_TEXT, Point
 from hannun.item import Image, Item, Text
 from hannun.mini.model import HERE, Mini
 from hannun.mini.session import open_session
-from hannun.recipes.mini_data.pictures import emoji_split
 from hannun.search import searcher
 from hannun.serve.cli.main import run
 

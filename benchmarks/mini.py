@@ -2,7 +2,7 @@
 
     python benchmarks/mini.py --data ../shared/data [--model DIR] [--start DIR] [--clipart DIR] [--only table,speed]
 
-Every figure is over pictures and sentences that training never saw (`recipes/mini_data/pictures.py` fixes the splits) and
+Every figure is over pictures and sentences that training never saw (`datasets/pictures.py` fixes the splits) and
 comes with a 95 % bootstrap interval over its queries (1,000 resamples). `--start` is a folder with the ONNX files of the
 untrained towers (the recipe writes them to WORK/start). Recall for Flickr8k: 1,000 pictures, every caption its own query (5,000);
 image → text counts the best of a picture's five captions. The part `speed` wants a quiet
@@ -24,10 +24,12 @@ import onnxruntime as ort
 from tokenizers import Tokenizer
 
 import hannun
+from hannun import metrics
+from hannun.datasets import pictures, sentences
 from hannun.embeddings import unit
 from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.mini.model import Mini
-from hannun.recipes.mini_data import features, measure, pictures, sentences
+from hannun.recipes.mini import features, measure
 
 Floats = npt.NDArray[np.float32]
 MINI = Path(hannun.__file__).parent / "mini"
@@ -115,12 +117,8 @@ def e5(model: Model, threads: int) -> tuple[measure.Encode, measure.Encode]:
 
 def paired(first: measure.Figure, second: measure.Figure, resamples: int = 1000) -> tuple[float, float]:
     """95 % interval of first − second over the same queries."""
-    rng, n = np.random.default_rng(0), len(first.outcomes)
-    values = []
-    for _ in range(resamples):
-        at = rng.integers(0, n, n)
-        values.append(measure.statistic(first.outcomes[at], first.kind) - measure.statistic(second.outcomes[at], second.kind))
-    return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
+    kind = first.kind
+    return metrics.paired(first.outcomes, second.outcomes, statistic=lambda x: measure.statistic(x, kind), rounds=resamples, swaps=1)[1:3]
 
 
 def one_list(model: Model, photos: Sequence[pictures.Picture], calibration: Calibration) -> list[tuple[str, float, float, float]]:

@@ -272,7 +272,8 @@ def tiles(n: int = 32768, dim: int = 64) -> None:
 def kanana(data: Path, work: Path) -> None:
     """kanana_v tiny beside mini, a two-tower of equal parameters, and itself without one thing at a time."""
     from hannun.load import load
-    from hannun.recipes import kanana_data, kanana_v
+    from hannun.recipes import kanana_v, table
+    from hannun.recipes.data import composed
 
     full = kanana_v.TINY
     variants: dict[str, tuple[Any, bool]] = {
@@ -282,7 +283,7 @@ def kanana(data: Path, work: Path) -> None:
         "no hard neg.": (replace(full, negatives=0), False),
         "no instruct.": (replace(full, instructions={}), False),
     }
-    tests = kanana_data.tests(data)
+    tests = composed.tests(data)
     eighth = max(full.dims) // 8
     found = {}
     for name in ("mini", *variants):
@@ -291,33 +292,33 @@ def kanana(data: Path, work: Path) -> None:
         if not kept.exists():
             folder.mkdir(parents=True, exist_ok=True)
             if name == "mini":
-                outcomes = kanana_v.evaluate(kanana_v.of_encoder(load("mini")), tests, {}, (0,))
+                outcomes = kanana_v.evaluate(table.of_encoder(load("mini")), tests, {}, (0,))
             else:
                 recipe, apart = variants[name]
                 model = kanana_v.build(recipe, work)
                 trained: Any = kanana_v.Apart(model) if apart else model
                 kanana_v.fit(trained, recipe, data, folder, lambda s, name=name: print(f"  {name}: {s}", flush=True))  # type: ignore[misc]
-                outcomes = kanana_v.evaluate(kanana_v.embedder(trained), tests, recipe.instructions, (0, eighth))
+                outcomes = kanana_v.evaluate(table.of_model(trained), tests, recipe.instructions, (0, eighth))
             np.savez(kept, **{f"{t}/{d}": np.stack([o.recall, o.ndcg]) for (t, d), o in outcomes.items()})
         with np.load(kept) as f:
             found[name] = {(t, int(d)): kanana_v.Outcome(*f[k]) for k in f.files for t, _, d in [k.partition("/")]}
     print("\nkanana_v tiny: nDCG@10 on test; in brackets the 95 % paired bootstrap interval of kanana_v's lead over the row")
-    print(f"  {'':14}" + "".join(f"{t.name + ' ' + kanana_data.MODES[t.name]:>31}" for t in tests))
+    print(f"  {'':14}" + "".join(f"{t.name + ' ' + composed.MODES[t.name]:>31}" for t in tests))
     for name, outcome in found.items():
         cells = []
         for t in tests:
             mine, theirs = found["kanana_v"][(t.name, 0)].ndcg, outcome[(t.name, 0)].ndcg
-            low, high = kanana_v.paired(mine, theirs)
+            low, high = table.paired(mine, theirs, kanana_v.ROUNDS)
             cells.append(f"{theirs.mean():.3f}" + ("" if name == "kanana_v" else f" [{low:+.3f}, {high:+.3f}]"))
         print(f"  {name:14}" + "".join(f"{c:>31}" for c in cells))
     print("\n  composed by what is to be another, nDCG@10; in brackets the interval of kanana_v's lead")
     what = np.array([q.facts["change"] for q in tests[0].queries])
-    print(f"  {'':14}" + "".join(f"{f'{w} ({(what == w).sum()})':>27}" for w in kanana_data.CHANGES))
+    print(f"  {'':14}" + "".join(f"{f'{w} ({(what == w).sum()})':>27}" for w in composed.CHANGES))
     for name, outcome in found.items():
         cells = []
-        for w in kanana_data.CHANGES:
+        for w in composed.CHANGES:
             mine, theirs = (o[("composed", 0)].ndcg[what == w] for o in (found["kanana_v"], outcome))
-            low, high = kanana_v.paired(mine, theirs)
+            low, high = table.paired(mine, theirs, kanana_v.ROUNDS)
             cells.append(f"{theirs.mean():.3f}" + ("" if name == "kanana_v" else f" [{low:+.3f}, {high:+.3f}]"))
         print(f"  {name:14}" + "".join(f"{c:>27}" for c in cells))
     print(f"\n  recall@10 at {eighth} of {max(full.dims)} dimensions, as a share of the full one")

@@ -30,13 +30,13 @@ def adapters(data: Path, work: Path) -> list[str]:
 def kelip(data: Path, work: Path) -> list[str]:
     """kelip tiny beside mini: Flickr8k in both languages and directions, emoji, and imagenet_kr zero-shot."""
     import hannun
-    from hannun.evaluate import bench
-    from hannun.evaluate.benchmarks import imagenet_kr
+    from hannun.evaluate import harness
+    from hannun.evaluate.suites import imagenet_kr
     from hannun.recipes import kelip as recipe
 
     lines = recipe.run(recipe.TINY, data, work / "kelip", said)
     for name, model in (("kelip", str(work / "kelip" / "model")), ("mini", "mini")):
-        held = bench.Bench(hannun.load(model), data, work / "cache" / name)
+        held = harness.Harness(hannun.load(model), data, work / "cache" / name)
         for figure in imagenet_kr.imagenet_kr(held).figures:
             lines.append(f"imagenet_kr {name:6} {figure.name:34} {figure.value:.3f}")
         lines += [f"  ({note})" for note in held.notes]
@@ -63,9 +63,9 @@ def ablation(data: Path, work: Path) -> list[str]:
     from dataclasses import replace
 
     from hannun.recipes import jina_v4 as recipe
-    from hannun.recipes import tiny_data
+    from hannun.recipes import table
 
-    tests, made, outcomes = recipe.Tests(data), recipe.pairs(data), {}
+    tests, made, outcomes = recipe.Tests(data), recipe.training(data), {}
     for name, weight in (("with", "10"), ("without", "0")):
         chosen = recipe.TINY.changed({"weights.agreement": weight})
         place = work / f"jina_v4_{name}"
@@ -76,9 +76,9 @@ def ablation(data: Path, work: Path) -> list[str]:
         outcomes[name] = {k: recipe.Tests.outcomes(tests, model, group) for k, group in tests.spreads.items()}
     lines = ["dense R@5 on pages: with KL, without, difference [95 %]"]
     for kind in outcomes["with"]:
-        lines.append(tiny_data.line(f"  {kind}", [outcomes["with"][kind][0], outcomes["without"][kind][0]]))
+        lines.append(table.line(f"  {kind}", [outcomes["with"][kind][0], outcomes["without"][kind][0]]))
     both = [np.concatenate([outcomes[name][k][0] for k in outcomes[name]]) for name in ("with", "without")]
-    return [*lines, tiny_data.line("  both", both)]
+    return [*lines, table.line("  both", both)]
 
 
 def said(line: str) -> None:

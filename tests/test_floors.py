@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"train"},
     {"collection", "load", "remote"},
     {"search"},
-    {"encode", "home", "storage"},
+    {"encode", "home", "storage", "datasets"},
     {"models", "index", "mini", "shards", "sources", "catalogue"},
     {"item", "embeddings", "encoder", "hangul", "metrics", "recipe", "objectives", "errors", "files", "checksums"},
 ]

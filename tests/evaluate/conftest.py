@@ -1,4 +1,4 @@
-"""What the tests of evaluate share: a bench with the toy encoder, a small drawn catalogue, and the real data where it is."""
+"""What the tests of evaluate share: a harness with the toy encoder, a small drawn catalogue, and the real data where it is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import drawn
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import drawn
 from tests.conftest import ROOT
 from tests.toy import Toy
 
@@ -15,10 +15,10 @@ DATA = ROOT.parent / "shared" / "data"
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def harness(tmp_path: Path) -> Harness:
     """The toy encoder, an empty data folder, an empty cache."""
     (tmp_path / "data").mkdir()
-    return Bench(Toy(), tmp_path / "data", tmp_path / "cache")
+    return Harness(Toy(), tmp_path / "data", tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ import pytest
 
 from hannun.embeddings import Embeddings
 from hannun.errors import InputError, MissingError
-from hannun.evaluate import benchmarks
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import mbeir
+from hannun.evaluate import suites
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import mbeir
 from tests.conftest import draw
 from tests.toy import Toy
 
@@ -73,8 +73,8 @@ def test_the_published_form_is_read_and_both_pools_are_searched(tmp_path: Path, 
     if listed_as is dict:  # as the data card writes it, and without a qrels file
         (folder / "qrels/test/mbeir_mscoco_task1_test_qrels.txt").unlink()
     spoken = Spoken()
-    bench = Bench(spoken, tmp_path, tmp_path / "cache")  # type: ignore[arg-type]
-    found = {f.name: f.value for f in benchmarks.suite("mbeir").measure(bench).figures}
+    harness = Harness(spoken, tmp_path, tmp_path / "cache")  # type: ignore[arg-type]
+    found = {f.name: f.value for f in suites.suite("mbeir").measure(harness).figures}
     assert found["mscoco task 1 (text -> text) local R@1"] == 1
     # The car of another task is nearer: cos (0.95, 0, 0.3) = 0.954 against (0.9, 0.1, 0) = 0.994? No: the dress has 0.994, and stays first.
     assert found["mscoco task 1 (text -> text) global R@1"] == 1
@@ -86,7 +86,7 @@ def test_another_task_s_candidate_may_come_first_in_the_global_pool(tmp_path: Pa
     written(tmp_path / "mbeir")
     spoken = Spoken()
     spoken.rows["a red car"] = [1.0, 0, 0]
-    found = {f.name: f.value for f in benchmarks.suite("mbeir").measure(Bench(spoken, tmp_path, tmp_path / "cache")).figures}  # type: ignore[arg-type]
+    found = {f.name: f.value for f in suites.suite("mbeir").measure(Harness(spoken, tmp_path, tmp_path / "cache")).figures}  # type: ignore[arg-type]
     assert found["mscoco task 1 (text -> text) local R@1"] == 1 and found["mscoco task 1 (text -> text) global R@1"] == 0
     assert found["mscoco task 1 (text -> text) global R@5"] == 1 and found["mscoco task 1 (text -> text) global right modality first"] == 0
 
@@ -109,14 +109,14 @@ def test_ranks_in_blocks_equal_ranks_at_once(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_candidate_that_is_missing_is_told(tmp_path: Path) -> None:
     folder = written(tmp_path / "mbeir")
     (folder / "qrels/test/mbeir_mscoco_task1_test_qrels.txt").write_text("9:5 0 9:99 1 1\n")
-    bench = Bench(Spoken(), tmp_path, tmp_path / "cache")  # type: ignore[arg-type]
+    harness = Harness(Spoken(), tmp_path, tmp_path / "cache")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="lacks right candidates of 1 queries"):
-        mbeir.figures(bench, folder)
+        mbeir.figures(harness, folder)
     (folder / "cand_pool/local/mbeir_mscoco_task1_cand_pool.jsonl").unlink()
     with pytest.raises(MissingError, match="candidate pool"):
-        mbeir.figures(bench, folder)
+        mbeir.figures(harness, folder)
     with pytest.raises(MissingError, match="M-BEIR as published"):
-        mbeir.figures(bench, tmp_path / "nowhere")
+        mbeir.figures(harness, tmp_path / "nowhere")
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
@@ -124,12 +124,12 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     with (folder / "query/test/mbeir_mscoco_task1_test.jsonl").open("a") as f:
         f.write('{"qid": \n')
     with pytest.raises(InputError, match=r"test\.jsonl:2: is not JSON"):
-        mbeir.figures(Bench(Spoken(), tmp_path, tmp_path / "cache"), folder)  # type: ignore[arg-type]
+        mbeir.figures(Harness(Spoken(), tmp_path, tmp_path / "cache"), folder)  # type: ignore[arg-type]
 
 
 def test_the_small_set_has_every_task_and_is_in_the_form(small: None, tmp_path: Path) -> None:
-    bench = Bench(Toy(), tmp_path, tmp_path / "cache")
-    folder = mbeir.write_small(bench)
+    harness = Harness(Toy(), tmp_path, tmp_path / "cache")
+    folder = mbeir.write_small(harness)
     assert [t.number for t in mbeir.tasks(folder)] == [0, 1, 2, 3, 4, 6, 7, 8]
     for task in mbeir.tasks(folder):
         asked, wanted = mbeir.TASKS[task.number].split(" -> ")
@@ -137,7 +137,7 @@ def test_the_small_set_has_every_task_and_is_in_the_form(small: None, tmp_path: 
         assert queries and all(q.modality == asked and len(q.right) == 1 for q in queries)
         assert all(c.modality == wanted for c in pool) and len({c.did for c in pool}) == len(pool)
     assert len(mbeir.read_instructions(folder)) == 8
-    found = mbeir.figures(bench, folder)
+    found = mbeir.figures(harness, folder)
     assert len(found) == 8 * (3 + 3 + 1) and all(0 <= f.value <= 1 for f in found)
     assert len(found[0].outcomes) == 9
 

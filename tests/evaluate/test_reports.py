@@ -11,32 +11,32 @@ import numpy as np
 import pytest
 
 from hannun.errors import InputError, MissingError
-from hannun.evaluate import benchmarks, run
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks.suite import Measured, Suite
+from hannun.evaluate import run, suites
 from hannun.evaluate.card import card, metadata, yaml
 from hannun.evaluate.compare import compare
 from hannun.evaluate.figure import Figure, value
+from hannun.evaluate.harness import Harness
 from hannun.evaluate.page import comparison_page, report_page
 from hannun.evaluate.report import Report
+from hannun.evaluate.suites.suite import Measured, Suite
 from tests.conftest import TOY_CLI, finished
 from tests.toy import Toy
 
 GOOD = np.array([1.0, 1, 1, 1, 1, 1, 1, 1, 0, 1])
 
 
-def measured(bench: Bench, outcomes: np.ndarray[Any, Any], name: str = "made") -> Report:
-    def measure(b: Bench) -> Measured:
+def measured(harness: Harness, outcomes: np.ndarray[Any, Any], name: str = "made") -> Report:
+    def measure(b: Harness) -> Measured:
         b.queries(["질문"])
         gold = np.stack([outcomes + np.arange(len(outcomes)) / 10, np.arange(len(outcomes), dtype=float)], axis=1)
         groups = np.arange(len(outcomes)) // 2
         return Measured([Figure("R@1", outcomes, groups=groups), Figure("order Spearman", gold, "spearman"), value("gap", 0.5, lower=True)])
 
-    return run.evaluate(bench, [Suite(name, "made up <b>", measure)], command="hannun eval toy")
+    return run.evaluate(harness, [Suite(name, "made up <b>", measure)], command="hannun eval toy")
 
 
-def test_a_report_comes_back_as_it_was(bench: Bench, tmp_path: Path) -> None:
-    report = measured(bench, GOOD)
+def test_a_report_comes_back_as_it_was(harness: Harness, tmp_path: Path) -> None:
+    report = measured(harness, GOOD)
     report.save(tmp_path / "r")
     back = Report.load(tmp_path / "r")
     assert back.to_json() == report.to_json()
@@ -46,8 +46,8 @@ def test_a_report_comes_back_as_it_was(bench: Bench, tmp_path: Path) -> None:
     assert figure["value"] == 0.9 and figure["low"] <= 0.9 <= figure["high"] and figure["n"] == 5 and figure["queries"] == 10
 
 
-def test_a_report_says_how_it_was_made(bench: Bench) -> None:
-    data = measured(bench, GOOD).to_json()
+def test_a_report_says_how_it_was_made(harness: Harness) -> None:
+    data = measured(harness, GOOD).to_json()
     assert data["run"]["command"] == "hannun eval toy" and data["run"]["seed"] == 0 and "numpy" in data["run"]["versions"]
     assert data["model"]["fingerprint"] == "toy-1-True" and data["suites"][0]["data"]
 
@@ -76,18 +76,18 @@ class Page(html.parser.HTMLParser):
         self.fetched += [v or "" for k, v in attrs if k in ("src", "href") and not (v or "").startswith("#")]
 
 
-def test_the_page_holds_everything_and_fetches_nothing(bench: Bench) -> None:
-    text = report_page(measured(bench, GOOD))
+def test_the_page_holds_everything_and_fetches_nothing(harness: Harness) -> None:
+    text = report_page(measured(harness, GOOD))
     page = Page()
     page.feed(text)
     assert not page.fetched and "svg" in page.tags and "script" not in page.tags
     assert "made up &lt;b&gt;" in text and "[0." in text and "hannun eval toy" in text
-    assert report_page(measured(bench, GOOD)).split("<svg")[1].split("</svg>")[0] == text.split("<svg")[1].split("</svg>")[0]
+    assert report_page(measured(harness, GOOD)).split("<svg")[1].split("</svg>")[0] == text.split("<svg")[1].split("</svg>")[0]
 
 
-def test_a_comparison_is_paired_and_adjusted(bench: Bench) -> None:
-    base = measured(bench, np.tile([0.0, 0, 1, 0, 0], 8))
-    better = measured(bench, np.ones(40))
+def test_a_comparison_is_paired_and_adjusted(harness: Harness) -> None:
+    base = measured(harness, np.tile([0.0, 0, 1, 0, 0], 8))
+    better = measured(harness, np.ones(40))
     found = compare([base, better], rounds=400)
     row = next(r for r in found.rows[0] if r.name == "R@1")
     assert row.difference == pytest.approx(0.8) and row.low <= 0.8 <= row.high and row.p < 0.01 <= 1
@@ -99,17 +99,17 @@ def test_a_comparison_is_paired_and_adjusted(bench: Bench) -> None:
     assert "better" in comparison_page(found) and json.loads(json.dumps(found.to_json()))["models"] == list(found.models)
 
 
-def test_other_data_is_not_compared(bench: Bench, tmp_path: Path) -> None:
+def test_other_data_is_not_compared(harness: Harness, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no figure over the same queries"):
-        compare([measured(bench, GOOD), measured(bench, GOOD, "another")])
+        compare([measured(harness, GOOD), measured(harness, GOOD, "another")])
     with pytest.raises(InputError, match="same queries"):
-        compare([measured(bench, GOOD), measured(bench, np.ones(4))])
+        compare([measured(harness, GOOD), measured(harness, np.ones(4))])
     with pytest.raises(InputError, match="two or more"):
-        compare([measured(bench, GOOD)])
+        compare([measured(harness, GOOD)])
 
 
-def test_the_card_carries_metadata_that_the_hub_reads(bench: Bench) -> None:
-    report = measured(bench, GOOD)
+def test_the_card_carries_metadata_that_the_hub_reads(harness: Harness) -> None:
+    report = measured(harness, GOOD)
     text = card(report)
     assert text.startswith("---\n") and "| R@1 | 0.900 |" in text and "hannun eval toy" in text
     hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed: pip install 'hannun[train]'")
@@ -120,11 +120,11 @@ def test_the_card_carries_metadata_that_the_hub_reads(bench: Bench) -> None:
     assert len(data.eval_results) == 2  # the plain value is no result of a data set
 
 
-def test_yaml_is_what_a_yaml_reader_reads(bench: Bench) -> None:
+def test_yaml_is_what_a_yaml_reader_reads(harness: Harness) -> None:
     reader = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install 'hannun[train]'")
     values = {"a": [1, 2.5, None, "가: 나", {"b": [], "c": {"d": "x\ny"}}], "e": {}, "f": True, "g": [[1, 2], ["x"]]}
     assert reader.safe_load(yaml(values)) == values
-    assert reader.safe_load(yaml(metadata(measured(bench, GOOD)))) == metadata(measured(bench, GOOD))
+    assert reader.safe_load(yaml(metadata(measured(harness, GOOD)))) == metadata(measured(harness, GOOD))
 
 
 def test_running_it_again_gives_the_same_numbers(small: None, pictures: Path, tmp_path: Path) -> None:
@@ -134,10 +134,10 @@ def test_running_it_again_gives_the_same_numbers(small: None, pictures: Path, tm
         (cache / "drawn").parent.mkdir(exist_ok=True)
         if not (cache / "drawn").exists():
             (cache / "drawn").symlink_to(pictures, target_is_directory=True)
-        bench = Bench(Toy(), tmp_path, cache, seed=5)
-        report = run.evaluate(bench, [benchmarks.suite(n) for n in ("catalogue", "mbeir")], command="hannun eval")
+        harness = Harness(Toy(), tmp_path, cache, seed=5)
+        report = run.evaluate(harness, [suites.suite(n) for n in ("catalogue", "mbeir")], command="hannun eval")
         found.append([{k: s[k] for k in ("suite", "figures", "data", "notes")} for s in report.to_json()["suites"]])
-        rest = bench.encoded
+        rest = harness.encoded
     assert found[0] == found[1] == found[2] and rest == 0
 
 
@@ -180,4 +180,4 @@ def test_mistakes_are_one_line(arguments: tuple[str, ...], said: str, tmp_path: 
 
 def test_the_list_of_suites() -> None:
     done = finished("-c", TOY_CLI, "eval", "--list")
-    assert done.returncode == 0 and all(name in done.stdout for name in (*benchmarks.suites(), "mteb:TASK"))
+    assert done.returncode == 0 and all(name in done.stdout for name in (*suites.suites(), "mteb:TASK"))

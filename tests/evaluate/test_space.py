@@ -10,8 +10,8 @@ import pytest
 
 from hannun.embeddings import Embeddings, unit
 from hannun.errors import DependencyError, InputError
-from hannun.evaluate import benchmarks, geometry, matryoshka
-from hannun.evaluate.bench import Bench
+from hannun.evaluate import geometry, matryoshka, suites
+from hannun.evaluate.harness import Harness
 from tests.toy import Toy
 
 
@@ -120,8 +120,8 @@ def test_the_knee_is_where_more_bytes_stop_paying() -> None:
 
 def test_both_suites_run_on_the_drawn_catalogue(small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(geometry, "MAPS", {"PCA": geometry.MAPS["PCA"]})
-    bench = Bench(Toy(), tmp_path, tmp_path / "cache")
-    found = benchmarks.suite("geometry").run(bench)
+    harness = Harness(Toy(), tmp_path, tmp_path / "cache")
+    found = suites.suite("geometry").run(harness)
     names = {f.name for f in found.figures}
     assert {"ko modality gap (distance of means)", "ko modality gap (distance of means), centred", "en effective rank"} <= names
     assert set(found.extra) == {"maps, as it is", "maps, centred"} and found.extra["maps, as it is"] != found.extra["maps, centred"]
@@ -130,5 +130,5 @@ def test_both_suites_run_on_the_drawn_catalogue(small: None, tmp_path: Path, mon
         "English text",
         "picture",
     }
-    curve = benchmarks.suite("matryoshka").run(bench)
+    curve = suites.suite("matryoshka").run(harness)
     assert len(curve.figures) == 2 * 3 and sum(r["knee"] for r in curve.extra["curve"]) == 1

@@ -10,56 +10,56 @@ import pytest
 
 from hannun.embeddings import Embeddings
 from hannun.errors import InputError, MissingError
-from hannun.evaluate import benchmarks, run
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks import drawn, fashion, imagenet_kr, logs, pictures, sensors, texts
-from hannun.evaluate.benchmarks.suite import Measured, Suite
+from hannun.evaluate import run, suites
 from hannun.evaluate.figure import Figure, hits, labels, value
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites import drawn, fashion, imagenet_kr, logs, sensors, texts
+from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.mini.classes import classes
 from tests.toy import Toy
 
 
 def test_an_unknown_suite_lists_its_neighbours() -> None:
     with pytest.raises(MissingError, match="'flickr8k'"):
-        benchmarks.suite("flickr")
+        suites.suite("flickr")
     with pytest.raises(MissingError, match=r"known: .*catalogue"):
-        benchmarks.suite("zzzz")
+        suites.suite("zzzz")
 
 
-@pytest.mark.parametrize("name", [n for n, s in benchmarks.suites().items() if s.needs or n in ("imagenet_kr",)])
-def test_missing_data_says_where_to_get_it(bench: Bench, name: str) -> None:
+@pytest.mark.parametrize("name", [n for n, s in suites.suites().items() if s.needs or n in ("imagenet_kr",)])
+def test_missing_data_says_where_to_get_it(harness: Harness, name: str) -> None:
     with pytest.raises(MissingError) as told:
-        benchmarks.suite(name).run(bench)
+        suites.suite(name).run(harness)
     said = str(told.value)
-    assert str(bench.data) in said and ("get it from" in said or "where to get" in said) and "--data" in said
+    assert str(harness.data) in said and ("get it from" in said or "where to get" in said) and "--data" in said
 
 
-def test_an_empty_suite_is_an_error_and_not_a_zero(bench: Bench) -> None:
+def test_an_empty_suite_is_an_error_and_not_a_zero(harness: Harness) -> None:
     empty = Suite("empty", "nothing", lambda _: Measured([]))
     with pytest.raises(InputError, match="empty suite"):
-        empty.run(bench)
+        empty.run(harness)
     with pytest.raises(InputError, match="not the figure 0"):
         Figure("nothing", np.zeros(0))
-    (bench.data / "texts").mkdir()
-    (bench.data / "texts" / "klue_sts_dev.jsonl").write_text("")
+    (harness.data / "texts").mkdir()
+    (harness.data / "texts" / "klue_sts_dev.jsonl").write_text("")
     with pytest.raises(InputError, match=r"expected .*least|nothing to measure"):
-        benchmarks.suite("klue_sts").run(bench)
+        suites.suite("klue_sts").run(harness)
 
 
-def test_what_is_skipped_is_told_as_long_as_something_remains(bench: Bench) -> None:
+def test_what_is_skipped_is_told_as_long_as_something_remains(harness: Harness) -> None:
     fine = Suite("fine", "one", lambda _: Measured([value("x", 1.0)]))
-    report = run.evaluate(bench, [benchmarks.suite("korquad"), fine])
+    report = run.evaluate(harness, [suites.suite("korquad"), fine])
     assert [r.suite for r in report.results] == ["fine"] and "korquad.github.io" in report.skipped["korquad"]
     with pytest.raises(MissingError, match="korquad"):
-        run.evaluate(bench, [benchmarks.suite("korquad")])
+        run.evaluate(harness, [suites.suite("korquad")])
     with pytest.raises(InputError, match="no suite"):
-        run.evaluate(bench, [])
+        run.evaluate(harness, [])
 
 
-def test_an_encoder_of_texts_skips_pictures(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "_sees", False)
+def test_an_encoder_of_texts_skips_pictures(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "_sees", False)
     with pytest.raises(InputError, match="reads text only"):
-        benchmarks.suite("catalogue").run(bench)
+        suites.suite("catalogue").run(harness)
 
 
 def test_a_figure_checks_its_outcomes() -> None:
@@ -75,18 +75,8 @@ def test_a_figure_checks_its_outcomes() -> None:
     assert value("x", 3.0).interval() is None and accuracy.interval() is not None
 
 
-def test_the_splits_are_the_recipe_s() -> None:
-    """evaluate and recipes may not import each other, so the rule stands twice; here both are held together."""
-    recipe = pytest.importorskip("hannun.recipes.mini_data.pictures", reason="the recipe's packages are not installed")
-    assert pictures.korean_held_out() == recipe.korean_held_out() and len(pictures.korean_held_out()) == 200
-    emoji = ["👍🏽", "👍", "👩‍🚒", "👨‍🚒", "🧑‍🚒", "❤️", "🍎", "🐯", "1️⃣", "🇰🇷", "👪", "🏃‍♀️", *map(chr, range(0x1F300, 0x1F5FF))]
-    for e in emoji:
-        assert pictures.emoji_base(e) == recipe.emoji_base(e)
-        assert pictures.emoji_held_out(e) == (recipe.emoji_split(e) == "test")
-
-
-def test_the_catalogue_needs_no_data(bench: Bench, small: None) -> None:
-    measured = benchmarks.suite("catalogue").run(bench)
+def test_the_catalogue_needs_no_data(harness: Harness, small: None) -> None:
+    measured = suites.suite("catalogue").run(harness)
     names = [f.name for f in measured.figures]
     assert "catalogue ko title→picture R@1" in names and any(n.startswith("composed") for n in names)
     assert all(0 <= f.value <= 1 for f in measured.figures)
@@ -125,8 +115,8 @@ def test_korquad_counts_what_a_reader_would(tmp_path: Path) -> None:
     articles = [{"paragraphs": [{"context": c, "qas": [{"question": q} for q in qs]} for c, qs in (("p1", ["q1", "q2"]), ("p2", ["q3"]))]}]
     (tmp_path / "texts" / "korquad_v1_dev.json").write_text(json.dumps({"data": articles}))
     rows = {"p1": [1.0, 0], "p2": [0, 1.0], "q1": [1.0, 0], "q2": [0, 1.0], "q3": [0, 1.0]}  # q2 finds the wrong one first
-    bench = Bench(Reads(rows), tmp_path, tmp_path / "cache")  # type: ignore[arg-type]
-    found = {f.name.split()[-1]: f for f in texts.korquad(bench).figures}
+    harness = Harness(Reads(rows), tmp_path, tmp_path / "cache")  # type: ignore[arg-type]
+    found = {f.name.split()[-1]: f for f in texts.korquad(harness).figures}
     assert found["R@1"].value == pytest.approx(2 / 3) and found["R@10"].value == 1
     assert found["MRR"].value == pytest.approx((1 + 1 / 2 + 1) / 3)
     assert found["nDCG@10"].value == pytest.approx((2 + 1 / np.log2(3)) / 3)
@@ -139,8 +129,8 @@ def test_klue_sts_is_spearman_of_cosines(tmp_path: Path) -> None:
     lines = [json.dumps({"sentence1": x, "sentence2": y, "labels": {"real-label": g}}) for x, y, g in pairs]
     (tmp_path / "texts" / "klue_sts_dev.jsonl").write_text("\n".join(lines))
     rows = {"a": [1.0, 0], "b": [0.6, 0.8], "c": [0.0, 1.0]}  # cosines 1, 0.6, 0 against 5, 2, 3: ranks 3 2 1 against 3 1 2
-    bench = Bench(Reads(rows), tmp_path, tmp_path / "cache")  # type: ignore[arg-type]
-    assert texts.klue_sts(bench).figures[0].value == pytest.approx(1 - 6 * 2 / (27 - 3))
+    harness = Harness(Reads(rows), tmp_path, tmp_path / "cache")  # type: ignore[arg-type]
+    assert texts.klue_sts(harness).figures[0].value == pytest.approx(1 - 6 * 2 / (27 - 3))
 
 
 def test_products_that_are_classes_of_imagenet_are_called_the_same() -> None:
@@ -194,17 +184,17 @@ def test_the_last_item_baseline_follows_chains() -> None:
     assert found["made last item MRR"] == 1 and found["made popularity MRR"] < 1
 
 
-def test_no_event_after_the_moment_is_seen(bench: Bench) -> None:
+def test_no_event_after_the_moment_is_seen(harness: Harness) -> None:
     # User 1 buys 0, 1 before the moment and 2 after; user 2's purchase of 2 after it must not teach that 2 follows 1.
     users, items = np.array([1, 1, 2, 2, 3, 3, 4, 4, 4, 1]), np.array([0, 1, 3, 1, 4, 5, 6, 7, 8, 2])
-    figures = logs._by_time(bench, users, items, np.arange(10), [f"상품 {n}" for n in range(20)], "made")
+    figures = logs._by_time(harness, users, items, np.arange(10), [f"상품 {n}" for n in range(20)], "made")
     last = next(f for f in figures if f.name == "made last item MRR")
     assert last.outcomes.shape == (1,) and last.value < 1
 
 
 @pytest.mark.parametrize("name", ["klue_sts", "emoji", "sensors"])
 def test_real_data(name: str, data: Path, tmp_path: Path) -> None:
-    bench = Bench(Toy(), data, tmp_path)
-    measured = benchmarks.suite(name).run(bench)
+    harness = Harness(Toy(), data, tmp_path)
+    measured = suites.suite(name).run(harness)
     assert len(measured.figures) >= 1 and all(np.isfinite(f.value) for f in measured.figures)
-    assert any(k.endswith((".jsonl", ".tar", ".npz")) for k in bench.used)
+    assert any(k.endswith((".jsonl", ".tar", ".npz")) for k in harness.used)

@@ -10,8 +10,8 @@ import PIL.Image
 import pytest
 
 from hannun.embeddings import Embeddings
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks.visual_docs import draw, records, suite
+from hannun.evaluate.harness import Harness
+from hannun.evaluate.suites.visual_docs import draw, records, suite
 from tests.toy import Toy
 
 ALL = records.records(4)
@@ -113,11 +113,11 @@ def test_the_suite_runs_with_and_without_several_vectors(tmp_path: Path, monkeyp
     few = [r for r in records.records(2) if r.kind in ("receipt", "form")]
     monkeypatch.setattr(suite, "records", lambda count, seed: few)
     monkeypatch.setattr(suite, "graded", lambda found: [(found[0], found[1], 3), (found[0], found[2], 0), (found[1], found[1], 5)])
-    bench = Bench(Toy(), tmp_path, tmp_path / "cache")
-    found = {f.name for f in suite.visual_docs(bench).figures}
+    harness = Harness(Toy(), tmp_path, tmp_path / "cache")
+    found = {f.name for f in suite.visual_docs(harness).figures}
     assert "ko fact, single nDCG@5" in found and "en question, text oracle nDCG@5" in found and "graded pairs of pages Spearman" in found
-    assert not any("multi" in n for n in found) and any("left out" in n for n in bench.notes)
-    assert any("real receipts left out" in n for n in bench.notes)
-    toy = bench.encoder
+    assert not any("multi" in n for n in found) and any("left out" in n for n in harness.notes)
+    assert any("real receipts left out" in n for n in harness.notes)
+    toy = harness.encoder
     monkeypatch.setattr(toy, "patches", lambda shown: np.ones((len(shown), 2, 64), np.float32) / 8, raising=False)
-    assert "ko fact, multi nDCG@5" in {f.name for f in suite.visual_docs(bench).figures}
+    assert "ko fact, multi nDCG@5" in {f.name for f in suite.visual_docs(harness).figures}

@@ -11,11 +11,13 @@ torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 pytest.importorskip("transformers", reason="transformers is in the [train] extra")
 pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
 
+from hannun.datasets.texts import korsts  # noqa: E402
 from hannun.item import Image, Item, Pair  # noqa: E402
 from hannun.models.backbones import tiny  # noqa: E402
 from hannun.models.two_tower import TwoTower  # noqa: E402
 from hannun.recipe import Stage  # noqa: E402
-from hannun.recipes import jina_clip, tiny_data  # noqa: E402
+from hannun.recipes import jina_clip  # noqa: E402
+from hannun.recipes.data import pairs  # noqa: E402
 from hannun.train.loop import Schedule, train  # noqa: E402
 from tests.conftest import ROOT, draw, encoded  # noqa: E402
 
@@ -25,7 +27,7 @@ STAGE = Stage("triplets", {"inference": 1.0, "long": 1.0}, 4, 3, 1e-3)
 
 
 def made() -> dict[str, list[Pair]]:
-    say = tiny_data.worded
+    say = pairs.worded
     texts = [
         Pair(say(f"t{n}", f"문장 {n}"), say(f"t{n}+", f"같은 문장 {n}"), (say(f"t{n}-", f"다른 문장 {n}"),), "inference") for n in range(8)
     ]
@@ -70,13 +72,13 @@ def test_a_killed_stage_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
 
 @needs_data
 def test_no_test_is_trained_on() -> None:
-    pairs = jina_clip.pairs(DATA)
-    texts = {t for group in pairs.values() for p in group for t in (p.query.text, p.positive.text) if t}
-    trained_pictures = {p.positive.id for k in jina_clip.PICTURED for p in pairs[k]}
-    assert not trained_pictures & {p.key for split in ("test", "ko") for p in tiny_data.photos(DATA, split)}
-    assert not texts & {" ".join(s.split()) for r in tiny_data.korsts(DATA, "test") for s in r["ko"]}
-    questions, paragraphs = tiny_data.questions(DATA, "test")
+    made = jina_clip.training(DATA)
+    texts = {t for group in made.values() for p in group for t in (p.query.text, p.positive.text) if t}
+    trained_pictures = {p.positive.id for k in jina_clip.PICTURED for p in made[k]}
+    assert not trained_pictures & {p.key for split in ("test", "ko") for p in pairs.photos(DATA, split)}
+    assert not texts & {" ".join(s.split()) for r in korsts(DATA, "test") for s in r["ko"]}
+    questions, paragraphs = pairs.questions(DATA, "test")
     assert not texts & {p.text for p in paragraphs} and not texts & {q.query.text for q in questions}
-    said = [{t for g in tiny_data.paraphrases(DATA, split) for t in g} for split in ("test", "train")]
+    said = [{t for g in pairs.paraphrases(DATA, split) for t in g} for split in ("test", "train")]
     assert len(said[0] & said[1]) < 0.01 * len(said[0])  # two intents may share a sentence
-    assert all(p.negatives for p in pairs["inference"])
+    assert all(p.negatives for p in made["inference"])

@@ -13,12 +13,14 @@ pytest.importorskip("transformers", reason="transformers is in the [train] extra
 pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
 pytest.importorskip("peft", reason="peft is in the [train] extra")
 
+from hannun.datasets.pictures import Picture  # noqa: E402
+from hannun.datasets.split import blake  # noqa: E402
 from hannun.errors import InputError  # noqa: E402
 from hannun.item import Image  # noqa: E402
 from hannun.models import adapters  # noqa: E402
 from hannun.recipe import Stage  # noqa: E402
-from hannun.recipes import jina_v4, tiny_data  # noqa: E402
-from hannun.recipes.mini_data.pictures import Picture  # noqa: E402
+from hannun.recipes import jina_v4, table  # noqa: E402
+from hannun.recipes.data import pairs  # noqa: E402
 from tests.conftest import ROOT, draw, encoded  # noqa: E402
 
 DATA = ROOT.parent / "shared/data"
@@ -67,7 +69,7 @@ def pictures(count: int) -> list[Picture]:
 def test_pages_hold_six_pictures_and_their_words_in_order() -> None:
     group = pictures(14)
     made = jina_v4.spreads(group, lambda p: p.key, "x")
-    chosen = sorted((p.key for p in group), key=tiny_data.blake)
+    chosen = sorted((p.key for p in group), key=blake)
     assert [s.words for s in made] == [tuple(chosen[:6]), tuple(chosen[6:12])]  # what is left of a page makes none
     page = made[0].item.images[0].load()
     assert page.size == (520, 780)
@@ -78,7 +80,7 @@ def test_pages_hold_six_pictures_and_their_words_in_order() -> None:
 
 
 def test_all_stages_train_what_they_should(tmp_path: Path) -> None:
-    say = tiny_data.worded
+    say = pairs.worded
     spreads = jina_v4.spreads(pictures(24), lambda p: f"그림 {p.key}", "x")
     from hannun.item import Pair
 
@@ -107,18 +109,18 @@ def test_all_stages_train_what_they_should(tmp_path: Path) -> None:
 
 @needs_data
 def test_no_test_is_trained_on() -> None:
-    code = {(p.positive.text or "") for p in tiny_data.code(DATA, "test")}
-    assert code and not code & {(p.positive.text or "") for p in tiny_data.code(DATA, "train")}
-    trained, tests = ({p.id for p in tiny_data.questions(DATA, s)[1]} for s in ("train", "test"))
+    code = {(p.positive.text or "") for p in pairs.code(DATA, "test")}
+    assert code and not code & {(p.positive.text or "") for p in pairs.code(DATA, "train")}
+    trained, tests = ({p.id for p in pairs.questions(DATA, s)[1]} for s in ("train", "test"))
     assert trained and tests and not {i.split("/", 2)[2] for i in trained} & {i.split("/", 2)[2] for i in tests}
 
 
 def test_figures_and_leads() -> None:
     scores, answers = np.array([[3.0, 1.0], [2.0, 2.0], [1.0, 0.0]]), [0, 1, 1]
-    assert tiny_data.reciprocal(scores, answers).tolist() == [1.0, 0.5, 0.5]  # a tie counts against it
+    assert table.reciprocal(scores, answers).tolist() == [1.0, 0.5, 0.5]  # a tie counts against it
     gold = np.arange(40.0)
     good, bad = (np.stack([x, gold], axis=1) for x in (gold**2, np.roll(gold, 13)))
-    assert tiny_data.figure(good) == pytest.approx(1.0) and tiny_data.figure(np.array([1.0, 0.0])) == 0.5
-    low, high = (float(x) for x in tiny_data.lead(good, bad).partition("[")[2].rstrip("]").split(","))
-    assert 0 < low < 1 - tiny_data.figure(bad) < high
-    assert tiny_data.lead(good, good) == "+0.000 [+0.000, +0.000]"
+    assert table.figure(good) == pytest.approx(1.0) and table.figure(np.array([1.0, 0.0])) == 0.5
+    low, high = (float(x) for x in table.lead(good, bad).partition("[")[2].rstrip("]").split(","))
+    assert 0 < low < 1 - table.figure(bad) < high
+    assert table.lead(good, good) == "+0.000 [+0.000, +0.000]"

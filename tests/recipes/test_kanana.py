@@ -12,11 +12,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
 
+from hannun.datasets.pictures import Picture  # noqa: E402
 from hannun.errors import InputError  # noqa: E402
 from hannun.item import Image  # noqa: E402
-from hannun.recipes import kanana_data, kanana_v  # noqa: E402
-from hannun.recipes.kanana_data import Trial, make, outcomes  # noqa: E402
-from hannun.recipes.mini_data.pictures import Picture  # noqa: E402
+from hannun.recipes import kanana_v, table  # noqa: E402
+from hannun.recipes.data import composed  # noqa: E402
+from hannun.recipes.data.composed import Trial, make, outcomes  # noqa: E402
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not (DATA / "fashion").exists(), reason="the data folder is not here")
@@ -27,8 +28,8 @@ def test_numbers_of_the_source() -> None:
     assert paper.dims == (64, 128, 256, 512, 1024, 2048) and paper.pooling == "lasttoken" and paper.chunk and paper.negatives
     tiny = kanana_v.SIZES["tiny"]
     assert max(tiny.dims) >= 512 and max(tiny.dims) // 8 in tiny.dims
-    assert set(kanana_data.MODES.values()) == {"T→T", "T→I", "I→I", "(T+I)→(T+I)"}
-    assert set(paper.instructions) == set(paper.sources) == set(kanana_data.MODES)
+    assert set(composed.MODES.values()) == {"T→T", "T→I", "I→I", "(T+I)→(T+I)"}
+    assert set(paper.instructions) == set(paper.sources) == set(composed.MODES)
 
 
 def test_outcomes_by_hand() -> None:
@@ -45,20 +46,20 @@ def test_outcomes_by_hand() -> None:
 def test_a_paired_interval_holds_the_difference() -> None:
     rng = np.random.default_rng(0)
     a = rng.random(400)
-    low, high = kanana_v.paired(a + 0.1, a)
+    low, high = table.paired(a + 0.1, a)
     assert low == pytest.approx(0.1) and high == pytest.approx(0.1)  # the same lead at every query: no doubt about it
-    low, high = kanana_v.paired(a, rng.permutation(a))
+    low, high = table.paired(a, rng.permutation(a))
     assert low < 0 < high
 
 
 @needs_data
 def test_training_and_test_share_nothing() -> None:
     wanted = [k for k in kanana_v.TINY.sources if k != "scene"]  # which halves the photos of "photo"
-    pairs = kanana_data.train(DATA, dict.fromkeys(wanted, 1.0))
+    pairs = composed.train(DATA, dict.fromkeys(wanted, 1.0))
     assert set(pairs) == set(wanted)
     sides = [x for k in ("composed", "product", "alike", "photo") for p in pairs[k] for x in (p.query, p.positive)]
     trained = {x.id.split("/")[1].split("+")[0] for x in sides}
-    for test in kanana_data.tests(DATA):
+    for test in composed.tests(DATA):
         assert len(test.queries) == len(test.answers) == len(test.skip) and all(test.answers)
         if test.name not in ("emoji", "sentence"):
             assert not {d.id.split("/")[1] for d in test.documents} & trained, test.name
@@ -72,7 +73,7 @@ def test_a_change_keeps_what_it_does_not_speak_of() -> None:
     made += [("Tshirts", "Men", "Blue"), ("Jeans", "Women", "Red")]
     facts = [dict(zip(("articleType", "gender", "baseColour"), row, strict=True)) for row in made]
     products = [Picture(str(n), "fashion", "dev", Image(b""), {**f, "productDisplayName": "x"}) for n, f in enumerate(facts)]
-    found = {c.what: c for c in kanana_data.changed(products, random.Random(0), each=9) if c.reference == 0}
+    found = {c.what: c for c in composed.changed(products, random.Random(0), each=9) if c.reference == 0}
     answers = {what: c.answers for what, c in found.items()}
     assert answers == {"colour": (1,), "kind": (2,), "people": (3,), "any colour": (1,), "any kind": (2,)}
     assert all({0, 4} <= set(c.near) and not set(c.near) & set(c.answers) for c in found.values())  # itself and its equal
@@ -88,10 +89,10 @@ def test_the_tiny_size_takes_steps(tmp_path: Path) -> None:
     changed = [k for k, v in model.named_parameters() if k in before and not torch.equal(v, before[k])]
     assert changed and (tmp_path / "run" / "report.html").exists()
     apart = kanana_v.Apart(model).eval()
-    pair = kanana_data.train(DATA, recipe.sources)["composed"][0]
+    pair = composed.train(DATA, recipe.sources)["composed"][0]
     words, look = make("w", pair.query.text or ""), make("l", "", pair.query.images[0])
-    both = kanana_v.vectors(apart, [pair.query], "document", None)
-    alone = kanana_v.vectors(apart, [words], "document", None) + kanana_v.vectors(apart, [look], "document", None)
+    both = table.embed(apart, [pair.query], "document")[0]
+    alone = table.embed(apart, [words], "document")[0] + table.embed(apart, [look], "document")[0]
     cosine = float((both * alone).sum() / np.linalg.norm(alone))
     assert cosine > 0.99999  # two towers: the mean of what each says
 

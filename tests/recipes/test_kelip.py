@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("torch", reason="torch is in the [train] extra")
 pytest.importorskip("transformers", reason="transformers is in the [train] extra")
 
-from hannun.recipes import kelip, tiny_data
+from hannun.recipes import kelip, table
+from hannun.recipes.data import pairs
 from tests.conftest import ROOT
 
 DATA = ROOT.parent / "shared/data"
@@ -29,7 +30,7 @@ def test_every_setting_says_where_it_is_from() -> None:
 def test_nothing_held_out_is_trained_on() -> None:
     batches = kelip.mixture(kelip.TINY, DATA)
     assert set(batches.sources) == set(kelip.TINY.sources)
-    held = {p.key for split in ("test", "ko") for p in tiny_data.photos(DATA, split)} | {p.key for p in tiny_data.emoji_test(DATA)}
+    held = {p.key for split in ("test", "ko") for p in pairs.photos(DATA, split)} | {p.key for p in table.emoji_test(DATA)}
     trained = {p.positive.id for s in batches.sources.values() for window in s.windows for p in window()}
     assert len(trained) > 3000 and not trained & held
     for name, source in batches.sources.items():

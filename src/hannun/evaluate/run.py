@@ -13,14 +13,14 @@ from typing import Any
 
 import hannun
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
-from hannun.evaluate.bench import Bench
-from hannun.evaluate.benchmarks.suite import Suite
+from hannun.evaluate.harness import Harness
 from hannun.evaluate.report import Report, Result
+from hannun.evaluate.suites.suite import Suite
 
 _PACKAGES = ("numpy", "pillow", "onnxruntime", "tokenizers", "torch", "transformers", "sentence-transformers", "mteb", "scikit-learn")
 
 
-def evaluate(bench: Bench, chosen: Sequence[Suite], *, command: str = "", started: Callable[[str], None] = lambda _: None) -> Report:
+def evaluate(harness: Harness, chosen: Sequence[Suite], *, command: str = "", started: Callable[[str], None] = lambda _: None) -> Report:
     """Every chosen suite's figures.
 
     A suite whose data is missing or that the encoder cannot read is skipped with its reason, as long as another one remains; where
@@ -33,29 +33,38 @@ def evaluate(bench: Bench, chosen: Sequence[Suite], *, command: str = "", starte
     failure: HannunError | None = None
     for s in chosen:
         started(s.name)
-        bench.begin()
-        begun, before = time.perf_counter(), bench.encoded
+        harness.begin()
+        begun, before = time.perf_counter(), harness.encoded
         try:
-            measured = s.run(bench)
+            measured = s.run(harness)
         except (MissingError, DependencyError, InputError) as e:
             skipped[s.name] = str(e)
             failure = failure or e
             continue
         seconds = time.perf_counter() - begun
         results.append(
-            Result(s.name, s.about, measured.figures, dict(bench.used), list(bench.notes), measured.extra, seconds, bench.encoded - before)
+            Result(
+                s.name,
+                s.about,
+                measured.figures,
+                dict(harness.used),
+                list(harness.notes),
+                measured.extra,
+                seconds,
+                harness.encoded - before,
+            )
         )
     if failure is not None and not results:
         raise failure
-    return Report(_model(bench), provenance(bench, command), results, skipped)
+    return Report(_model(harness), provenance(harness, command), results, skipped)
 
 
-def _model(bench: Bench) -> dict[str, Any]:
-    e = bench.encoder
-    return {"name": e.name, "fingerprint": e.fingerprint, "dims": list(e.dims), "dim": bench.dim or e.dims[0], "parts": e.parts}
+def _model(harness: Harness) -> dict[str, Any]:
+    e = harness.encoder
+    return {"name": e.name, "fingerprint": e.fingerprint, "dims": list(e.dims), "dim": harness.dim or e.dims[0], "parts": e.parts}
 
 
-def provenance(bench: Bench, command: str) -> dict[str, Any]:
+def provenance(harness: Harness, command: str) -> dict[str, Any]:
     """How to run it again: the command, versions, seed and machine."""
     versions = {"hannun": hannun.__version__, "python": platform.python_version()}
     for package in _PACKAGES:
@@ -66,7 +75,7 @@ def provenance(bench: Bench, command: str) -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     return {
         "command": command,
-        "seed": bench.seed,
+        "seed": harness.seed,
         "versions": versions,
         "machine": f"{platform.system()} {platform.machine()}, {cores} cores",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

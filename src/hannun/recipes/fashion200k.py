@@ -12,7 +12,6 @@ fashion catalogue with `productDisplayName`, `articleType` and `subCategory`.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from hannun import collection, metrics, sources
 from hannun.collection import Collection, Hit
+from hannun.datasets import sentences
 from hannun.errors import InputError
 from hannun.item import Item, Problem
 from hannun.load import load
@@ -68,7 +68,7 @@ def descriptions(items: Sequence[Item]) -> list[Query]:
 @cache
 def words() -> Mapping[str, Any]:
     """Korean and English words for the catalogue's types and colours, by the catalogue's own names for them."""
-    table: Mapping[str, Any] = json.loads((Path(__file__).parent / "mini_data" / "fashion_words.json").read_text("utf-8"))
+    table: Mapping[str, Any] = sentences.table("fashion_words.json")
     return table
 
 

@@ -15,13 +15,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hannun.datasets import pictures, sentences
+from hannun.datasets.split import share
+from hannun.datasets.texts import korsts, plain
 from hannun.item import Item, Pair
+from hannun.mini.model import HERE as MINI
 from hannun.models.backbones import e5, efficientnet
 from hannun.models.two_tower import Plan, Tower, TwoTower, head, identity_head
 from hannun.objectives.distill import similarities
 from hannun.recipe import Recipe, Stage
-from hannun.recipes import tiny_data
-from hannun.recipes.mini_data import pictures, sentences
+from hannun.recipes import table
+from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import Moment, Schedule, Step, train
 from hannun.train.steps.contrastive import Contrast, losses
@@ -103,45 +107,45 @@ PICTURED = ("short", "long")  # the sources of (text, picture) pairs; the others
 def build(recipe: Recipe, limit: int = 256) -> TwoTower:
     """The untrained towers. The text head begins as the identity: text–text starts at what e5 knows. `limit` tokens are read."""
     torch.manual_seed(recipe.seed)
-    text, image = e5.model(tiny_data.MINI), efficientnet.model()
+    text, image = e5.model(MINI), efficientnet.model()
     full = max(recipe.dims)
     width = text.config.hidden_size
     plan = Plan(
         ("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), limit, tuple(d for d in recipe.dims if d < full)
     )
     said = Tower(text, identity_head(width, 4 * width, full))
-    return TwoTower(said, Tower(image, head(efficientnet.WIDTH, 1024, full)), e5.tokenizer(tiny_data.MINI), efficientnet.processor(), plan)
+    return TwoTower(said, Tower(image, head(efficientnet.WIDTH, 1024, full)), e5.tokenizer(MINI), efficientnet.processor(), plan)
 
 
 def description(p: pictures.Picture, skip: set[str]) -> str:
     """A long text of one photo: all that is said of it but for some sentences, Korean first."""
-    said = [*tiny_data.korean(p), *(sentences.clean(c) for c in p.facts["captions"])]
-    return " ".join(s for s in said if tiny_data.plain(s) not in skip)
+    said = [*pairs.korean(p), *(sentences.clean(c) for c in p.facts["captions"])]
+    return " ".join(s for s in said if plain(s) not in skip)
 
 
-def pairs(data: Path) -> dict[str, list[Pair]]:
+def training(data: Path) -> dict[str, list[Pair]]:
     """Training pairs by source."""
-    trained = tiny_data.training_photos(data, PHOTOS)
-    measured = tiny_data.measured_sentences(data)
-    measured += [c for split in ("test", "ko") for p in tiny_data.photos(data, split) for c in p.facts["captions"]]
-    held = {tiny_data.plain(s) for s in measured}  # Flickr8k's Korean captions are KorSTS sentences, some of its test's among them
-    short = tiny_data.captioned(trained, "en", 1) + tiny_data.captioned(trained, "ko", 2)
-    same = [g for g in tiny_data.paraphrases(data, "train") if len(g) > 1]
-    questions = tiny_data.questions(data, "train")[0]
+    trained = pairs.training_photos(data, PHOTOS)
+    measured = pairs.measured_sentences(data)
+    measured += [c for split in ("test", "ko") for p in pairs.photos(data, split) for c in p.facts["captions"]]
+    held = {plain(s) for s in measured}  # Flickr8k's Korean captions are KorSTS sentences, some of its test's among them
+    short = pairs.captioned(trained, "en", 1) + pairs.captioned(trained, "ko", 2)
+    same = [g for g in pairs.paraphrases(data, "train") if len(g) > 1]
+    questions = pairs.questions(data, "train")[0]
     return {
-        "parallel": tiny_data.parallel(data, measured)[::5],
+        "parallel": pairs.parallel(data, measured)[::5],
         "paraphrase": [
-            Pair(tiny_data.worded(f"parakqc/{n}/{k}", g[k]), tiny_data.worded(f"parakqc/{n}/{k}/same", g[k + 1]), (), "paraphrase")
+            Pair(pairs.worded(f"parakqc/{n}/{k}", g[k]), pairs.worded(f"parakqc/{n}/{k}/same", g[k + 1]), (), "paraphrase")
             for n, g in enumerate(same)
             for k in range(0, min(2, len(g) - 1), 2)
         ],
-        "question": [p for p in questions if tiny_data.share(p.positive.id) < 25],
-        "asked": [p for p in questions if tiny_data.share(p.positive.id) >= 25],  # new to the last stage
-        "graded": tiny_data.graded(data, held),
-        "inference": tiny_data.inferences(data)[::3],
+        "question": [p for p in questions if share(p.positive.id) < 25],
+        "asked": [p for p in questions if share(p.positive.id) >= 25],  # new to the last stage
+        "graded": pairs.graded(data, held),
+        "inference": pairs.inferences(data)[::3],
         "short": [p for p in short if p.query.text not in held],
-        "long": [Pair(tiny_data.worded(f"{p.key}/long", description(p, held)), tiny_data.pictured(p), (), "long") for p in trained[:LONG]]
-        + tiny_data.albums(trained, held, most=ALBUMS),
+        "long": [Pair(pairs.worded(f"{p.key}/long", description(p, held)), p.item, (), "long") for p in trained[:LONG]]
+        + pairs.albums(trained, held, most=ALBUMS),
     }
 
 
@@ -209,12 +213,12 @@ def run(
     split: str = "test",
 ) -> list[str]:
     """Train the stages, save the model in `work`/model, and measure on a split after each stage; settings are chosen on "dev"."""
-    tiny_data.missing(data, ("flickr8k", "texts"))
+    pairs.missing(data, ("flickr8k", "texts"))
     model = build(recipe)
     model.remember(work / "states")
-    made = pairs(data)
+    made = training(data)
     tests = Tests(data, split)
-    columns = {"start": tests.measure(tiny_data.of_model(model))}
+    columns = {"start": tests.measure(table.of_model(model))}
     for number, stage in enumerate(recipe.stages):
         tell(f"stage {stage.name}")
         two = mixtures(stage, made, recipe, number)
@@ -230,12 +234,12 @@ def run(
             rates=recipe.rates,
         )
         train(model, both(two.texts, two.seen, recipe), schedule, work / stage.name, tell, batches=two, watch=watch)
-        columns[stage.name] = tests.measure(tiny_data.of_model(model))
+        columns[stage.name] = tests.measure(table.of_model(model))
     model.save(work / "model")
     lines = [f"{'':34}" + "  ".join(f"{c:>8}" for c in columns) + "   the last less the start [95 %]"]
     for name, begun in columns["start"].items():
-        cells = "  ".join(f"{tiny_data.figure(c[name]):8.3f}" for c in columns.values())
-        lines.append(f"{name:34}{cells}   {tiny_data.lead(columns[stage.name][name], begun)}")
+        cells = "  ".join(f"{table.figure(c[name]):8.3f}" for c in columns.values())
+        lines.append(f"{name:34}{cells}   {table.lead(columns[stage.name][name], begun)}")
     return [*lines, *tests.beyond(model, work)]
 
 
@@ -243,23 +247,23 @@ class Tests:
     """What every stage is measured on; nothing of it is trained on."""
 
     def __init__(self, data: Path, split: str = "test") -> None:
-        self.photos = tiny_data.Photos.read(data, split)
-        self.graded = tiny_data.korsts(data, split)
-        self.questions, paragraphs = tiny_data.questions(data, split)
+        self.photos = table.Photos.read(data, split)
+        self.graded = korsts(data, split)
+        self.questions, paragraphs = pairs.questions(data, split)
         self.paragraphs = paragraphs[::2]
-        self.same = [g for g in tiny_data.paraphrases(data, split) if len(g) > 1]
+        self.same = [g for g in pairs.paraphrases(data, split) if len(g) > 1]
 
-    def measure(self, embed: tiny_data.Embed) -> dict[str, tiny_data.Outcomes]:
+    def measure(self, embed: table.Embed) -> dict[str, table.Outcomes]:
         """Text–text and text–picture outcomes by name."""
         place = {p.id: n for n, p in enumerate(self.paragraphs)}
         asked = [q for q in self.questions if q.positive.id in place][::3]
         scores = embed([p.query for p in asked], "query") @ embed(self.paragraphs, "document").T
-        first = [tiny_data.worded(f"{n}", g[0]) for n, g in enumerate(self.same)]
-        second = [tiny_data.worded(f"{n}/same", g[-1]) for n, g in enumerate(self.same)]
+        first = [pairs.worded(f"{n}", g[0]) for n, g in enumerate(self.same)]
+        second = [pairs.worded(f"{n}/same", g[-1]) for n, g in enumerate(self.same)]
         return {
-            "text–text KorSTS Spearman": tiny_data.similarity(self.graded, embed),
-            "text–text KorQuAD R@1": tiny_data.found(scores, [place[p.positive.id] for p in asked], 1),
-            "text–text ParaKQC R@1": tiny_data.found(embed(first, "query") @ embed(second, "document").T, range(len(first)), 1),
+            "text–text KorSTS Spearman": table.similarity(self.graded, embed),
+            "text–text KorQuAD R@1": table.found(scores, [place[p.positive.id] for p in asked], 1),
+            "text–text ParaKQC R@1": table.found(embed(first, "query") @ embed(second, "document").T, range(len(first)), 1),
             **{f"text–picture {k}": v for k, v in self.photos.measure(embed).items()},
         }
 
@@ -268,21 +272,21 @@ class Tests:
         texts = [" ".join(sentences.clean(c) for c in p.facts["captions"]) for p in self.photos.test]
         lengths = [len(i) for i in model.tokenizer(texts)["input_ids"]]
         kept = [n for n, length in enumerate(lengths) if length > CLIP_TOKENS]
-        return [tiny_data.worded(f"long{n}", texts[n]) for n in kept], kept
+        return [pairs.worded(f"long{n}", texts[n]) for n in kept], kept
 
     def beyond(self, model: TwoTower, work: Path) -> list[str]:
         """Finding photos by descriptions of more than 77 tokens: read whole, and cut where CLIP cuts."""
         asked, answers = self.long(model)
-        seen = tiny_data.embed(model, [tiny_data.pictured(p) for p in self.photos.test], "document")[0]
-        whole = tiny_data.embed(model, asked, "query")[0]
+        seen = table.embed(model, [p.item for p in self.photos.test], "document")[0]
+        whole = table.embed(model, asked, "query")[0]
         limit, model.limit = model.limit, CLIP_TOKENS
-        cut = tiny_data.embed(model, asked, "query")[0]
+        cut = table.embed(model, asked, "query")[0]
         model.limit = limit
         lines = [f"descriptions of more than {CLIP_TOKENS} tokens ({len(asked)} of {len(self.photos.test)}): whole, cut at {CLIP_TOKENS}"]
         for k in (1, 10):
-            outcomes = [tiny_data.found(v @ seen.T, answers, k) for v in (whole, cut)]
-            lines.append(tiny_data.line(f"  photo R@{k}", outcomes))
-        pages = tiny_data.albums(self.photos.test)
+            outcomes = [table.found(v @ seen.T, answers, k) for v in (whole, cut)]
+            lines.append(table.line(f"  photo R@{k}", outcomes))
+        pages = pairs.albums(self.photos.test)
         place = {p.id: n for n, p in enumerate(self.paragraphs)}
         asked_of = [q for q in self.questions if q.positive.id in place][::3]
         sides = {
@@ -298,8 +302,8 @@ class Tests:
             outcomes = []
             for tokens in (limit, CLIP_TOKENS):
                 model.limit = tokens
-                q, d = (tiny_data.embed(model, x, r)[0] for x, r in ((queries, "query"), (documents, "document")))
-                outcomes.append(tiny_data.found(q @ d.T, answers, k))
-            lines.append(tiny_data.line(f"  {name}", outcomes))
+                q, d = (table.embed(model, x, r)[0] for x, r in ((queries, "query"), (documents, "document")))
+                outcomes.append(table.found(q @ d.T, answers, k))
+            lines.append(table.line(f"  {name}", outcomes))
         model.limit = limit
         return lines

@@ -20,15 +20,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from hannun import metrics
+from hannun.datasets import pictures, sentences
+from hannun.datasets.split import blake, share
+from hannun.datasets.texts import korsts, plain
 from hannun.embeddings import Floats
 from hannun.errors import InputError, neighbours
 from hannun.item import Item, Pair
+from hannun.mini.model import HERE as MINI
 from hannun.models import adapters
 from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
 from hannun.models.fused import Fused, Shape
 from hannun.recipe import Recipe, Stage
-from hannun.recipes import tiny_data
-from hannun.recipes.mini_data import pictures, sentences
+from hannun.recipes import table
+from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import Moment, Schedule, train
 from hannun.train.steps.contrastive import Contrast, contrastive
@@ -150,14 +155,12 @@ class Spread:
 
 def spreads(everything: Sequence[pictures.Picture], say: Callable[[pictures.Picture], str], name: str) -> list[Spread]:
     """Pages of COLUMNS × ROWS pictures in order of their keys' hash; the words are not on the page, they must be seen."""
-    chosen = sorted(everything, key=lambda p: tiny_data.blake(p.key))
+    chosen = sorted(everything, key=lambda p: blake(p.key))
     made = []
     size = COLUMNS * ROWS
     for n in range(0, len(chosen) - size + 1, size):
         made.append(
-            Spread(
-                Item(f"{name}/{n // size}", (tiny_data.sheet(chosen[n : n + size], COLUMNS),)), tuple(say(p) for p in chosen[n : n + size])
-            )
+            Spread(Item(f"{name}/{n // size}", (pairs.sheet(chosen[n : n + size], COLUMNS),)), tuple(say(p) for p in chosen[n : n + size]))
         )
     return made
 
@@ -183,7 +186,7 @@ def pages(data: Path, split: str, most: int | None = None) -> dict[str, list[Spr
     """Pages of products and of photos of a split."""
     size = COLUMNS * ROWS
     shop = [p for p in pictures.fashion(data) if p.split == split and described(p)]
-    seen = tiny_data.photos(data, split)
+    seen = pairs.photos(data, split)
     count = None if most is None else most * size
     return {
         "products": spreads(shop[:count], product_words, f"products-{split}"),
@@ -191,32 +194,32 @@ def pages(data: Path, split: str, most: int | None = None) -> dict[str, list[Spr
     }
 
 
-def pairs(data: Path) -> dict[str, list[Pair]]:
+def training(data: Path) -> dict[str, list[Pair]]:
     """Training pairs by source."""
-    measured = tiny_data.measured_sentences(data)
-    held = {tiny_data.plain(s) for s in measured}
+    measured = pairs.measured_sentences(data)
+    held = {plain(s) for s in measured}
     made = pages(data, "train", SPREADS)
-    questions = tiny_data.questions(data, "train")[0]
-    same = tiny_data.paraphrases(data, "train")
-    captions = tiny_data.captioned([p for p in tiny_data.photos(data, "train") if tiny_data.korean(p)][:600], "ko", 1)
+    questions = pairs.questions(data, "train")[0]
+    same = pairs.paraphrases(data, "train")
+    captions = pairs.captioned([p for p in pairs.photos(data, "train") if pairs.korean(p)][:600], "ko", 1)
     return {
         "spread": [
-            Pair(tiny_data.worded(f"{s.item.id}/{n}", w), s.item, (), "spread")
+            Pair(pairs.worded(f"{s.item.id}/{n}", w), s.item, (), "spread")
             for group in made.values()
             for s in group
             for n, w in enumerate(s.words)
         ],
         "caption": [p for p in captions if p.query.text not in held],
-        "question": [p for p in questions if tiny_data.share(p.positive.id) < 20],
-        "asked": [p for p in questions if tiny_data.share(p.positive.id) >= 20],  # new to the adapter of retrieval
-        "parallel": tiny_data.parallel(data, measured)[::16],
-        "graded": tiny_data.graded(data, held),
+        "question": [p for p in questions if share(p.positive.id) < 20],
+        "asked": [p for p in questions if share(p.positive.id) >= 20],  # new to the adapter of retrieval
+        "parallel": pairs.parallel(data, measured)[::16],
+        "graded": pairs.graded(data, held),
         "paraphrase": [
-            Pair(tiny_data.worded(f"parakqc/{n}", g[0]), tiny_data.worded(f"parakqc/{n}/same", g[1]), (), "paraphrase")
+            Pair(pairs.worded(f"parakqc/{n}", g[0]), pairs.worded(f"parakqc/{n}/same", g[1]), (), "paraphrase")
             for n, g in enumerate(same)
             if len(g) > 1
         ],
-        "code": tiny_data.code(data, "train"),
+        "code": pairs.code(data, "train"),
     }
 
 
@@ -236,7 +239,7 @@ def build(recipe: Recipe, work: Path) -> Fused:
         dims=tuple(d for d in recipe.dims if d < full),
         limit=160,
     )
-    model = Fused.from_mini(tiny_data.MINI, shape)
+    model = Fused.from_mini(MINI, shape)
     model.remember(work / "states")
     return model
 
@@ -267,14 +270,14 @@ def run(
     split: str = "test",
 ) -> list[str]:
     """Train on pairs, then an adapter for each task; save the model in `work`/model and measure it on a split."""
-    tiny_data.missing(data, ("flickr8k", "fashion", "texts", "code"))
+    pairs.missing(data, ("flickr8k", "fashion", "texts", "code"))
     if recipe.backbone != "mini":
         raise InputError(f"backbone={recipe.backbone!r} came; this command trains the tiny size (backbone=mini) on what is in {data}")
     chosen = tasks(recipe)
     model, tests = build(recipe, work), Tests(data, split)
     lines = tests.pages(model, "start")
     first, *others = recipe.stages
-    made = pairs(data)
+    made = training(data)
     stage(model, first, "", made, recipe, work, tell, watch, recipe.seed)
     lines += tests.pages(model, "trained on pairs")
     model.with_tasks(chosen, recipe.lora_rank, recipe.lora_alpha)
@@ -286,8 +289,8 @@ def run(
     lines += [f"{'task ↓ adapter →':26}" + "  ".join(f"{c:>10}" for c in columns)]
     for name in columns["none"]:
         task = name.partition(":")[0]
-        cells = "  ".join(f"{tiny_data.figure(c[name]):10.3f}" for c in columns.values())
-        against = ", ".join(f"{k} {tiny_data.lead(columns[task][name], c[name])}" for k, c in columns.items() if k != task)
+        cells = "  ".join(f"{table.figure(c[name]):10.3f}" for c in columns.values())
+        against = ", ".join(f"{k} {table.lead(columns[task][name], c[name])}" for k, c in columns.items() if k != task)
         lines.append(f"{name:26}{cells}   its own less {against}")
     return lines
 
@@ -297,17 +300,7 @@ def run(
 
 def late_scores(queries: Sequence[Floats], documents: Sequence[Floats]) -> npt.NDArray[np.float64]:
     """MaxSim divided by the query's length, [queries, documents]: each query token finds its best place in the document."""
-    longest = max(map(len, documents))
-    held = np.zeros((len(documents), longest, documents[0].shape[1]), np.float32)
-    there = np.zeros((len(documents), longest), bool)
-    for n, d in enumerate(documents):
-        held[n, : len(d)], there[n, : len(d)] = d, True
-    flat = held.reshape(-1, held.shape[-1]).T
-    out = np.zeros((len(queries), len(documents)))
-    for n, q in enumerate(queries):
-        scores = np.where(there[None], (q @ flat).reshape(len(q), *there.shape), -np.inf)
-        out[n] = scores.max(axis=2).mean(axis=0)
-    return out
+    return np.stack([metrics.maxsim(q, documents) for q in queries]).astype(np.float64)
 
 
 class Tests:
@@ -315,35 +308,35 @@ class Tests:
 
     def __init__(self, data: Path, split: str = "test") -> None:
         self.spreads = pages(data, split, 100)
-        self.graded = tiny_data.korsts(data, split)
-        self.questions, self.paragraphs = tiny_data.questions(data, split)
-        self.code = tiny_data.code(data, split)
+        self.graded = korsts(data, split)
+        self.questions, self.paragraphs = pairs.questions(data, split)
+        self.code = pairs.code(data, split)
 
     def pages(self, model: Any, label: str, task: str = "") -> list[str]:
         """Finding a page by what one of its six pictures shows: R@5 of dense and of late interaction, and their difference."""
         lines = []
         for name, group in self.spreads.items():
             dense, late = self.outcomes(model, group, task)
-            lines.append(tiny_data.line(f"{name} pages R@5, {label}: late, dense", [late, dense]))
+            lines.append(table.line(f"{name} pages R@5, {label}: late, dense", [late, dense]))
         return lines
 
-    def outcomes(self, model: Any, group: Sequence[Spread], task: str = "", k: int = 5) -> tuple[tiny_data.Outcomes, tiny_data.Outcomes]:
+    def outcomes(self, model: Any, group: Sequence[Spread], task: str = "", k: int = 5) -> tuple[table.Outcomes, table.Outcomes]:
         """Dense and late outcomes for each query."""
-        asked = [tiny_data.worded(f"{s.item.id}/{n}", w) for s in group for n, w in enumerate(s.words)]
+        asked = [pairs.worded(f"{s.item.id}/{n}", w) for s in group for n, w in enumerate(s.words)]
         owner = [n for n, s in enumerate(group) for _ in s.words]
-        q, qt = tiny_data.embed(model, asked, "query", task)
-        d, dt = tiny_data.embed(model, [s.item for s in group], "document", task)
-        return tiny_data.found(q @ d.T, owner, k), tiny_data.found(late_scores(qt, dt), owner, k)
+        q, qt = table.embed(model, asked, "query", task)
+        d, dt = table.embed(model, [s.item for s in group], "document", task)
+        return table.found(q @ d.T, owner, k), table.found(late_scores(qt, dt), owner, k)
 
-    def tasks(self, model: Any, task: str) -> dict[str, tiny_data.Outcomes]:
+    def tasks(self, model: Any, task: str) -> dict[str, table.Outcomes]:
         """One figure for each task, through one task's prompts and adapter."""
-        embed = tiny_data.of_model(model, task)
+        embed = table.of_model(model, task)
         place = {p.id: n for n, p in enumerate(self.paragraphs)}
         scores = embed([p.query for p in self.questions], "query") @ embed(self.paragraphs, "document").T
         functions = embed([p.positive for p in self.code], "document")
         asked = embed([p.query for p in self.code], "query") @ functions.T
         return {
-            "retrieval: KorQuAD MRR": tiny_data.reciprocal(scores, [place[p.positive.id] for p in self.questions]),
-            "matching: KorSTS Spearman": tiny_data.similarity(self.graded, embed),
-            "code: CoSQA MRR": tiny_data.reciprocal(asked, range(len(self.code))),
+            "retrieval: KorQuAD MRR": table.reciprocal(scores, [place[p.positive.id] for p in self.questions]),
+            "matching: KorSTS Spearman": table.similarity(self.graded, embed),
+            "code: CoSQA MRR": table.reciprocal(asked, range(len(self.code))),
         }

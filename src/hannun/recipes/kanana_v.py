@@ -15,23 +15,24 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import normalize
 
-from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError
 from hannun.item import Item, Text
+from hannun.mini.model import HERE as MINI
 from hannun.mini.model import Mini
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
 from hannun.recipe import Recipe
-from hannun.recipes import kanana_data
+from hannun.recipes import table
+from hannun.recipes.data import composed
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import Moment, Schedule, train
 from hannun.train.steps.contrastive import Contrast, contrastive
 
-MINI = Path(__file__).parent.parent / "mini"
 _SOURCE = "from the source"
+ROUNDS = 2000  # of the bootstrap
 
 PAPER = Recipe(
     name="kanana_v",
@@ -50,7 +51,7 @@ PAPER = Recipe(
     negatives=1,
     margin=0.1,
     precision="bf16",
-    instructions=kanana_data.INSTRUCTIONS,
+    instructions=composed.INSTRUCTIONS,
     weights={"block": 0},
     origins={
         "dims": f"{_SOURCE}: 64 … 2048",
@@ -148,7 +149,7 @@ def build(recipe: Recipe, work: Path) -> Any:
 
 def mixture(recipe: Recipe, data: Path) -> Mixture:
     """The recipe's sources, mixed; instructions by source."""
-    pairs = kanana_data.train(data, recipe.sources, recipe.seed)
+    pairs = composed.train(data, recipe.sources, recipe.seed)
     if absent := sorted(set(recipe.sources) - set(pairs)):
         raise InputError(f"{data}: has no pairs for {', '.join(absent)}")
     sources = [from_pairs(k, v, weight=recipe.sources[k], query_prompt=recipe.instructions.get(k)) for k, v in pairs.items()]
@@ -179,40 +180,12 @@ def fit(
         log_every=10,
         save_every=20,
     )
-    settings = replace(Contrast.of(recipe), products="product", also=kanana_data.OPEN, own=True)
+    settings = replace(Contrast.of(recipe), products="product", also=composed.OPEN, own=True)
     return train(model, contrastive(batches, settings), schedule, folder, tell, batches=batches, watch=watch)
 
 
-def vectors(model: Any, items: Sequence[Item], role: Any, instruction: str | None, size: int = 64) -> npt.NDArray[np.float32]:
-    """Unit rows [n, dim] of items."""
-    rows: list[Tensor] = []
-    with torch.inference_mode():
-        for start in range(0, len(items), size):
-            features = model.collate(items[start : start + size], role, instruction=instruction)
-            rows.append(model(features.to(next(iter(model.parameters())).device)).dense.float().cpu())
-    out: npt.NDArray[np.float32] = torch.cat(rows).numpy()
-    return out
-
-
-Embed = Callable[[Sequence[Item], str, str | None], npt.NDArray[np.float32]]
-
-
-def embedder(model: Any) -> Embed:
-    """A trained model as a function (items, role, instruction) → unit rows."""
-    return lambda items, role, instruction: vectors(model.eval(), items, role, instruction)
-
-
-def of_encoder(encoder: Encoder) -> Embed:
-    """An Encoder as the same; an encoder with part vectors averages the two."""
-
-    def embed(items: Sequence[Item], role: str, instruction: str | None) -> npt.NDArray[np.float32]:
-        return (encoder.encode_query(items) if role == "query" else encoder.encode_document(items)).dense
-
-    return embed
-
-
 def evaluate(
-    embed: Embed, tests: Sequence[kanana_data.Trial], instructions: Mapping[str, str], dims: Sequence[int]
+    embed: table.Embed, tests: Sequence[composed.Trial], instructions: Mapping[str, str], dims: Sequence[int]
 ) -> dict[tuple[str, int], Outcome]:
     """Outcomes by (test, dimension); 0 stands for the full one."""
     out = {}
@@ -221,16 +194,8 @@ def evaluate(
         d = embed(test.documents, "document", None)
         for dim in dims:
             a, b = (x if not dim else x[:, :dim] / np.linalg.norm(x[:, :dim], axis=1, keepdims=True).clip(1e-9) for x in (q, d))
-            out[(test.name, dim)] = Outcome(*kanana_data.outcomes(test, a, b))
+            out[(test.name, dim)] = Outcome(*composed.outcomes(test, a, b))
     return out
-
-
-def paired(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of mean(a − b) over the same queries."""
-    rng = np.random.default_rng(seed)
-    difference = a - b
-    means = [difference[rng.integers(0, len(a), len(a))].mean() for _ in range(resamples)]
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def run(
@@ -244,24 +209,24 @@ def run(
     model = build(recipe, work)
     fit(model, recipe, data, work / "run", tell, watch)
     model.save(work / "model")
-    tests = kanana_data.tests(data)
+    tests = composed.tests(data)
     eighth = max(recipe.dims) // 8
-    mine = evaluate(embedder(model), tests, recipe.instructions, (0, eighth))
-    theirs = evaluate(of_encoder(load("mini")), tests, {}, (0,))
-    return table(mine, theirs, tests, eighth)
+    mine = evaluate(table.of_model(model), tests, recipe.instructions, (0, eighth))
+    theirs = evaluate(table.of_encoder(load("mini")), tests, {}, (0,))
+    return figures(mine, theirs, tests, eighth)
 
 
-def table(
-    mine: Mapping[tuple[str, int], Outcome], theirs: Mapping[tuple[str, int], Outcome], tests: Sequence[kanana_data.Trial], eighth: int
+def figures(
+    mine: Mapping[tuple[str, int], Outcome], theirs: Mapping[tuple[str, int], Outcome], tests: Sequence[composed.Trial], eighth: int
 ) -> list[str]:
     """One line for each test: nDCG@10 and recall@10 beside the other's, the paired interval, and recall at an eighth of the dimensions."""
     out = [f"{'test':10} {'mode':12} {'queries':>7}  nDCG@10 (mini, difference [95 %])              R@10 (mini; at {eighth} d)"]
     for t in tests:
         a, b, short = mine[(t.name, 0)], theirs[(t.name, 0)], mine[(t.name, eighth)]
-        low, high = paired(a.ndcg, b.ndcg)
+        low, high = table.paired(a.ndcg, b.ndcg, ROUNDS)
         kept = short.recall.mean() / max(a.recall.mean(), 1e-9)
         out.append(
-            f"{t.name:10} {kanana_data.MODES[t.name]:12} {len(t.queries):7}  {a.ndcg.mean():.3f} ({b.ndcg.mean():.3f}, "
+            f"{t.name:10} {composed.MODES[t.name]:12} {len(t.queries):7}  {a.ndcg.mean():.3f} ({b.ndcg.mean():.3f}, "
             f"{a.ndcg.mean() - b.ndcg.mean():+.3f} [{low:+.3f}, {high:+.3f}])   "
             f"{a.recall.mean():.3f} ({b.recall.mean():.3f}; {short.recall.mean():.3f} = {kept:.0%})"
         )

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import torch
 
+from hannun.datasets import pictures
 from hannun.load import load
+from hannun.mini.model import HERE as MINI
 from hannun.models.backbones import e5, efficientnet
 from hannun.models.two_tower import Plan, Tower, TwoTower, head
 from hannun.recipe import Recipe
-from hannun.recipes import tiny_data
-from hannun.recipes.mini_data import pictures
+from hannun.recipes import table
+from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import Moment, Schedule, train
 from hannun.train.steps.contrastive import Contrast, contrastive
@@ -86,7 +88,7 @@ SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
 def build(recipe: Recipe) -> TwoTower:
     """The untrained towers: a linear head on e5's mean, two layers on EfficientNet's."""
     torch.manual_seed(recipe.seed)
-    text, image = e5.model(tiny_data.MINI), efficientnet.model()
+    text, image = e5.model(MINI), efficientnet.model()
     full, nested = max(recipe.dims), tuple(d for d in recipe.dims if d < max(recipe.dims))
     plan = Plan(("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), 256, nested)
     said = Tower(text, head(text.config.hidden_size, full))
@@ -94,19 +96,19 @@ def build(recipe: Recipe) -> TwoTower:
         with torch.no_grad():
             torch.nn.init.eye_(said.head[0].weight)
             said.head[0].bias.zero_()
-    return TwoTower(said, Tower(image, head(efficientnet.WIDTH, 1024, full)), e5.tokenizer(tiny_data.MINI), efficientnet.processor(), plan)
+    return TwoTower(said, Tower(image, head(efficientnet.WIDTH, 1024, full)), e5.tokenizer(MINI), efficientnet.processor(), plan)
 
 
 def mixture(recipe: Recipe, data: Path) -> Mixture:
     """Pairs of each language apart: photos with captions, products and emoji with descriptions."""
-    trained = tiny_data.training_photos(data, PHOTOS)
+    trained = pairs.training_photos(data, PHOTOS)
     shop = [p for p in pictures.fashion(data) if p.split == "train"][::5][:PRODUCTS]
     signs = [p for p in pictures.emoji(data) if p.split == "train"][::2]
     made = {}
     for lang in ("ko", "en"):
-        made[f"photo_{lang}"] = tiny_data.captioned(trained, lang, 2 if lang == "ko" else 1)
-        made[f"product_{lang}"] = tiny_data.described(shop, lang, 1, f"product_{lang}")
-        made[f"emoji_{lang}"] = tiny_data.described(signs, lang, 1, f"emoji_{lang}")
+        made[f"photo_{lang}"] = pairs.captioned(trained, lang, 2 if lang == "ko" else 1)
+        made[f"product_{lang}"] = pairs.described(shop, lang, 1, f"product_{lang}")
+        made[f"emoji_{lang}"] = pairs.described(signs, lang, 1, f"emoji_{lang}")
     sources = [from_pairs(name, made[name], weight=weight) for name, weight in recipe.sources.items()]
     return Mixture(sources, recipe.batch, seed=recipe.seed, temperature=recipe.source_temperature)
 
@@ -115,7 +117,7 @@ def run(
     recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
 ) -> list[str]:
     """Train, save the model in `work`/model, and measure it beside mini."""
-    tiny_data.missing(data, ("flickr8k", "fashion", "emoji"))
+    pairs.missing(data, ("flickr8k", "fashion", "emoji"))
     model = build(recipe)
     model.remember(work / "states")
     batches = mixture(recipe, data)
@@ -124,13 +126,13 @@ def run(
     )
     train(model, contrastive(batches, Contrast.of(recipe)), schedule, work, tell, batches=batches, watch=watch)
     model.save(work / "model")
-    return table(model, data)
+    return figures(model, data)
 
 
-def table(model: TwoTower, data: Path) -> list[str]:
+def figures(model: TwoTower, data: Path) -> list[str]:
     """Every figure for the model and for mini, with the paired 95 % interval of the difference."""
-    embeds = [tiny_data.of_model(model), tiny_data.of_encoder(load("mini"))]
-    signs, photos = tiny_data.emoji_test(data), tiny_data.Photos.read(data)
-    figures = [{**photos.measure(e), **tiny_data.named(signs, e)} for e in embeds]
+    embeds = [table.of_model(model), table.of_encoder(load("mini"))]
+    signs, photos = table.emoji_test(data), table.Photos.read(data)
+    figures = [{**photos.measure(e), **table.named(signs, e)} for e in embeds]
     lines = [f"{'':28} {'kelip':>8}  {'mini':>8}   difference [95 %]"]
-    return [*lines, *(tiny_data.line(name, [f[name] for f in figures]) for name in figures[0])]
+    return [*lines, *(table.line(name, [f[name] for f in figures]) for name in figures[0])]

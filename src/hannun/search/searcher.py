@@ -17,6 +17,7 @@ from hannun.errors import HannunError, InputError, MissingError
 from hannun.index import lexical
 from hannun.index.engine import All, Among, Condition, Engine, Match, Not, Plan, Scalar, Words
 from hannun.item import Item
+from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
 from hannun.search.background import TAIL, Background
 from hannun.search.hits import Found, Hit, Patches, Why, stored_item
@@ -289,7 +290,7 @@ class Searcher:
         if unread:
             made = encoder.encode_document([it for _, it in unread]).tokens or ()
             documents |= {i: t for (i, _), t in zip(unread, made, strict=True)}
-        return [float(s) for s in rerank.maxsim(asked[0], [documents[f.id] for f in top])]
+        return [float(s) for s in maxsim(asked[0], [documents[f.id] for f in top])]
 
     def _grouped(self, found: Sequence[Found], field: str) -> list[Found]:
         """The best hit for each value of a fact, the others of its group in `also`; an item without the fact is a group of its own."""

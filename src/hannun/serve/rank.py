@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from hannun.encoder import Encoder
 from hannun.item import Item
+from hannun.metrics import maxsim
 from hannun.search.fuse import gains
-from hannun.search.rerank import maxsim
 from hannun.serve.batching import Vector
 
 

@@ -13,8 +13,8 @@ import typer
 from hannun.errors import InputError, MissingError
 
 if TYPE_CHECKING:
-    from hannun.evaluate.benchmarks.suite import Suite
     from hannun.evaluate.report import Report
+    from hannun.evaluate.suites.suite import Suite
 
 _DATA = Path("../shared/data")
 Data = Annotated[Path | None, typer.Option("--data", envvar="HANNUN_DATA", help="The folder of data sets [default: ../shared/data].")]
@@ -34,14 +34,14 @@ def evaluate(
     list_them: Annotated[bool, typer.Option("--list", help="Name the suites and stop.")] = False,
 ) -> int:
     """Measure a model on a suite, or on all: a table with intervals, and a report in JSON and HTML with a model card."""
-    from hannun.evaluate import benchmarks
+    from hannun.evaluate import suites
 
     if list_them:
-        for s in benchmarks.suites().values():
+        for s in suites.suites().values():
             typer.echo(f"{s.name:14} {s.about}")
         typer.echo(f"{'mteb:TASK':14} a public task by its name in mteb, such as mteb:KLUE-STS")
         return 0
-    chosen = [benchmarks.suite(name) for name in on] if on else list(benchmarks.suites().values())
+    chosen = [suites.suite(name) for name in on] if on else list(suites.suites().values())
     report = _measured(model, chosen, data, dim, seed, cache, _command("eval", model, on, dim, seed))
     folder = to or Path("eval") / (Path(model).name or "model")
     _written(report, folder)
@@ -66,7 +66,7 @@ def compare(
     json_out: Annotated[bool, typer.Option("--json", help="The differences as JSON on standard output.")] = False,
 ) -> int:
     """Set models side by side: differences from the first, paired query by query, with intervals and significance."""
-    from hannun.evaluate import benchmarks
+    from hannun.evaluate import suites
     from hannun.evaluate.compare import compare as compared
     from hannun.evaluate.page import comparison_page
     from hannun.evaluate.report import Report, write
@@ -83,7 +83,7 @@ def compare(
                 f"{m} is no report, so it must be measured now: expected --on SUITE (repeat for more), or a folder from `hannun eval`"
             )
         reports.append(
-            _measured(m, [benchmarks.suite(n) for n in on], data, dim, seed, cache, _command("compare", " ".join(models), on, dim, seed))
+            _measured(m, [suites.suite(n) for n in on], data, dim, seed, cache, _command("compare", " ".join(models), on, dim, seed))
         )
     found = compared(reports, seed=seed)
     if to is not None:
@@ -111,14 +111,14 @@ def compare(
 
 def _measured(model: str, chosen: list[Suite], data: Path | None, dim: int | None, seed: int, cache: Path | None, command: str) -> Report:
     from hannun.evaluate import run
-    from hannun.evaluate.bench import Bench, cache_folder
+    from hannun.evaluate.harness import Harness, cache_folder
     from hannun.load import load
 
     if data is not None and not data.is_dir():
         raise MissingError(f"{data}: no such folder; give the folder of data sets with --data (docs/data.md says what belongs there)")
     said = typer.echo if sys.stderr.isatty() else lambda *_, **__: None
-    bench = Bench(load(model), data or _DATA, cache or cache_folder(), seed, dim)
-    return run.evaluate(bench, chosen, command=command, started=lambda name: said(f"{name} …", err=True))
+    harness = Harness(load(model), data or _DATA, cache or cache_folder(), seed, dim)
+    return run.evaluate(harness, chosen, command=command, started=lambda name: said(f"{name} …", err=True))
 
 
 def _written(report: Report, folder: Path) -> None:

@@ -96,10 +96,10 @@ def recipes(
 
 
 def known() -> list[str]:
-    """The names of the recipes: the files in `hannun.recipes`."""
+    """The names of the recipes: the files in `hannun.recipes` but those that recipes share."""
     import hannun.recipes
 
-    return sorted(m.name for m in pkgutil.iter_modules(hannun.recipes.__path__) if not m.name.endswith("_data"))
+    return sorted(m.name for m in pkgutil.iter_modules(hannun.recipes.__path__) if m.name not in ("data", "table"))
 
 
 def _module(name: str) -> Any:

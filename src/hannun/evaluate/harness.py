@@ -1,0 +1,163 @@
+"""Contents go in, their vectors come out, encoded once and kept on disk: what a suite sees of the encoder, the data and the machine.
+
+Vectors are kept by the encoder's fingerprint and the hash of the contents, in chunks whose borders do not depend on what is
+there already: a run with an empty cache, a run that was killed and a run that finds everything give the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, final
+
+import numpy as np
+import PIL.Image
+
+from hannun.embeddings import Embeddings, concatenate
+from hannun.encoder import Encoder
+from hannun.errors import InputError, MissingError, StorageError
+from hannun.item import Content, content_hash, item, require_content
+
+CHUNK = 256  # contents in one cached file: what is lost at most when a run is killed
+FORMAT = "1"  # raised when the way vectors are kept changes
+
+Role = Literal["query", "document"]
+
+
+def cache_folder() -> Path:
+    """Where vectors and drawn pictures are kept between runs, unless told otherwise."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hannun" / "eval"
+
+
+@final
+class Harness:
+    """What a suite is handed. `data` is the folder of data sets, `cache` where vectors and drawn pictures are kept."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        data: Path,
+        cache: Path,
+        seed: int = 0,
+        dim: int | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`dim` cuts every vector to one of the encoder's dims; `progress` is told how many more contents are encoded."""
+        if dim is not None and dim not in encoder.dims:
+            raise InputError(f"dim={dim} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")
+        self.encoder, self.data, self.cache, self.seed, self.dim = encoder, data, cache, seed, dim
+        self.notes: list[str] = []  # what a suite left out, and why
+        self.used: dict[str, str] = {}  # the data read so far, by name, with its hash
+        self.encoded = 0  # contents that were not in the cache
+        self._progress = progress
+        self._files: dict[Path, str] = {}
+        self._sees: bool | None = None
+        self._one_look: bool | None = None
+
+    def begin(self) -> None:
+        """Forget what the suite before has used; its vectors stay."""
+        self.notes, self.used = [], {}
+
+    def queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        """Vectors of what is asked, unit rows [n, dim], in order."""
+        return self._vectors(contents, "query", instruction)
+
+    @property
+    def one_look(self) -> bool:
+        """Whether a picture has one vector, asked or searched: then a gallery need not be looked at twice."""
+        if self._one_look is None:
+            noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            picture = PIL.Image.fromarray(noise)
+            asked, searched = (f([picture]).dense for f in (self.encoder.encode_query, self.encoder.encode_document))
+            self._one_look = bool(np.array_equal(asked, searched))
+        return self._one_look
+
+    def documents(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        """Vectors of what is searched, unit rows [n, dim], in order."""
+        return self._vectors(contents, "document", instruction)
+
+    @property
+    def sees(self) -> bool:
+        """Whether the encoder takes pictures: found out by showing it one."""
+        if self._sees is None:
+            try:
+                self.encoder.encode_document([PIL.Image.new("RGB", (64, 64), (120, 120, 120))])
+                self._sees = True
+            except InputError:
+                self._sees = False
+        return self._sees
+
+    def file(self, relative: str) -> Path:
+        """A file of the data folder, its hash noted for the report. Raises MissingError where it is not there."""
+        path = self.data / relative
+        if not path.is_file():
+            raise MissingError(f"{path}: no such file; see docs/data.md for where to get it, or give another folder with --data")
+        if path not in self._files:
+            with path.open("rb") as f:
+                self._files[path] = hashlib.file_digest(f, "sha256").hexdigest()
+        self.used[relative] = self._files[path]
+        return path
+
+    def files(self, pattern: str) -> list[Path]:
+        """The files of the data folder that fit a pattern, by name. Raises MissingError where there are none."""
+        found = sorted(p for p in self.data.glob(pattern) if p.is_file())
+        if not found:
+            raise MissingError(f"{self.data / pattern}: no such files; see docs/data.md for where to get them, or give --data")
+        return [self.file(p.relative_to(self.data).as_posix()) for p in found]
+
+    def place(self, name: str) -> Path:
+        """A folder in the cache for pictures that a suite draws."""
+        folder = self.cache / "drawn" / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise StorageError(f"{folder}: cannot be made ({e.strerror or e}); give another folder with --cache") from None
+        return folder
+
+    def _vectors(self, contents: Sequence[Content], role: Role, instruction: str | None) -> Embeddings:
+        items = [require_content(item(c, id="-")) for c in contents]
+        asked = role
+        if role == "query" and instruction is None and items and not any(it.text for it in items) and self.one_look:
+            role = "document"
+        hashes = [content_hash(it.parts) for it in items]
+        said = f"{role}:{instruction or ''}"
+        whole = hashlib.blake2b(("\n".join(hashes)).encode(), digest_size=16).hexdigest()
+        self.used[f"contents {len(self.used):02} ({len(items)}, {asked})"] = whole
+        pieces: list[Embeddings] = []
+        for start in range(0, len(items), CHUNK):
+            key = "\n".join([FORMAT, self.encoder.fingerprint, said, *hashes[start : start + CHUNK]])
+            digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+            target = self.cache / "vectors" / digest[:2] / f"{digest}.npz"
+            pieces.append(self._kept(target) or self._made(target, items[start : start + CHUNK], role, instruction))
+            self._progress(len(pieces[-1]))
+        made = concatenate(pieces, self.encoder.dims[0])
+        return made if self.dim is None else made.truncate(self.dim)
+
+    def _kept(self, target: Path) -> Embeddings | None:
+        if not target.exists():
+            return None
+        try:
+            return Embeddings.load(target)
+        except InputError:  # half a file from a full disk: made again
+            return None
+
+    def _made(self, target: Path, contents: Sequence[Content], role: Role, instruction: str | None) -> Embeddings:
+        encode = self.encoder.encode_query if role == "query" else self.encoder.encode_document
+        made = encode(contents, instruction=instruction)
+        if len(made) != len(contents) or not all(np.isfinite(x).all() for x in (made.dense, *(made.tokens or ()))):
+            raise InputError(
+                f"{self.encoder.name}: gave {len(made)} vectors for {len(contents)} contents, or some that are not finite; it is broken"
+            )
+        self.encoded += len(contents)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            own = target.with_name(f"{target.stem}.{os.getpid()}.npz")  # two runs may make the same chunk at once
+            made.save(own)
+            os.replace(own, target)
+        except OSError as e:
+            raise StorageError(
+                f"{target}: cannot be written ({e.strerror or e}); free some space or give another folder with --cache"
+            ) from None
+        return made

@@ -1,0 +1,19 @@
+"""Accuracy, macro-F1 and the guessed classes, counted out."""
+
+from __future__ import annotations
+
+import pytest
+
+from hannun import metrics
+
+
+def test_accuracy_and_macro_f1() -> None:
+    truth, guess = ["옷", "옷", "옷", "신발"], ["옷", "옷", "신발", "가방"]
+    assert metrics.accuracy(truth, guess) == 2 / 4
+    # 옷: 2·2/(3+2) = 4/5; 신발: true once, guessed once, never rightly: 0; 가방: guessed only: 0.
+    assert metrics.macro_f1(truth, guess) == pytest.approx(4 / 5 / 3)
+    assert metrics.macro_f1([1, 1, 2], [1, 1, 2]) == 1
+
+
+def test_guess_gives_a_shared_first_place_away() -> None:
+    assert metrics.guess([[0.5, 0.5, 0.1], [0.1, 0.9, 0.2], [0.4, 0.1, 0.4]], [0, 1, 2]).tolist() == [1, 1, 0]

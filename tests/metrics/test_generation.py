@@ -1,0 +1,32 @@
+"""BERTScore, CLIPScore and the Fréchet distance of vectors whose figures can be counted out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hannun import metrics
+
+
+def test_bert_score_matches_greedily() -> None:
+    x, y, z = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]
+    # Candidate (x, y) against (x, z, z): x finds 1, y finds 0 → P = 1/2; reference: 1, 0, 0 → R = 1/3; F1 = 2·(1/6)/(5/6) = 2/5.
+    assert metrics.bert_score([[x, y]], [[x, z, z]])[0].tolist() == pytest.approx([1 / 2, 1 / 3, 2 / 5])
+    # With weights 3 and 1 for x and y: P = 3/4; with 1, 1, 0 for x, z, z: R = 1/2.
+    assert metrics.bert_score([[x, y]], [[x, z, z]], ([[3, 1]], [[1, 1, 0]]))[0, :2].tolist() == pytest.approx([3 / 4, 1 / 2])
+    assert metrics.bert_score([[x]], [[y]])[0].tolist() == [0, 0, 0]
+
+
+def test_clip_score_is_never_negative() -> None:
+    x, y = [[2.0, 0.0], [1.0, 0.0], [3.0, 4.0]], [[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]]
+    assert metrics.clip_score(x, y).tolist() == pytest.approx([2.5, 0, 2.5 * 3 / 5])
+    assert metrics.clip_score(x, y, weight=100).tolist() == pytest.approx([100, 0, 60])
+
+
+def test_frechet_distance_of_sets_in_one_and_two_dimensions() -> None:
+    # Means 0 and 3, variances ((±1)²·2)/(2−1) = 2 and 8: 9 + 2 + 8 − 2·√16 = 11.
+    assert metrics.frechet_distance([[-1.0], [1.0]], [[1.0], [5.0]]) == pytest.approx(11)
+    square = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+    assert metrics.frechet_distance(square, square) == pytest.approx(0, abs=1e-9)
+    moved = np.add(square, [3.0, 4.0])
+    assert metrics.frechet_distance(square, moved) == pytest.approx(25)  # 3² + 4², the spreads being equal
