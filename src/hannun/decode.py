@@ -233,22 +233,27 @@ def _flat(picture: PIL.Image.Image) -> PIL.Image.Image:
         import numpy as np
 
         grey = np.nan_to_num(np.asarray(picture, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        top = depth(float(grey.max())) if picture.mode != "F" or grey.max() > 1 else 1.0
+        top = _top(float(grey.max())) if picture.mode != "F" or grey.max() > 1 else 1.0
         return PIL.Image.fromarray(np.clip(grey * (255 / top), 0, 255).astype(np.uint8)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
+        try:
+            layer = picture.convert("RGBA")
+        except (TypeError, ValueError):  # what `info` calls transparent is no colour of this picture
+            picture = picture.copy()
+            picture.info = {}
+            return picture.convert("RGB")
         ground = PIL.Image.new("RGBA", layer.size, _ground(layer))
         return PIL.Image.alpha_composite(ground, layer).convert("RGB")
     return picture.convert("RGB")
 
 
-def depth(brightest: float) -> float:
-    """The largest value of the least depth that holds the brightest one: 8, 10, 12, 14, 16 … bits, as sensors and scanners have.
+def _top(brightest: float) -> float:
+    """The value that becomes 255: the full 16 bits for a picture that uses them, else the brightest value there is.
 
-    A 12-bit picture in a 16-bit file has no value over 4095 and would be nearly black by the file's range.
+    A 12-bit picture in a 16-bit file has no value over 4095 and would be nearly black by the file's range. At 15 bits a dark
+    picture of the full range is as likely, and stays as dark as it is; and values of 8 bits stay what they are.
     """
-    bits = max(8, int(brightest).bit_length())
-    return float(2 ** (bits + bits % 2) - 1)
+    return 65535.0 if 2**14 <= brightest <= 65535 else max(255.0, brightest)
 
 
 def _ground(layer: PIL.Image.Image) -> tuple[int, int, int, int]:
