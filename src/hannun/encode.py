@@ -98,7 +98,7 @@ def encode(
 
         for waiting in _ahead(decoding(), 1):
             settled = [w.result() if isinstance(w, Future) else w for w in waiting]
-            made = iter(each([r.ready for r in settled if isinstance(r, _Read)], lambda some: vectors(some, encoder), encoder))
+            made = iter(each([r.ready for r in settled if isinstance(r, _Read)], lambda some: _finite(vectors(some, encoder)), encoder))
             yield [_outcome(r, next(made)) if isinstance(r, _Read) else r for r in settled]
 
 
@@ -119,6 +119,12 @@ def each(items: Sequence[Item], make: Callable[[Sequence[Item]], Sequence[R]], e
         if not isinstance(e, InputError):
             _require_working(encoder, items[0], e)
         return [_problem(items[0], e)]
+
+
+def _finite(rows: list[dict[str, Floats]]) -> list[dict[str, Floats]]:
+    if not all(np.isfinite(v).all() for row in rows for v in row.values()):
+        raise InputError("the encoder gives a vector with NaN or infinite values, which cannot be compared with any other")
+    return rows
 
 
 def _require_working(encoder: Encoder, it: Item, error: Exception) -> None:

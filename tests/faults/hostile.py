@@ -6,6 +6,7 @@ None where the damage decides (then it is read or refused, and either is right).
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import struct
@@ -303,6 +304,10 @@ def _odd() -> list[Callable[[], tuple[str, PIL.Image.Image, str, Right]]]:
 
 
 ODD = _odd()
+with contextlib.suppress(ImportError):  # the extra `formats`
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 KINDS = [
     "JPEG",
     "PNG",
@@ -310,6 +315,7 @@ KINDS = [
     "GIF",
     "BMP",
     "TIFF",
+    *(["HEIF"] if "HEIF" in PIL.Image.SAVE else []),
     *(k for k, f in (("AVIF", "avif"), ("JPEG2000", "jpg_2000")) if PIL.features.check(f)),
 ]
 FAMILIES: list[Callable[[random.Random, int], Hostile]] = [
