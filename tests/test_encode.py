@@ -6,14 +6,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import final
 
 import numpy as np
 import pytest
 
 from hannun import encode
-from hannun.embeddings import unit
+from hannun.embeddings import Embeddings, unit
 from hannun.encode import CHUNK, Encoded, Unchanged
-from hannun.item import Image, Item, Problem, Text, item
+from hannun.encoder import UNCALIBRATED
+from hannun.errors import HannunError, PictureError, StorageError
+from hannun.item import Content, Image, Item, Problem, Text, item
 from tests.conftest import bomb, draw, encoded
 from tests.toy import Toy
 
@@ -143,6 +146,87 @@ def test_an_error_of_the_source_comes_through() -> None:
 
     with pytest.raises(ZeroDivisionError):
         flat(encode.encode(source(), Toy()))
+
+
+@final
+class Allergic:
+    """The toy encoder, but whatever holds a picture of just one width or a certain word is too much for it."""
+
+    def __init__(self, error: BaseException, everything: bool = False) -> None:
+        self._toy, self._error, self._everything, self.calls = Toy(), error, everything, 0
+        self.name, self.fingerprint, self.dims, self.parts, self.side = "allergic", "allergic", (64,), True, 16
+        self.calibration = UNCALIBRATED
+
+    def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        return self.encode_document(contents)
+
+    def encode_document(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        self.calls += 1
+        for it in map(item, contents):
+            if self._everything or "땅콩" in (it.text or "") or any(p.load().width == 13 for p in it.images):
+                raise self._error
+        return self._toy.encode_document(contents)
+
+
+def mixed(tmp_path: Path) -> list[Item | Problem]:
+    """Sixty-six items, of which the texts 7 and 40 and the picture "pic" are too much for the encoder."""
+    draw(size=(13, 16)).save(tmp_path / "pic.png")
+    given: list[Item | Problem] = [item({"id": str(n), "text": "땅콩" if n in (7, 40) else f"글 {n}"}) for n in range(64)]
+    return [*given, Item("pic", (Image(tmp_path / "pic.png"),)), Item("bytes", (Image(encoded(draw(size=(13, 16)))),))]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("too\nmuch"), MemoryError(), PictureError("x: too much"), StorageError("too much")])
+def test_what_the_encoder_cannot_take_is_a_problem_of_that_item_alone(error: Exception, tmp_path: Path) -> None:
+    encoder = Allergic(error)
+    found = flat(encode.encode(mixed(tmp_path), encoder))
+    problems = {o.id: o for o in found if isinstance(o, Problem)}
+    assert list(problems) == ["7", "40", "pic", "bytes"] and len(found) == 66
+    assert problems["pic"].where == str(tmp_path / "pic.png") and problems["bytes"].where == "bytes"
+    assert all(p.reason and "\n" not in p.reason for p in problems.values())
+    assert encoder.calls < 2 * 66
+    seven = found[8]
+    assert isinstance(seven, Encoded) and seven.vectors["text"] == pytest.approx(Toy().encode_document(["글 8"]).dense[0], abs=1e-6)
+
+
+def test_a_batch_of_nothing_but_bad_items_is_all_problems() -> None:
+    found = flat(encode.encode([item({"id": str(n), "text": "땅콩"}) for n in range(5)], Allergic(RuntimeError("too much"))))
+    assert [o.reason for o in found if isinstance(o, Problem)] == ["cannot be encoded (RuntimeError: too much)"] * 5
+
+
+def test_an_encoder_that_takes_nothing_at_all_ends_the_run_with_one_line(tmp_path: Path) -> None:
+    with pytest.raises(HannunError, match=r"^allergic: encodes nothing, not even a plain word or picture \(RuntimeError: gone\)") as e:
+        flat(encode.encode(mixed(tmp_path), Allergic(RuntimeError("gone"), everything=True)))
+    assert "\n" not in str(e.value)
+    with pytest.raises(StorageError, match=r"^the model's file is damaged$"):
+        flat(encode.encode(mixed(tmp_path), Allergic(StorageError("the model's file is damaged"), everything=True)))
+
+
+def test_an_interrupt_is_no_problem_of_an_item(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        flat(encode.encode(mixed(tmp_path), Allergic(KeyboardInterrupt())))
+
+
+def test_vectors_that_are_no_numbers_are_a_problem_of_their_item() -> None:
+    class Holes:
+        name, fingerprint, dims, parts, side, calibration = "holes", "holes", (64,), True, 16, UNCALIBRATED
+
+        def encode_document(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+            made = Toy().encode_document(contents).dense.copy()
+            made[[i for i, c in enumerate(contents) if "땅콩" in str(c)]] = np.nan
+            return Embeddings(made)
+
+        encode_query = encode_document
+
+    found = flat(encode.encode([item("글"), item("땅콩")], Holes()))
+    assert isinstance(found[0], Encoded) and isinstance(found[1], Problem) and "NaN" in found[1].reason
+
+
+def test_embed_leaves_out_what_cannot_be_encoded(tmp_path: Path) -> None:
+    problems: list[Problem] = []
+    given = [it for it in mixed(tmp_path) if isinstance(it, Item)]
+    made, kept = encode.embed(given, Allergic(RuntimeError("too much")), "document", problems, lambda n: None)
+    assert len(made) == len(kept) == 62 and [p.id for p in problems] == ["7", "40", "pic", "bytes"]
+    assert made.dense[-1] == pytest.approx(Toy().encode_document(["글 63"]).dense[0], abs=1e-6)
 
 
 def test_embed_gives_one_row_for_each_readable_item() -> None:

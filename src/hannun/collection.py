@@ -723,7 +723,7 @@ class Collection:
             try:
                 it = item(content)
                 it = Item(it.id, it.parts, facts(it.facts))
-            except InputError as e:
+            except HannunError as e:  # of this row alone; a picture without an id is read for one, and may be gone
                 yield Problem(f"row {number}", str(e))
                 continue
             if it.id in seen:

@@ -21,12 +21,13 @@ import PIL.Image
 
 from hannun.embeddings import Embeddings, Floats, concatenate, unit
 from hannun.encoder import Encoder
-from hannun.errors import HannunError
+from hannun.errors import HannunError, InputError
 from hannun.item import Image, Item, Problem, Text, require_content
 
 CHUNK = 64  # items: large enough to fill a batch by modality, small enough that little is lost when killed
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def encode(
         known: told the (id, hash) of a chunk, returns the ids whose vectors need not be made again.
 
     Yields:
-        One list for each chunk, an outcome for each item. An unreadable picture makes a Problem and stops nothing.
+        One list for each chunk, an outcome for each item. An item that cannot be read or encoded, for whatever reason, makes a
+        Problem and stops nothing. Raises what `each` raises where the encoder is broken for everything.
     """
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="hannun-decode") as pool:
 
@@ -96,8 +98,46 @@ def encode(
 
         for waiting in _ahead(decoding(), 1):
             settled = [w.result() if isinstance(w, Future) else w for w in waiting]
-            rows = iter(vectors([r.ready for r in settled if isinstance(r, _Read)], encoder))
-            yield [Encoded(r.item, r.hash, r.pictures, next(rows), r.digests) if isinstance(r, _Read) else r for r in settled]
+            made = iter(each([r.ready for r in settled if isinstance(r, _Read)], lambda some: _finite(vectors(some, encoder)), encoder))
+            yield [_outcome(r, next(made)) if isinstance(r, _Read) else r for r in settled]
+
+
+def each(items: Sequence[Item], make: Callable[[Sequence[Item]], Sequence[R]], encoder: Encoder) -> list[R | Problem]:
+    """What `make` gives for each item; where it raises, halves are tried until what is at fault is alone, and becomes a Problem.
+
+    An error other than InputError may be the encoder's own (its file is damaged, its service shuts down): one that cannot encode
+    a plain word or a grey picture either is broken, and its error is raised, as HannunError. Storage and interrupts pass through.
+    """
+    if not items:
+        return []
+    try:
+        return list(make(items))
+    except Exception as e:
+        if len(items) > 1:
+            half = len(items) // 2
+            return each(items[:half], make, encoder) + each(items[half:], make, encoder)
+        if not isinstance(e, InputError):
+            _require_working(encoder, items[0], e)
+        return [_problem(items[0], e)]
+
+
+def _finite(rows: list[dict[str, Floats]]) -> list[dict[str, Floats]]:
+    if not all(np.isfinite(v).all() for row in rows for v in row.values()):
+        raise InputError("the encoder gives a vector with NaN or infinite values, which cannot be compared with any other")
+    return rows
+
+
+def _require_working(encoder: Encoder, it: Item, error: Exception) -> None:
+    """Raises the error where the encoder fails with the plainest content of the item's kinds too."""
+    grey = PIL.Image.new("RGB", (encoder.side, encoder.side), (128, 128, 128))
+    try:
+        vectors([Item("-", tuple(Image(grey) if isinstance(p, Image) else Text("가") for p in it.parts))], encoder)
+    except Exception:
+        if isinstance(error, HannunError):
+            raise error from None
+        raise HannunError(
+            f"{encoder.name}: encodes nothing, not even a plain word or picture ({_reason(error)}); check the model and its files"
+        ) from error
 
 
 def vectors(items: Sequence[Item], encoder: Encoder) -> list[dict[str, Floats]]:
@@ -141,16 +181,22 @@ def embed(
     """
     rows: list[Embeddings] = []
     kept: list[Item] = []
+
+    def split(some: Sequence[Item]) -> list[Embeddings]:
+        whole = encoder.encode_query(some) if role == "query" else encoder.encode_document(some)
+        return [whole.take([n]) for n in range(len(whole))]
+
     with ThreadPoolExecutor(thread_name_prefix="hannun-decode") as pool:
         for chunk in _chunks(items, CHUNK):
-            ready: list[Item] = []
-            for it, decoded in zip(chunk, pool.map(lambda it: _loaded(it, encoder.side), chunk), strict=True):
-                if isinstance(decoded, Problem):
-                    problems.append(decoded)
+            decoded = list(pool.map(lambda it: _loaded(it, encoder.side), chunk))
+            made = iter(each([d for d in decoded if isinstance(d, Item)], split, encoder))
+            for it, ready in zip(chunk, decoded, strict=True):
+                row = ready if isinstance(ready, Problem) else next(made)
+                if isinstance(row, Problem):
+                    problems.append(_problem(it, HannunError(row.reason)))
                 else:
                     kept.append(it)
-                    ready.append(decoded)
-            rows.append(encoder.encode_query(ready) if role == "query" else encoder.encode_document(ready))
+                    rows.append(row)
             progress(len(chunk))
     return concatenate(rows, encoder.dims[0]), kept
 
@@ -159,7 +205,7 @@ def _loaded(it: Item, side: int) -> Item | Problem:
     try:
         require_content(it)
         return replace(it, parts=tuple(Image(p.load(side)) if isinstance(p, Image) else p for p in it.parts))
-    except HannunError as e:
+    except Exception as e:  # of one item: the others go on
         return _problem(it, e)
 
 
@@ -182,7 +228,7 @@ def _read(it: Item) -> _Read | Problem:
                 parts.append(p)
         h.update(json.dumps(it.facts, sort_keys=True, default=str, ensure_ascii=False).encode())
         return _Read(it, h.hexdigest(), tuple(kept), tuple(digests), replace(it, parts=tuple(parts)))
-    except HannunError as e:
+    except Exception as e:  # of one item: the others go on
         return _problem(it, e)
 
 
@@ -191,12 +237,26 @@ def _decode(read: _Read, side: int) -> _Read | Problem:
     return _problem(read.item, HannunError(ready.reason)) if isinstance(ready, Problem) else replace(read, ready=ready)
 
 
-def _problem(it: Item, error: HannunError) -> Problem:
-    where = str(it.images[0]) if it.images else it.id
-    reason = str(error)
+def _outcome(read: _Read, made: dict[str, Floats] | Problem) -> Encoded | Problem:
+    if isinstance(made, Problem):
+        return _problem(read.item, HannunError(made.reason))
+    return Encoded(read.item, read.hash, read.pictures, made, read.digests)
+
+
+def _problem(it: Item, error: Exception) -> Problem:
+    # Bytes have no name of their own: the row's is what its owner knows.
+    where = str(it.images[0]) if it.images and not isinstance(it.images[0].source, bytes | PIL.Image.Image) else it.id
+    reason = _reason(error)
     if ": " in reason and reason.startswith(("picture of", where)):
         reason = reason.split(": ", 1)[1]
     return Problem(where, reason, it.id)
+
+
+def _reason(error: Exception) -> str:
+    """An error of ours as it is; another's in one line, with its kind."""
+    if isinstance(error, HannunError):
+        return str(error)
+    return f"cannot be encoded ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

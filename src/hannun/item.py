@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
-import PIL.ImageOps
 
-from hannun import hangul
-from hannun.errors import InputError, MissingError, PictureError
+from hannun import decode, hangul
+from hannun.decode import MAX_PIXELS as MAX_PIXELS
+from hannun.errors import HannunError, InputError, MissingError, PictureError
 
-MAX_PIXELS = 178_956_970  # Pillow's own bound for a decompression bomb (twice its warning level), 178.9 megapixels
 MAX_TEXT = 1_000_000  # characters; an encoder reads windows of a long text, a store must still carry it
-
-# Only these decoders see foreign bytes: Pillow knows dozens more, one of which (EPS) starts a program.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 type_names = "a str (text), a Path, bytes or PIL image (picture), a dict with 'text' and/or 'image', or an Item"
 
@@ -84,78 +78,37 @@ class Image:
                         archive.seek(self.source.offset)
                         return archive.read(self.source.size)
                 case _:
-                    out = io.BytesIO()
-                    upright = PIL.ImageOps.exif_transpose(self.source)
-                    keep = upright.mode in ("RGB", "RGBA", "L", "LA", "1", "P", "I;16")
-                    (upright if keep else _rgb(upright)).save(out, "PNG", compress_level=1)
-                    return out.getvalue()
+                    return _png(self.source)
         except FileNotFoundError:
             raise MissingError(f"{self}: no such picture; check the path") from None
         except IsADirectoryError:
             raise PictureError(f"{self}: is a folder, expected a picture file; index folders with `hannun index`") from None
-        except PictureError:
+        except HannunError:
             raise
-        except (OSError, ValueError, SyntaxError) as e:  # the last two: a NUL in a path, a lazily opened picture that is damaged
-            reason = e.strerror if isinstance(e, OSError) and e.strerror else e
+        except Exception as e:  # a NUL in a path, a lazily opened picture that is damaged, whatever `get` of another's raises
+            reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e) or type(e).__name__
             raise PictureError(f"{self}: cannot be read ({reason}); check its permissions and the disk") from None
 
     def load(self, side: int | None = None) -> PIL.Image.Image:
-        """The first frame as RGB: EXIF orientation honoured, transparency on white, 16-bit scaled to 8.
+        """The first frame as RGB: EXIF orientation honoured, transparency on white (on black where only that shows it), 16-bit scaled to 8.
 
         With `side`, the picture may be decoded at a reduced scale, as long as its shorter side stays at least `side` pixels (a
         12-megapixel JPEG decodes four times faster so). Raises PictureError with the reason for anything that is not a
         picture, and for more than MAX_PIXELS pixels, which is checked before a single pixel is decoded.
         """
-        decoded = isinstance(self.source, PIL.Image.Image)
-        stream = None if decoded else io.BytesIO(self.read())
-        if stream is not None and not stream.getbuffer().nbytes:
-            raise PictureError(f"{self}: is empty (0 bytes), expected a picture; copy it again")
+        if not isinstance(self.source, PIL.Image.Image):
+            return decode.examine(self.read(), str(self), lambda picture: decode.rgb(picture, side))
+        decode.check_size(*self.source.size, str(self))
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Pillow warns of half-bombs; our own bound below decides
-                picture = self.source if isinstance(self.source, PIL.Image.Image) else PIL.Image.open(stream, formats=_FORMATS)  # type: ignore[arg-type]
-                width, height = picture.size
-                if width * height > MAX_PIXELS:
-                    raise PictureError(f"{self}: {width}×{height} pixels are over the limit of {MAX_PIXELS:,}; scale it down")
-                if side is not None and not decoded and min(width, height) > side:
-                    scale = side / min(width, height)
-                    picture.draft("RGB", (-int(-width * scale // 1), -int(-height * scale // 1)))
-                if side is not None and (factor := min(picture.size) // side) >= 2:
-                    picture = _reduced(picture, factor)
-                return _rgb(PIL.ImageOps.exif_transpose(picture))
-        except PictureError:
-            raise
-        except PIL.UnidentifiedImageError:
-            raise PictureError(f"{self}: is not a picture, or of an unknown kind; expected JPEG, PNG, WebP, GIF, BMP or TIFF") from None
-        except PIL.Image.DecompressionBombError:
-            raise PictureError(f"{self}: has over {MAX_PIXELS:,} pixels (a decompression bomb?); scale it down") from None
-        except (
-            OSError,
-            SyntaxError,
-            ValueError,
-            EOFError,
-            MemoryError,
-            struct.error,
-            KeyError,
-            IndexError,
-            TypeError,
-            AttributeError,
-        ) as e:
+            return decode.rgb(self.source, side, draft=False)
+        except Exception as e:  # opened by the caller and decoded only now
             raise PictureError(f"{self}: cannot be decoded ({str(e) or type(e).__name__}); the file may be truncated or damaged") from None
 
     def size(self) -> tuple[int, int]:
         """Width and height as the file's head tells them; no pixel is decoded. Raises PictureError."""
         if isinstance(self.source, PIL.Image.Image):
             return self.source.size
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with PIL.Image.open(io.BytesIO(self.read()), formats=_FORMATS) as picture:
-                    return picture.size
-        except PictureError:
-            raise
-        except Exception as e:  # whatever a decoder says of foreign bytes; `load` tells the kinds apart
-            raise PictureError(f"{self}: is not a picture, or of an unknown kind; expected JPEG, PNG, WebP, GIF, BMP or TIFF") from e
+        return decode.examine(self.read(), str(self), lambda picture: picture.size)
 
     def __str__(self) -> str:
         match self.source:
@@ -167,32 +120,21 @@ class Image:
                 return f"picture of {self.source.width}×{self.source.height}"
 
 
-def _reduced(picture: PIL.Image.Image, factor: int) -> PIL.Image.Image:
-    """Shrunk by a whole factor with box averaging, EXIF kept; left as it is in modes that cannot be averaged."""
-    if picture.mode not in ("RGB", "L", "CMYK", "RGBA", "LA", "YCbCr") or "transparency" in picture.info:
-        return picture
-    exif = picture.getexif()
-    info = picture.info
-    small = picture.reduce(factor)
-    small.info = {**info, "exif": exif.tobytes()} if exif else {k: v for k, v in info.items() if k != "exif"}
-    return small
-
-
-def _rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    picture.load()  # some formats know what is transparent only now
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
-    if picture.mode.startswith("I") or picture.mode == "F":  # 16-bit and float greys: Pillow's convert would clip them to white
-        import numpy as np
-
-        grey = np.asarray(picture, dtype=np.float64)
-        top = 65535.0 if picture.mode != "F" or grey.max() > 255 else (255.0 if grey.max() > 1 else 1.0)
-        return PIL.Image.fromarray(np.clip(grey * (255 / top), 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        white = PIL.Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return PIL.Image.alpha_composite(white, layer).convert("RGB")
-    return picture.convert("RGB")
+def _png(picture: PIL.Image.Image) -> bytes:
+    """A decoded picture as PNG, upright and without EXIF."""
+    picture.load()
+    straight = decode.upright(picture, decode.orientation(picture))
+    if straight.mode not in ("RGB", "RGBA", "L", "LA", "1", "P", "I;16"):
+        straight = decode.rgb(straight, draft=False)
+    out = io.BytesIO()
+    try:
+        straight.save(out, "PNG", compress_level=1)
+    except Exception:  # what `info` carries may be of any type: a picture's pixels are kept without it
+        straight = straight.copy()
+        straight.info = {}
+        out = io.BytesIO()
+        straight.save(out, "PNG", compress_level=1)
+    return out.getvalue()
 
 
 Part = Text | Image

@@ -20,7 +20,7 @@ from typing import IO, Any
 from hannun.errors import InputError, StorageError
 from hannun.item import Member
 
-PICTURES = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"})
+PICTURES = frozenset({"jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "jp2", "j2k", "heic", "heif", "hif"})
 _MAX_JSON = 16 * 2**20  # bytes; a larger one is not metadata
 
 

@@ -33,6 +33,7 @@ from hannun.curate.record import record
 from hannun.curate.rules import Rules
 from hannun.curate.tally import Tally
 from hannun.curate.verdict import Verdict, judge, pair_of
+from hannun.decode import TooLarge, examine
 from hannun.encoder import Encoder
 from hannun.errors import HannunError, PictureError
 from hannun.item import Image, Member
@@ -196,7 +197,7 @@ def look(plan: Plan, task: str) -> dict[str, Any]:
                 book.measure({"white": seen.white})
                 verdict = judge(pair_of("", figures), plan.rules.pictures)
         except PictureError as e:
-            data, verdict = None, Verdict("picture_bomb" if str(e).startswith("bomb") else "picture_undecodable")
+            data, verdict = None, Verdict("picture_bomb" if isinstance(e, TooLarge) else "picture_undecodable")
         except HannunError as e:
             data, verdict = None, Verdict("picture_missing")
             row["title"] = row["title"] or str(e)[:200]
@@ -571,8 +572,10 @@ def _stored(data: bytes, side: int | None) -> bytes:
     """The bytes for the shard: as they came if they are a JPEG of fitting size, else a JPEG made of the picture."""
     import io
 
-    whole = PIL.Image.open(io.BytesIO(data))
-    if whole.format == "JPEG" and whole.mode == "RGB" and (side is None or min(whole.size) <= side):
+    def fits(whole: PIL.Image.Image) -> bool:
+        return whole.format == "JPEG" and whole.mode == "RGB" and (side is None or min(whole.size) <= side)
+
+    if examine(data, "picture", fits):
         return data
     made = Image(data).load(side)
     if side is not None and min(made.size) > side:

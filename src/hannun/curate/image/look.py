@@ -6,9 +6,6 @@ of white pixels (Markov's inequality on both sides); only where the bounds leave
 
 from __future__ import annotations
 
-import io
-import struct
-import warnings
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -16,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from hannun.errors import PictureError
-from hannun.item import _FORMATS, MAX_PIXELS, Image
+from hannun import decode
 
 WHITE = 250  # luma from which a pixel is white: JPEG leaves a white ground at 250–255. Ours; the source says only "white pixels"
 SMALLEST = 48  # pixels of the shorter side at the reduced scale: half as many again as the side of the hash
 SLACK = 0.02  # added to both bounds: clipping at 255 moves a block's mean by a little
 _SIDE, _LOW = 32, 8  # of the perceptual hash: 32 × 32 grey values, of whose cosine transform the lowest 8 × 8 are kept
 _COSINES = 2 * np.cos(np.pi * np.outer(np.arange(_LOW), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))
+_NAME = "picture"  # a record of the factory is named by its row
+_SIDEWAYS = {PIL.Image.Transpose.TRANSPOSE, PIL.Image.Transpose.ROTATE_270, PIL.Image.Transpose.TRANSVERSE, PIL.Image.Transpose.ROTATE_90}
 _MEANS = np.arange(256.0)
 _MOST = np.minimum(1.0, (_MEANS + 0.5) / WHITE)  # of a block with each mean, the share of white pixels
 _LEAST = np.maximum(0.0, 1.0 - (255.0 - np.maximum(_MEANS - 0.5, 0)) / (256 - WHITE))
@@ -75,21 +73,19 @@ def image_hash(data: bytes) -> str:
 
 
 def header(data: bytes) -> Header:
-    """Size and format, without decoding a pixel. Raises PictureError for what is no picture, and for bombs (over MAX_PIXELS)."""
-    picture = _open(data)
+    """Size and format, without decoding a pixel. Raises PictureError for what is no picture, TooLarge for bombs (over MAX_PIXELS)."""
+    return decode.examine(data, _NAME, _header)
+
+
+def _header(picture: PIL.Image.Image) -> Header:
     width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"bomb: {width}×{height} pixels are over the limit of {MAX_PIXELS:,}")
-    try:
-        turned = picture.getexif().get(274, 1) in (5, 6, 7, 8)
-    except Exception:  # a broken EXIF block says nothing about the picture
-        turned = False
+    turned = decode.orientation(picture) in _SIDEWAYS
     return Header(height, width, picture.format or "") if turned else Header(width, height, picture.format or "")
 
 
 def look(data: bytes, decide: float = 0.9) -> Look:
     """Whiteness on the right side of `decide`, and the hashes. Raises PictureError for a picture that cannot be decoded whole."""
-    y, tint, factor = _reduced(data)
+    y, tint, factor = decode.examine(data, _NAME, _reduced)
     phash = perceptual_hash(PIL.Image.fromarray(y))
     share = float((y >= WHITE).mean())
     if factor > 1:
@@ -101,9 +97,14 @@ def look(data: bytes, decide: float = 0.9) -> Look:
 
 def white_share(data: bytes) -> float:
     """The share of pixels whose luma is WHITE or more, at full scale."""
-    picture = _open(data)
-    y = _decode(picture, "L") if picture.format == "JPEG" and picture.mode in ("RGB", "L") else np.asarray(Image(data).load().convert("L"))
-    return float((y >= WHITE).mean())
+    return float((decode.examine(data, _NAME, _luma) >= WHITE).mean())
+
+
+def _luma(picture: PIL.Image.Image) -> Luma:
+    if picture.format == "JPEG" and picture.mode in ("RGB", "L"):
+        picture.draft("L", picture.size)
+        return np.asarray(picture.convert("L"))
+    return np.asarray(decode.rgb(picture).convert("L"))
 
 
 def white_bounds(means: Luma) -> tuple[float, float]:
@@ -124,45 +125,19 @@ def perceptual_hash(grey: PIL.Image.Image) -> int:
     return int(_BITS[(low > np.median(low)).ravel()].sum())
 
 
-def _open(data: bytes) -> PIL.Image.Image:
-    if not data:
-        raise PictureError("is empty (0 bytes)")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return PIL.Image.open(io.BytesIO(data), formats=_FORMATS)
-    except PIL.Image.DecompressionBombError:
-        raise PictureError(f"bomb: over {MAX_PIXELS:,} pixels") from None
-    except (PIL.UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, TypeError) as e:
-        raise PictureError(f"is not a picture ({type(e).__name__})") from None
-
-
-def _reduced(data: bytes) -> tuple[Luma, bytes, int]:
+def _reduced(picture: PIL.Image.Image) -> tuple[Luma, bytes, int]:
     """Luma at a reduced scale, the chroma of four quarters, and by how much the sides were reduced."""
-    picture = _open(data)
     full = picture.size
     if picture.format == "JPEG" and picture.mode in ("RGB", "L") and "transparency" not in picture.info:
         scale = max(1, min(full) // SMALLEST)
         picture.draft("YCbCr" if picture.mode == "RGB" else "L", (max(1, full[0] // scale), max(1, full[1] // scale)))
-        picture = _loaded(picture)
+        picture.load()
         factor = max(1, round(full[0] / picture.size[0]))
         if picture.mode == "L":
             return np.asarray(picture), b"\x80" * 8, factor
+        small: PIL.Image.Image = picture
     else:
-        picture, factor = Image(data).load().convert("YCbCr"), 1
-    y, cb, cr = picture.split()
+        small, factor = decode.rgb(picture).convert("YCbCr"), 1
+    y, cb, cr = small.split()
     tint = b"".join(c.resize((2, 2), PIL.Image.Resampling.BOX).tobytes() for c in (cb, cr))
     return np.asarray(y), tint, factor
-
-
-def _decode(picture: PIL.Image.Image, mode: str) -> Luma:
-    picture.draft(mode, picture.size)
-    return np.asarray(_loaded(picture).convert(mode))
-
-
-def _loaded(picture: PIL.Image.Image) -> PIL.Image.Image:
-    try:
-        picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, KeyError, IndexError, TypeError, AttributeError) as e:
-        raise PictureError(f"cannot be decoded ({str(e) or type(e).__name__}); the file may be truncated or damaged") from None
-    return picture
