@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conftest import child
@@ -82,7 +83,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_its_step(tmp_path: Path) -> N
 
     with pytest.raises(HannunError, match="step 2 is not finite"):
         train(fresh(), broken, Schedule(steps=4, save_every=1), tmp_path, lambda _: None)
-    assert torch.load(tmp_path / "last.pt", weights_only=False)["step"] == 2
+    assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 2
 
 
 def test_rsqrt_and_constant_curves() -> None:
@@ -237,7 +238,7 @@ def test_what_is_frozen_is_neither_trained_nor_saved(tmp_path: Path) -> None:
         return both
 
     done = train(two(), step, Schedule(4, save_every=2, ema=0.5), tmp_path, lambda _: None)
-    saved = torch.load(tmp_path / "last.pt", weights_only=False)
+    saved = torch.load(tmp_path / "last.pt", weights_only=True)
     assert set(saved["module"]) == {"1.weight", "1.bias"} == set(saved["average"])
     assert torch.equal(done[0].weight, two()[0].weight) and not torch.equal(done[1].weight, two()[1].weight)
     with pytest.raises(InputError, match="without a trainable parameter"):
@@ -253,13 +254,58 @@ def test_adapters_of_peft_are_trained_alone(tmp_path: Path) -> None:
         torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)), peft.LoraConfig(r=2, target_modules=["0"])
     )
     train(model, step, Schedule(3), tmp_path, lambda _: None)
-    assert all("lora" in k for k in torch.load(tmp_path / "last.pt", weights_only=False)["module"])
+    assert all("lora" in k for k in torch.load(tmp_path / "last.pt", weights_only=True)["module"])
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(StorageError, match=r"last\.pt: cannot be read"):
         train(fresh(), step, Schedule(2), tmp_path, lambda _: None)
+
+
+class Runs:
+    """What a pickle may carry: unpickled, it makes a file."""
+
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.made),)
+
+
+def test_a_checkpoint_that_would_run_is_refused(tmp_path: Path) -> None:
+    torch.save({"module": Runs(tmp_path / "ran"), "step": 1}, tmp_path / "last.pt")
+    with pytest.raises(
+        StorageError, match=r"last\.pt: cannot be read .*posix\.mkdir, which is no data and could run\); delete it"
+    ) as refused:
+        train(fresh(), step, Schedule(2), tmp_path, lambda _: None)
+    assert not (tmp_path / "ran").exists() and "\n" not in str(refused.value)
+
+
+def test_a_checkpoint_of_before_is_gone_on_with(tmp_path: Path) -> None:
+    """NumPy's random numbers used to be stored as its own array."""
+    schedule = Schedule(6, save_every=3, seed=5)
+
+    def drawn(module: torch.nn.Module, number: int) -> dict[str, torch.Tensor]:
+        x = torch.from_numpy(np.random.random((4, 3)).astype(np.float32))
+        if number == 3 and stop:
+            raise KeyboardInterrupt
+        return {"square": (module(x) ** 2).mean()}
+
+    stop = False
+    whole = train(fresh(), drawn, schedule, tmp_path / "whole", lambda _: None)
+    stop = True
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh(), drawn, schedule, tmp_path / "old", lambda _: None)
+    stop = False
+    saved = torch.load(tmp_path / "old" / "last.pt", weights_only=True)
+    kind, keys, *rest = saved["random"]["numpy"]
+    torch.save(
+        {**saved, "random": {**saved["random"], "numpy": (kind, keys.numpy().astype(np.uint32), *rest)}}, tmp_path / "old" / "last.pt"
+    )
+    resumed = train(fresh(), drawn, schedule, tmp_path / "old", lambda _: None)
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(disk: Callable[[str], Path]) -> None:
@@ -272,7 +318,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(disk: Callable[[str], Path]) -> N
 
     with pytest.raises(StorageError, match=r"last\.pt: cannot be written .*what was there before is kept; free some space"):
         train(fresh(), go, Schedule(9, save_every=3), place / "run", lambda _: None)
-    assert torch.load(place / "run" / "last.pt", weights_only=False)["step"] == 3 and not list((place / "run").glob("*.part"))
+    assert torch.load(place / "run" / "last.pt", weights_only=True)["step"] == 3 and not list((place / "run").glob("*.part"))
     (place / "filler").unlink()
     told: list[str] = []
     train(fresh(), step, Schedule(9, save_every=3), place / "run", told.append)
@@ -314,7 +360,7 @@ def test_kill_9_loses_at_most_an_interval(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     reached = [json.loads(x)["step"] for x in (folder / "log.jsonl").read_text().splitlines()][-1]
-    saved = torch.load(folder / "last.pt", weights_only=False)["step"]
+    saved = torch.load(folder / "last.pt", weights_only=True)["step"]
     assert 4 <= saved < 40 and reached - saved <= 4
     told: list[str] = []
     resumed = train(fresh(), step, Schedule(40, save_every=4, log_every=4, ema=0.9, seed=5), folder, told.append)

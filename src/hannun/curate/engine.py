@@ -1,7 +1,7 @@
 """A stage and its tasks go in; each task's result comes out as soon as it is there, on this machine or on a Ray cluster, by one Daft plan.
 
 A task reads files and writes files, whole or not at all, and its result is small: so a task may be run again anywhere. A worker that dies
-is replaced and its task is done once more; where the run itself dies, the next one does what is missing.
+is replaced and its task is done once more; where the run itself dies, its workers end and the next run does what is missing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from hannun.errors import DependencyError, HannunError
 Stage = Callable[[str], dict[str, Any]]  # a task's name → what it counted
 
 
+_PULSE = 0.5  # seconds between two looks at whether the run is still there
 _STORE = 256 * 2**20  # bytes of a local cluster's object store: tasks hand over file names, not rows
 
 
@@ -40,8 +43,10 @@ class Engine:
 
         @daft.cls(**where)
         class Worker:
-            def __init__(self, stage: Stage) -> None:
+            def __init__(self, stage: Stage, run: int) -> None:
                 self.stage = stage
+                if os.getppid() == run:
+                    _end_with(run)
 
             @daft.method.batch(return_dtype=daft.DataType.string(), batch_size=1)  # type: ignore[untyped-decorator]
             def __call__(self, names: Any) -> list[str]:
@@ -52,7 +57,7 @@ class Engine:
             frame = daft.from_pydict({"task": list(tasks)})
             if self.ray is not None:
                 frame = frame.into_partitions(len(tasks))
-            done = frame.with_column("result", Worker(stage)(daft.col("task")))
+            done = frame.with_column("result", Worker(stage, os.getpid())(daft.col("task")))
             for row in done.iter_rows(results_buffer_size=None):
                 result = json.loads(row["result"])
                 if "error" in result:
@@ -83,6 +88,17 @@ class Engine:
                 ray.init(address=self.ray, log_to_driver=False, logging_level="ERROR")
         daft.set_runner_ray(noop_if_initialized=True)
         return daft
+
+
+def _end_with(run: int) -> None:
+    """End this worker soon after the run that started it: of a run that was killed, nobody waits for the task at hand."""
+
+    def watch() -> None:
+        while os.getppid() == run:
+            time.sleep(_PULSE)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="hannun-end-with-run", daemon=True).start()
 
 
 def _safely(stage: Stage, name: str) -> str:

@@ -1,27 +1,34 @@
 """Sources and rules go in; shards of clean pairs, a ledger of what was dropped, a manifest and a report page come out.
 
 Killed at any point, the same call goes on where it was: every task's output is written whole, and tasks that are done are passed over.
+One run at a time is at work in a folder, and one process at a time on a task: workers that outlive a killed run do not meet the next one.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from hannun.curate import scan, shuffle, stages
 from hannun.curate.engine import Engine
 from hannun.curate.stages import Plan, tally_file
 from hannun.curate.tally import Tally, read
-from hannun.errors import InputError, MissingError, StorageError
+from hannun.errors import CollectionBusy, HannunError, InputError, MissingError, StorageError
+
+CLAIM, LOCK = "run.json", "run.lock"
+_GOING_DOWN = 3.0  # seconds that a killed run may still hold its lock
 
 #: Opens a progress bar: what is done, how many tasks; the value is called with how many more are done.
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -37,17 +44,36 @@ class Result:
 
 
 def run(sources: Sequence[Path], plan: Plan, engine: Engine | None = None, bar: Bar | None = None, keep_work: bool = False) -> Result:
-    """All stages. Raises InputError where `plan.out` holds another run's output, MissingError for sources that are not there."""
+    """All stages.
+
+    Raises InputError where `plan.out` holds another run's output, MissingError for sources that are not there, CollectionBusy
+    where another run is at work in that folder, StorageError for a disk that is full or read-only.
+    """
     engine, out = engine or Engine(), Path(os.path.abspath(plan.out))
     plan = replace(plan, out=out)
     todo = scan.tasks([Path(os.path.abspath(p)) for p in sources])
     for path in plan.links:
         if not Path(path).exists():
             raise MissingError(f"{path}: no such file; check the path")
-    _claim(plan, todo)
     if (out / "manifest.json").exists():
-        manifest = json.loads((out / "manifest.json").read_text("utf-8"))
-        return Result(out, manifest, Tally.merged([json.loads((out / "tally.json").read_text("utf-8"))]))
+        return _finished(plan, todo, keep_work)
+    with stored(out), _owned(out):
+        if (out / "manifest.json").exists():  # by the run that this one has waited for
+            return _finished(plan, todo, keep_work)
+        _claim(plan, todo)
+        return _run(sources, plan, todo, engine, bar or (lambda what, total: nullcontext(lambda done: None)), keep_work)
+
+
+def _finished(plan: Plan, todo: Sequence[scan.Task], keep_work: bool) -> Result:
+    """The result of a run that came to its end."""
+    _claim(plan, todo)
+    if not keep_work:
+        shutil.rmtree(plan.work, ignore_errors=True)  # it may have been killed while it tidied up
+    manifest = json.loads((plan.out / "manifest.json").read_text("utf-8"))
+    return Result(plan.out, manifest, Tally.merged([json.loads((plan.out / "tally.json").read_text("utf-8"))]))
+
+
+def _run(sources: Sequence[Path], plan: Plan, todo: Sequence[scan.Task], engine: Engine, bar: Bar, keep_work: bool) -> Result:
     for name in [
         "work/raw",
         "work/urls",
@@ -63,14 +89,14 @@ def run(sources: Sequence[Path], plan: Plan, engine: Engine | None = None, bar: 
         "ledger",
         "shards",
     ]:
-        (out / name).mkdir(parents=True, exist_ok=True)
-    go = partial(_stage, plan, engine, bar or (lambda what, total: nullcontext(lambda done: None)))
+        (plan.out / name).mkdir(parents=True, exist_ok=True)
+    go = partial(_stage, plan, engine, bar)
     go(stages.scan, [json.dumps({"number": t.number, "paths": t.paths}) for t in todo], lambda t: f"{json.loads(t)['number']:05d}")
     if plan.fetch and plan.parts("urls"):
         hosts = sorted({n for p in plan.parts("urls") for n in shuffle.buckets(p)})
         go(stages.fetch, [str(n) for n in hosts], lambda t: f"{int(t):05d}")
     plan = replace(plan, buckets=_buckets(plan))
-    go = partial(_stage, plan, engine, bar or (lambda what, total: nullcontext(lambda done: None)))
+    go = partial(_stage, plan, engine, bar)
     go(stages.look, [str(p) for p in plan.parts("raw")], lambda t: Path(t).stem)
     numbers = [str(n) for n in range(plan.buckets)]
 
@@ -113,8 +139,48 @@ def _stage(
     left = [t for t in tasks if not tally_file(plan, what, name(t)).exists()]
     with bar(what, len(tasks)) as advance:
         advance(len(tasks) - len(left))
-        for _ in engine.over(partial(stage, plan), left):
+        for _ in engine.over(partial(_once, plan, stage, name), left):
             advance(1)
+
+
+def _once(plan: Plan, stage: Callable[[Plan, str], dict[str, Any]], name: Callable[[str], str], task: str) -> dict[str, Any]:
+    """Do a task, unless another process has done it meanwhile.
+
+    A worker goes on with its task for a while after its run was killed. Two at one task would write one file: the first to finish
+    takes it from under the other's hands ("train-000.tar: No such file or directory"), or a pack is emptied that is being read.
+    """
+    done = tally_file(plan, stage.__name__, name(task))
+    with stored(plan.out), filelock.FileLock(done.with_suffix(".lock")):
+        return {} if done.exists() else stage(plan, task)
+
+
+@contextmanager
+def _owned(out: Path) -> Iterator[None]:
+    """Nobody else runs in this folder meanwhile. Raises CollectionBusy, or InputError for a folder with other things in it."""
+    out.mkdir(parents=True, exist_ok=True)
+    there = {p.name for p in out.iterdir()}
+    if there - {LOCK, f"{CLAIM}.part"} and CLAIM not in there:
+        raise InputError(f"{out}: is not empty and holds no run; name another --to")
+    try:
+        lock = filelock.FileLock(out / LOCK).acquire(timeout=_GOING_DOWN)
+    except filelock.Timeout:
+        raise CollectionBusy(
+            f"{out}: another run is at work in this folder; wait for it, or stop it and run the same command again"
+        ) from None
+    with lock:
+        yield
+
+
+@contextmanager
+def stored(out: Path) -> Iterator[None]:
+    """What the disk refuses becomes a StorageError that names the file."""
+    try:
+        yield
+    except OSError as e:
+        if isinstance(e, HannunError):
+            raise
+        remedy = "free some space" if e.errno == errno.ENOSPC else "see to the disk and its permissions"
+        raise StorageError(f"{e.filename or out}: {e.strerror or e}; {remedy} and run the same command again to go on") from None
 
 
 def _claim(plan: Plan, todo: Sequence[scan.Task]) -> None:
@@ -131,16 +197,13 @@ def _claim(plan: Plan, todo: Sequence[scan.Task]) -> None:
     for path in [p for t in todo for p in t.paths] + list(plan.links):
         stat = os.stat(path)
         h.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "replace"))
-    place = plan.out / "run.json"
+    place = plan.out / CLAIM
     try:
-        plan.out.mkdir(parents=True, exist_ok=True)
         if place.exists():
             if json.loads(place.read_text("utf-8")).get("fingerprint") != h.hexdigest():
                 raise InputError(f"{plan.out}: holds a run with other sources or rules; name another --to, or remove that folder")
-        elif any(plan.out.iterdir()):
-            raise InputError(f"{plan.out}: is not empty and holds no run; name another --to")
         else:
-            place.write_text(json.dumps({"fingerprint": h.hexdigest(), **said}, ensure_ascii=False, indent=1), "utf-8")
+            stages.text_file(place, json.dumps({"fingerprint": h.hexdigest(), **said}, ensure_ascii=False, indent=1))
     except (OSError, ValueError) as e:
         if isinstance(e, InputError):
             raise
@@ -156,7 +219,7 @@ def _buckets(plan: Plan) -> int:
 
     rows = sum(pq.read_metadata(p).num_rows for p in plan.parts("raw"))
     number = int(max(1, -(-rows // plan.rules.shard)))
-    stages._text_file(place, json.dumps(number))
+    stages.text_file(place, json.dumps(number))
     return number
 
 
@@ -178,12 +241,12 @@ def _close(plan: Plan, sources: Sequence[Path], keep_work: bool) -> Result:
         "pairs": sum(s["records"] for s in made.values()),
         "splits": {split: sum(s["records"] for n, s in made.items() if n.startswith(split)) for split in ("train", "valid")},
     }
-    stages._text_file(plan.out / "tally.json", json.dumps(tally.plain(), ensure_ascii=False))
+    stages.text_file(plan.out / "tally.json", json.dumps(tally.plain(), ensure_ascii=False))
     report.write(plan.out / "report.html", manifest, tally, plan.rules)
     shutil.copyfile(Path(__file__).with_name("record.schema.json"), plan.out / "record.schema.json")
-    stages._text_file(plan.out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
+    stages.text_file(plan.out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
     if not keep_work:
-        shutil.rmtree(plan.work)
+        shutil.rmtree(plan.work, ignore_errors=True)  # what is left of it, the next call removes
     return Result(plan.out, manifest, tally)
 
 

@@ -89,9 +89,12 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema, of: 
         groups[-1][1].append(listed[n])
     tagged = schema.with_metadata({"buckets": json.dumps([number for number, _ in groups])})
     try:
-        with pq.ParquetWriter(part, tagged, compression="zstd") as writer:
-            for _, group in groups:
-                writer.write_table(pa.Table.from_pylist(group, schema=tagged), row_group_size=len(group))
+        with part.open("wb") as file:
+            with pq.ParquetWriter(file, tagged, compression="zstd") as writer:
+                for _, group in groups:
+                    writer.write_table(pa.Table.from_pylist(group, schema=tagged), row_group_size=len(group))
+            file.flush()
+            os.fsync(file.fileno())  # the tally that calls the task done must not reach the disk before its rows
         os.replace(part, path)
     except OSError as e:
         part.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hannun import runtime
 from hannun.errors import MissingError
 
 if TYPE_CHECKING:
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 def open_session(path: Path, threads: int | None = None) -> InferenceSession:
     """A session; `threads` is by default the number of cores this process may run on. Raises MissingError."""
     there(path)
-    import onnxruntime as ort
-
+    ort = runtime.onnxruntime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or cores()
     options.log_severity_level = 3
     # Threads that wait must not spin: pictures are decoded on the same cores meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session: InferenceSession = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session
 
 
 def there(path: Path) -> Path:

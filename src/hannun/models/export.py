@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hannun import runtime
 from hannun.errors import InputError
 from hannun.models import adapters
 from hannun.models.adapters import Task
@@ -223,9 +224,9 @@ def onnx_bytes(tower: Tower, inputs: Mapping[str, Any], projected: bool) -> byte
 
 def session(model: bytes) -> Any:
     """onnxruntime's session of a model on the CPU, on as many threads as torch uses."""
-    import onnxruntime as ort
     import torch
 
+    ort = runtime.onnxruntime()
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -279,6 +280,7 @@ def write_onnx(model: TwoTower, folder: Path, int8: bool) -> Mapping[str, float]
 
 
 def _quantise(file: Path) -> None:
+    runtime.onnxruntime()  # before its parts
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     level = logging.getLogger().level

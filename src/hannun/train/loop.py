@@ -14,7 +14,9 @@ import errno
 import json
 import math
 import os
+import pickle
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -260,10 +262,7 @@ class _Run:
         """Load `last.pt`, where there is one; log rows that came after it are dropped, since they are made again."""
         _seed(self.schedule.seed + world()[0])
         if self.checkpoint.exists():
-            try:
-                saved = torch.load(self.checkpoint, map_location=self.device, weights_only=False)
-            except Exception as e:  # a damaged file makes torch raise anything
-                raise StorageError(f"{self.checkpoint}: cannot be read ({e}); delete it to begin anew") from None
+            saved = _read(self.checkpoint, self.device)
             foreign = (
                 sorted(set(saved["module"]) ^ set(self.bare.state_dict())) if len(saved["module"]) > len(self.bare.state_dict()) else []
             )
@@ -380,7 +379,7 @@ class _Run:
         """Put the state to be returned into the module, and write the report."""
         best = self.folder / "best.pt"
         if self.best > -math.inf and best.exists():
-            self.bare.load_state_dict(torch.load(best, map_location=self.device, weights_only=False)["module"], strict=False)
+            self.bare.load_state_dict(_read(best, self.device)["module"], strict=False)
         elif self.average is not None:
             self.bare.load_state_dict(self.average, strict=False)
         if self.writer is not None:
@@ -416,15 +415,46 @@ def _seed(seed: int) -> None:
 
 def _randomness() -> dict[str, Any]:
     cuda = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
-    return {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state(), "cuda": cuda}
+    kind, keys, *rest = np.random.get_state(legacy=True)
+    plain = (kind, torch.from_numpy(keys.astype(np.int64)), *rest)  # a checkpoint holds tensors and plain values alone
+    return {"python": random.getstate(), "numpy": plain, "torch": torch.get_rng_state(), "cuda": cuda}
 
 
 def _restore(state: Mapping[str, Any]) -> None:
     random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, np.asarray(keys.cpu() if isinstance(keys, Tensor) else keys).astype(np.uint32), *rest))
     torch.set_rng_state(state["torch"].cpu())
     for each in state.get("cuda", ())[: 1 if torch.cuda.is_available() else 0]:
         torch.cuda.set_rng_state(each.cpu())
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `_save` wrote: tensors and plain values. Whatever else a file holds could run when it is read, and is refused.
+
+    Older checkpoints hold NumPy's random numbers as an array, which is let in: it is data too.
+    """
+    try:
+        with torch.serialization.safe_globals(_ARRAYS):
+            saved = torch.load(path, map_location=device, weights_only=True)
+        if isinstance(saved, dict) and "module" in saved:
+            return saved
+        reason = "it holds something else"
+    except pickle.UnpicklingError as e:
+        named = re.search(r"GLOBAL ([\w.]+)", str(e))
+        reason = f"it holds {named[1]}, which is no data and could run" if named else "it is damaged"
+    except Exception as e:  # a damaged file makes torch raise anything
+        reason = (str(e).splitlines() or [type(e).__name__])[0][:200]
+    raise StorageError(f"{path}: cannot be read as a checkpoint ({reason}); delete it to begin anew, or give another --work")
+
+
+#: NumPy's array, as old and new versions of it write one.
+_ARRAYS: list[Any] = [
+    np.ndarray,
+    np.dtype,
+    type(np.dtype(np.uint32)),
+    *((np.zeros(0).__reduce__()[0], f"numpy.{core}.multiarray._reconstruct") for core in ("_core", "core")),
+]
 
 
 def _save(state: dict[str, Any], path: Path) -> None:

@@ -7,6 +7,7 @@ and timm is not needed. Class 0 is "watermark" in their file.
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def detector(path: Path) -> Scorer:
     try:
         weights: Any = torch.load(path, map_location="cpu", weights_only=True)
         net.load_state_dict(weights.get("state_dict", weights))
-    except (RuntimeError, AttributeError, ValueError, EOFError, OSError) as e:
+    except (RuntimeError, AttributeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as e:
         reason = (str(e).splitlines() or ["?"])[0][:160]
         raise InputError(f"{path}: does not hold the weights of LAION's watermark detector ({reason})") from None
     net.eval()

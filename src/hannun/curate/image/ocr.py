@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 import PIL.Image
 
+from hannun import runtime
 from hannun.errors import DependencyError
 
 SIDE = 640  # pixels of the longer side: the least that decides as the default does on 97 % of the choosing half (docs/curate.md)
@@ -37,6 +38,7 @@ class TextDetector:
 
     def _load(self) -> Any:
         if self._model is None:
+            runtime.onnxruntime()  # before rapidocr loads it
             try:
                 from rapidocr import RapidOCR
             except ImportError:

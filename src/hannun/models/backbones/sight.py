@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 import PIL.Image
 
+from hannun import runtime
 from hannun.embeddings import Floats
 from hannun.errors import MissingError
 
@@ -32,8 +33,7 @@ class Sight:
 
     def _open(self) -> Any:
         if self._session is None:
-            import onnxruntime as ort
-
+            ort = runtime.onnxruntime()
             options = ort.SessionOptions()
             options.log_severity_level = 3
             affinity = getattr(os, "sched_getaffinity", None)

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from hannun import runtime
 from hannun.datasets.pictures import Picture
 from hannun.errors import PictureError
 from hannun.recipes.mini import backbone
@@ -52,15 +54,14 @@ def view(picture: PIL.Image.Image, key: str, number: int) -> npt.NDArray[np.uint
 
 def cache(folder: Path, name: str, number: int, pictures: Sequence[Picture], tell: Callable[[str], None] = print) -> None:
     """Write view `number` of the pictures under `folder`; chunks that are there already are kept, so a killed run goes on."""
-    import onnxruntime as ort
-
+    ort = runtime.onnxruntime()
     graph = folder / "backbone.onnx"
     if not graph.exists():
         folder.mkdir(parents=True, exist_ok=True)
         backbone.export(graph)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    session: ort.InferenceSession | None = None
+    session: Any = None
     begun, done = time.monotonic(), 0
     for start in range(0, len(pictures), CHUNK):
         part = folder / f"{name}.{number}.{start // CHUNK:04d}.npz"

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hannun import runtime
+
 Halves = npt.NDArray[np.float16]
 QUERY, PASSAGE = "query: ", "passage: "  # e5's prefixes (Wang et al. 2024): every text of a picture is a query
 
@@ -31,7 +33,6 @@ class Texts:
 
     def add(self, texts: Sequence[str], limit: int = 128) -> None:
         """Encode what is not there yet (up to `limit` tokens each) and save."""
-        import onnxruntime as ort
         from tokenizers import Tokenizer
 
         new = [t for t in dict.fromkeys(texts) if t not in self.rows]
@@ -39,6 +40,7 @@ class Texts:
             return
         tokenizer = Tokenizer.from_file(str(self._model / "tokenizer.json"))
         tokenizer.enable_truncation(limit)
+        ort = runtime.onnxruntime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         session = ort.InferenceSession(str(self._model / "text.onnx"), options)
