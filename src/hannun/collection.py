@@ -23,11 +23,13 @@ from hannun import encode, hangul, storage
 from hannun.embeddings import Floats, unit
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
-from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
+from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError, WhereError, neighbours
+from hannun.facts import facts, names
 from hannun.files import on_disk, write_whole
-from hannun.home import FORMAT, Folder, Home, Quantise, Server, Settings, own_pictures, there, write_settings
+from hannun.home import CONDITIONS, FORMAT, Folder, Home, Quantise, Server, Settings, own_pictures, there, write_settings
 from hannun.index import lexical
-from hannun.index.engine import Engine, Point, Scalar
+from hannun.index.conditions import kept
+from hannun.index.engine import Condition, Engine, Listing, Point, Present, Scalar
 from hannun.item import Content, Image, Item, Member, Problem, item
 from hannun.load import load
 from hannun.search import dupes, project
@@ -38,8 +40,8 @@ from hannun.search.hits import Why as Why
 from hannun.search.hits import stored_item
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import PICTURES, Fusion, Options, Rerank, Searcher, packed
-from hannun.search.where import parse_where
-from hannun.sources import SOURCE, facts
+from hannun.search.where import Where, needed, parse_where, reads, written
+from hannun.sources import SOURCE
 from hannun.storage import Checked as Checked
 from hannun.storage import check as check
 from hannun.storage import restore as restore
@@ -148,6 +150,7 @@ class Collection:
         self._home, self._encoder, self._checked, self._closed = home, encoder, False, False
         self._writing = threading.RLock()
         self._changes = 0
+        self._known_names: set[str] = set()
         self._offered: tuple[int, list[str]] | None = None
         self._sample: tuple[int, int, Background | None] | None = None
         stored = home.read()
@@ -200,7 +203,7 @@ class Collection:
         for chunk in _batches(self._engine.points(), 500):
             self._engine.upsert([_worded(p, self.settings) for p in chunk] if self.settings.words else list(chunk))
         self._engine.flush()
-        self.settings = replace(self.settings, format=FORMAT)
+        self.settings = replace(self.settings, format=FORMAT, conditions=CONDITIONS)
         self._home.write(self.settings)
 
     @property
@@ -228,7 +231,7 @@ class Collection:
         """Every item, in no stated order."""
         return self.items()
 
-    def items(self, where: str | None = None, ids: Sequence[str] | None = None) -> Iterator[Item]:
+    def items(self, where: Where | None = None, ids: Sequence[str] | None = None) -> Iterator[Item]:
         """The items a condition holds for, in no stated order; or those with these ids, in their order, passing over unknown ones."""
         if ids is not None:
             if where is not None:
@@ -236,12 +239,12 @@ class Collection:
             _listed("ids", ids)
             found = self._engine.get(list(ids))
             return (stored_item(found[i], self._home.root) for i in ids if i in found)
-        condition = None if where is None else parse_where(where)
+        condition = self._condition(where)
         return (stored_item(p, self._home.root) for p in self._engine.scan(["id", "text", "images", "facts"], condition))
 
-    def count(self, where: str | None = None) -> int:
+    def count(self, where: Where | None = None) -> int:
         """How many items there are, or how many a condition holds for."""
-        return self._engine.count(None if where is None else parse_where(where))
+        return self._engine.count(self._condition(where))
 
     def add(self, contents: Iterable[Content | Problem], progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there; what is there with equal content is left alone.
@@ -280,7 +283,7 @@ class Collection:
         weights: tuple[float, float] | None = None,
         words: float = 0.0,
         fusion: Fusion = "scores",
-        where: str | None = None,
+        where: Where | None = None,
         limit: int = 10,
         offset: int = 0,
         group_by: str | None = None,
@@ -319,14 +322,15 @@ class Collection:
             PictureError: the query's picture cannot be read. EncoderMismatch: the encoder has changed.
             MissingError: an example's id is not there.
         """
-        o = Options(mix, weights, words, fusion, where, limit, offset, group_by, dim, rerank, diversity, shuffle, explain)
+        self._known_fact("group_by", group_by)
+        o = Options(mix, weights, words, fusion, self._where(where), limit, offset, group_by, dim, rerank, diversity, shuffle, explain)
         return self._searcher(o).search(asked(query, like, unlike), o)
 
     def similar(
-        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: str | None = None, limit: int = 10
+        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10
     ) -> list[Hit]:
         """More like these: the items nearest to the mean of items of the collection, without these."""
-        o = Options(weights=weights, where=where, limit=limit)
+        o = Options(weights=weights, where=self._where(where), limit=limit)
         named = (ids,) if isinstance(ids, str) else tuple(ids)
         return self._searcher(o).search(asked(None, [Known(i) for i in named]), o)
 
@@ -341,11 +345,11 @@ class Collection:
         weights: tuple[float, float] | None = None,
         words: float = 0.0,
         fusion: Fusion = "scores",
-        where: str | None = None,
+        where: Where | None = None,
         dim: int | None = None,
     ) -> Hit:
         """A near miss explained: the item as a hit of a query, wherever it ranks, with what its score is made of and what keeps it out."""
-        o = Options(mix, weights, words, fusion, where, dim=dim)
+        o = Options(mix, weights, words, fusion, self._where(where), dim=dim)
         return self._searcher(o).why(id, asked(query, like, unlike), o)
 
     def _searcher(self, o: Options) -> Searcher:
@@ -379,7 +383,7 @@ class Collection:
         _listed("ids", ids)
         return self._engine.vectors(list(ids))
 
-    def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: str | None = None) -> int:
+    def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
         """Change facts of the items with these ids, and of those a condition holds for; nothing is encoded. Returns how many.
 
         Args:
@@ -403,7 +407,7 @@ class Collection:
             self._changes += len(chosen)
         return len(chosen)
 
-    def delete(self, ids: Sequence[str] = (), where: str | None = None) -> int:
+    def delete(self, ids: Sequence[str] = (), where: Where | None = None) -> int:
         """Remove the items with these ids, and those a condition holds for. Returns how many were there."""
         _listed("ids", ids)
         with self._writing:
@@ -423,8 +427,47 @@ class Collection:
         with self._writing:
             return self._remove(gone)
 
-    def _chosen(self, ids: Sequence[str], where: str | None) -> set[str]:
-        condition = None if where is None else parse_where(where)
+    def _condition(self, where: Where | None) -> Condition | None:
+        """A condition as the engine takes it. Raises WhereError for what cannot be read, and for names that no item has."""
+        if where is None:
+            return None
+        condition = parse_where(where)
+        if self.settings.conditions < CONDITIONS and reads(condition):
+            self._retell()
+        for name in needed(condition):
+            self._known_fact("where", name)
+        return condition
+
+    def _where(self, where: Where | None) -> str | None:
+        condition = self._condition(where)
+        return None if condition is None else written(condition)
+
+    def _known_fact(self, what: str, field: str | None) -> None:
+        """Raises WhereError with the neighbours of a name that no item has; of an empty collection nothing is known."""
+        if not isinstance(field, str) or field in self._known_names or field == "id" or not self._engine.count():
+            return
+        if self._engine.query(Listing(Present(field), limit=1, fields=())):
+            self._known_names.add(field)
+            return
+        known: set[str] = set()
+        for payload in self._engine.scan(["facts"]):
+            known |= names(payload.get("facts") or {})
+        if field in known:  # in a dict, or with nothing in it
+            return
+        hint = neighbours(field, known) if known else "its items have no facts"
+        raise WhereError(f"{what}: no item has the fact {field!r}; {hint}")
+
+    def _retell(self) -> None:
+        """Store beside the facts of an older collection what conditions on dicts, dates and texts within texts read."""
+        with self._writing:
+            wanted = (str(p["id"]) for p in self._engine.scan(["id", "facts"]) if _reads_more(p.get("facts") or {}))
+            for some in _batches(sorted(wanted), 200):
+                self._engine.update(list(self._engine.points(list(some))))
+            self._engine.flush()
+            self._settle(replace(self.settings, conditions=CONDITIONS))
+
+    def _chosen(self, ids: Sequence[str], where: Where | None) -> set[str]:
+        condition = self._condition(where)
         there = set(self._engine.get(list(ids), []))
         return there if condition is None else there | {str(p["id"]) for p in self._engine.scan(["id"], condition)}
 
@@ -443,7 +486,9 @@ class Collection:
                 places -= own_pictures(payload)
             self._home.forget(places)
 
-    def facets(self, fields: Sequence[str] | None = None, where: str | None = None, limit: int = 12) -> dict[str, list[tuple[Scalar, int]]]:
+    def facets(
+        self, fields: Sequence[str] | None = None, where: Where | None = None, limit: int = 12
+    ) -> dict[str, list[tuple[Scalar, int]]]:
         """How many items have each value of these facts, the most frequent first; a list counts for each of its values.
 
         Args:
@@ -453,9 +498,11 @@ class Collection:
         """
         if isinstance(fields, str):
             raise InputError(f"fields is the str {fields!r}, expected a list of names")
-        condition = None if where is None else parse_where(where)
-        names = self._offers() if fields is None else list(fields)
-        return {n: self._engine.facets(n, condition, limit) for n in names}
+        condition = self._condition(where)
+        for name in fields or ():
+            self._known_fact("facets", name)
+        wanted = self._offers() if fields is None else list(fields)
+        return {n: self._engine.facets(n, condition, limit) for n in wanted}
 
     def _offers(self) -> list[str]:
         """The facts that a page would offer to choose by; looked up again when something has changed."""
@@ -471,7 +518,7 @@ class Collection:
             self._offered = changes, sorted(few, key=lambda n: (-often[n], n))[:_SHOWN]
         return self._offered[1]
 
-    def dupes(self, threshold: float = dupes.THRESHOLD, where: str | None = None) -> list[Group]:
+    def dupes(self, threshold: float = dupes.THRESHOLD, where: Where | None = None) -> list[Group]:
         """Groups of items that are nearly the same: by their pictures, or where an item has none by its text. The largest first.
 
         Args:
@@ -480,7 +527,7 @@ class Collection:
         """
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
             raise InputError(f"threshold={threshold!r} came, expected a cosine above 0, at most 1")
-        condition = None if where is None else parse_where(where)
+        condition = self._condition(where)
         digests = {str(p["id"]): p.get(_DIGESTS) or () for p in self._engine.scan(["id", _DIGESTS], condition)}
         kinds: dict[str, tuple[list[str], list[Floats]]] = {}
         for some in _batches(sorted(digests), 1000):
@@ -494,9 +541,9 @@ class Collection:
             found += dupes.groups(ids, dupes.near(np.stack(rows), threshold), {i: digests[i] for i in ids})
         return sorted(found, key=lambda g: (-len(g.ids), -g.similarity, g.ids))
 
-    def map(self, limit: int = 2000, where: str | None = None, seed: int = 0) -> Map:
+    def map(self, limit: int = 2000, where: Where | None = None, seed: int = 0) -> Map:
         """Items on a plane, what looks or reads alike near each other; a fair sample where there are more than `limit`."""
-        condition = None if where is None else parse_where(where)
+        condition = self._condition(where)
         ids = sorted(str(p["id"]) for p in self._engine.scan(["id"], condition))
         if len(ids) > limit:
             ids = sorted(np.random.default_rng(seed).choice(ids, limit, replace=False).tolist())
@@ -522,7 +569,7 @@ class Collection:
             raise StorageError(f"{damaged[0]}" + _more(len(damaged) - 1))
         home = _home(to)
         try:
-            target = Collection(home, settings=replace(self.settings, shard="shard-1"))
+            target = Collection(home, settings=replace(self.settings, shard="shard-1", conditions=CONDITIONS))
         except BaseException:
             home.close()
             raise
@@ -791,6 +838,12 @@ def _home(path: str | Path, create: bool = True) -> Home:
 def _worded(point: Point, settings: Settings) -> Point:
     terms = lexical.document(str(point.payload.get("text") or ""), settings.dictionary)
     return replace(point, words=terms.words, initials=terms.initials)
+
+
+def _reads_more(told: Mapping[str, Any]) -> bool:
+    """Whether conditions read more of these facts than their words: dicts, lists, dates and times."""
+    found = kept(told)
+    return len(found) > 1
 
 
 def _stored(picture: Image, home: Home) -> str | dict[str, Any]:

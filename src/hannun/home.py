@@ -35,6 +35,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = 2  # 1: without words, picture hashes and single pictures; opening one brings it up to date
+CONDITIONS = 2
 _OWN = "pictures/"
 
 Quantise = Literal["none", "int8", "binary"]
@@ -52,6 +53,8 @@ class Settings:
         tokens: the length of token vectors, 0 where none are kept.
         quantise, prefix: see `hannun.index.engine.Layout`.
         albums: whether an item with several pictures was ever added.
+        conditions: what is kept beside the facts for conditions on them: 1 the words of plain facts; 2 those in dicts, dates and
+            times too.
         format: of the file it was read from.
     """
 
@@ -67,6 +70,7 @@ class Settings:
     quantise: Quantise = "none"
     prefix: int = 0
     albums: bool = False
+    conditions: int = CONDITIONS
     format: int = FORMAT
 
     @staticmethod
@@ -105,6 +109,7 @@ class Settings:
             "quantise": self.quantise,
             "prefix": self.prefix,
             "albums": self.albums,
+            "conditions": self.conditions,
         }
 
     @staticmethod
@@ -120,7 +125,7 @@ class Settings:
             )
             if form == 1:
                 return settings
-            settings = replace(settings, dictionary=tuple(data.get("dictionary", ())))
+            settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import datetime
 import io
 import json
 import math
 import os
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -22,16 +20,16 @@ from typing import Any
 
 from hannun import hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
+from hannun.facts import cell
+from hannun.facts import fact as fact
+from hannun.facts import facts as facts
 from hannun.item import Image, Item, Problem, image_part, item
 
 SOURCE = "_source"  # the fact that holds the absolute path of the file an item came from
 TEXTS = frozenset({"txt", "md"})
 TABLES = frozenset({"jsonl", "csv", "parquet"})
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
-_MAX_DEPTH = 32  # of lists and dicts in a fact; a store's own JSON reader gives up at 128
 _CONTENT = frozenset({"id", "text", "image"})
-_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
-_DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+")
 
 
 def read(paths: Iterable[Path]) -> Iterator[Item | Problem]:
@@ -250,7 +248,7 @@ def rows(file: Path, pictures_only: bool = False) -> Iterator[Mapping[str, Any] 
             try:
                 reader = csv.DictReader(io.StringIO(decode_text(file.read_bytes(), str(file)), newline=""))
                 for row in reader:
-                    yield {k: v if k in _CONTENT else _typed(v) for k, v in row.items() if k and (v or k in _CONTENT)}
+                    yield {k: v if k in _CONTENT else cell(v) for k, v in row.items() if k and (v or k in _CONTENT)}
             except (csv.Error, InputError) as e:
                 yield Problem(
                     str(file), f"is not a CSV table ({str(e).removeprefix(f'{file}: ')})", hangul.normalise(os.path.abspath(file))
@@ -285,44 +283,3 @@ def _shard(file: Path) -> Iterator[Item | Problem]:
             yield replace(made, facts=facts(made.facts))
         except HannunError as e:
             yield Problem(f"{file}::{record.key}", str(e))
-
-
-def _typed(value: str) -> str | int | float:
-    """A CSV cell: whole numbers and decimals as numbers, except those with leading zeros (codes, telephone numbers)."""
-    return int(value) if _WHOLE.fullmatch(value) else float(value) if _DECIMAL.fullmatch(value) else value
-
-
-def facts(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as JSON values under NFC names, without those that have no value. Raises InputError as `fact` does."""
-    plain = {hangul.normalise(str(k)): fact(v) for k, v in given.items()}
-    return {k: v for k, v in plain.items() if v is not None}
-
-
-def fact(value: Any, depth: int = 0) -> Any:
-    """A metadata value as JSON: NFC text, dates as ISO strings, NaN as None. Raises InputError for bytes and other objects."""
-    if depth > _MAX_DEPTH:
-        raise InputError(f"a fact is nested over {_MAX_DEPTH} deep; make it flatter")
-    match value:
-        case None | bool():
-            return value
-        case int():
-            if not -(2**63) <= value < 2**63:
-                raise InputError("a fact is a whole number of over 64 bits; make it text")
-            return int(value)
-        case float():
-            return value if math.isfinite(value) else None
-        case str():
-            return hangul.normalise(value)
-        case datetime.date() | datetime.time():
-            return value.isoformat()
-        case Mapping():
-            return {hangul.normalise(str(k)): fact(v, depth + 1) for k, v in value.items()}
-        case list() | tuple():
-            return [fact(v, depth + 1) for v in value]
-        case set() | frozenset():
-            return sorted((fact(v, depth + 1) for v in value), key=str)  # in one order, or the row would seem changed in the next run
-    if hasattr(value, "tolist"):  # numpy's scalars and arrays
-        return fact(value.tolist(), depth + 1)
-    if hasattr(value, "__float__"):
-        return fact(float(value), depth + 1)
-    raise InputError(f"a fact is a {type(value).__name__}, expected text, a number, true/false, a date, or lists and dicts of them")

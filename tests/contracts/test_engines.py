@@ -385,6 +385,105 @@ def test_conditions(shop: Engine, where: str, found: str) -> None:
     assert sorted(m.payload["id"] for m in shop.query(plan(vector(1), where=parse_where(where)))) == list(found)
 
 
+# Whole numbers about 2**53 and at the ends of 64 bits, dates, times, dicts, lists and texts.
+LARGE = 202405010000000123
+ORDERS: dict[str, dict[str, Any]] = {
+    "1": {
+        "no": LARGE,
+        "day": "2025-11-01",
+        "open": "09:30",
+        "meta": {"size": "M", "n": 1, "of": [{"k": "a"}, {"k": "b"}]},
+        "title": "코트 롱",
+    },
+    "2": {"no": LARGE + 1, "day": "2025-11-01 10:00:00", "open": "18:00", "meta": {"size": "L", "n": 2}, "tags": ["여름밤", "꽃"]},
+    "3": {"no": 2**53 + 1, "day": "2025-11-01T08:00:00+09:00", "meta.size": "S", "title": "롱코트", "tags": ["여름"]},
+    "4": {"no": 2**53, "day": ["2024-02-29", "2026-05-05T10:00:00.123456Z"], "title": "100% 면"},
+    "5": {"no": 2**63 - 1, "day": "2025.11.01", "tags": [], "empty": {}},
+    "6": {"no": -(2**63), "meta": {"size": True}},
+}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def orders(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The same with the rows of ORDERS."""
+    engine = ENGINES[request.param](tmp_path_factory.mktemp("orders"), Layout(("text", "image"), DIMS))
+    engine.upsert([words(id, **facts) for id, facts in ORDERS.items()])
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        (f"no = {LARGE}", "1"),
+        (f"no != {LARGE}", "23456"),
+        (f"no in ({LARGE}, {2**53})", "14"),
+        (f"no > {LARGE}", "25"),
+        (f"no >= {LARGE}", "125"),
+        (f"no < {LARGE + 1}", "1346"),
+        (f"no <= {LARGE + 1}", "12346"),
+        (f"no > {2**53} and no < {LARGE}", "3"),
+        (f"no >= {2**63 - 1}", "5"),
+        (f"no < {2**63 - 1}", "12346"),
+        (f"no < {2**63}", "123456"),
+        (f"no >= {2**63}", ""),
+        (f"no <= {-(2**63)}", "6"),
+        (f"no > {-(2**63)}", "12345"),
+        ("no > 1e30", ""),
+        ("no < 1e30", "123456"),
+        ("day >= 2025-11-01", "124"),  # eight in the morning in Korea is the day before in UTC
+        ("day < 2025-11-01", "34"),
+        ("day > 2025-11-01", "24"),
+        ("day >= '2025-11-01 10:00'", "24"),
+        ("day > 2026-05-05T10:00:00.123455Z", "4"),
+        ("day > 2026-05-05T10:00:00.123456Z", ""),
+        ("day = 2025-11-01", "1"),
+        ("open >= 09:30", "12"),
+        ("open > 09:30", "2"),
+        ("meta.size = M", "1"),
+        ("meta.size in (S, L)", "23"),
+        ("meta.size = true", "6"),
+        ("meta.n > 1", "2"),
+        ("meta.of.k = b", "1"),
+        ("meta.size is null", "45"),
+        ("meta is null", "345"),
+        ("tags is null", "1456"),
+        ("tags is not null", "23"),
+        ("empty is null", "12346"),
+        ("tags contains 여름", "3"),
+        ("tags not contains 여름", "12456"),
+        ("title contains 코트", "13"),
+        ("title contains 100", "4"),
+        ("title like '롱%'", "3"),
+        ("title like '100\\%%'", "4"),
+        ("tags like '여름%'", "23"),
+        ("meta.size like 'M%'", "1"),
+        ("meta.of.k contains b", "1"),
+    ],
+)
+def test_numbers_dates_dicts_and_lists(orders: Engine, where: str, found: str) -> None:
+    assert ids(orders, where) == list(found)
+
+
+def test_a_condition_on_a_large_number_takes_no_neighbour_along(engine: Engine) -> None:
+    engine.upsert([words(str(n), no=LARGE + n) for n in range(3)])
+    assert dict(engine.facets("no")) == {LARGE: 1, LARGE + 1: 1, LARGE + 2: 1}
+    assert engine.delete_where(parse_where(f"no = {LARGE + 1}")) == 1
+    assert ids(engine) == ["0", "2"]
+
+
+def test_facets_of_what_lies_in_dicts(orders: Engine) -> None:
+    assert dict(orders.facets("meta.n")) == {1: 1, 2: 1}
+
+
+def test_conditions_hold_alike_after_optimising(opener: Opener) -> None:
+    engine = opener(("text", "image"))
+    engine.upsert([words(id, **facts) for id, facts in ORDERS.items()])
+    engine.optimise()
+    for where, found in ((f"no > {LARGE}", "25"), ("day > 2025-11-01", "24"), ("meta.n > 1", "2"), ("title contains 코트", "13")):
+        assert ids(engine, where) == list(found)
+
+
 def test_a_field_that_cannot_be_asked_for_is_an_error_and_not_a_crash(engine: Engine) -> None:
     engine.upsert([Point("1", {"text": vector(1)}, {"facts": {'a"b': 1, "": 2, "a[0]": 3, "a'b\\": 4}})])
     with pytest.raises(InputError, match="double quotes"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hannun import facts
 from hannun.index import request as form
 from hannun.index.engine import Among, Condition, Engine, Layout, Listing, Match, Plan, Point, Request, Scalar, Words
 
@@ -160,16 +161,15 @@ def _number(payload: Mapping[str, Any], request: Listing) -> float | None:
     return (max if request.descending else min)(numbers, default=None)
 
 
-def _told(payload: Mapping[str, Any], field: str) -> list[Any]:
-    found = (payload.get("facts") or {}).get(field)
-    return found if isinstance(found, list) else [found]
+def _told(payload: Mapping[str, Any], field: str) -> list[Scalar]:
+    return facts.values(payload.get("facts") or {}, field)
 
 
 def counted(engine: Engine, field: str, where: Condition | None, limit: int) -> list[tuple[Scalar, int]]:
     """The values of a fact, counted one point after another."""
     counts: Counter[str] = Counter()
     for payload in engine.scan(["facts"], where):
-        counts.update({form.word(v) for v in _told(payload, field) if isinstance(v, str | int | float)})
+        counts.update({form.word(v) for v in _told(payload, field)})
     return values(counts, limit)
 
 

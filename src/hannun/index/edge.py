@@ -688,6 +688,14 @@ def _clause(condition: Json) -> Any:
             return qe.FieldCondition(key=key, match=qe.MatchText(text))
         case {"key": key, "match": {"value": value}}:
             return qe.FieldCondition(key=key, match=qe.MatchValue(value))
+        case {"key": key, "match": {"any": several}}:
+            return qe.FieldCondition(key=key, match=qe.MatchAny(several))
+        case {"key": key, "match": {"substring": text}}:
+            return qe.FieldCondition(key=key, match=qe.MatchSubstring(text))
+        case {"key": key, "match": {"prefix": text}}:
+            return qe.FieldCondition(key=key, match=qe.MatchPrefix(text))
+        case {"is_empty": {"key": key}}:
+            return qe.IsEmptyCondition(key)
         case {"key": key, "range": bounds}:
             return qe.FieldCondition(key=key, range=qe.RangeFloat(**bounds))
         case _:

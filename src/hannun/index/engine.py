@@ -13,13 +13,16 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from hannun.checksums import Damage
 from hannun.embeddings import Floats
-
-Scalar = str | int | float | bool
+from hannun.facts import Scalar as Scalar
 
 
 @dataclass(frozen=True)
 class Compare:
-    """`field op value`, op one of = < <= > >=; on a list of values, true when any of them fits."""
+    """`field op value`, op one of = < <= > >=; on a list of values, true when any of them fits.
+
+    Whole numbers are compared exactly. A text with < <= > >= is an ISO date (with or without a time) or an ISO time of day.
+    `meta.size` is a fact of that name, or `size` in the dict `meta`, also in a list of dicts.
+    """
 
     field: str
     op: str
@@ -32,6 +35,29 @@ class Among:
 
     field: str
     values: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True)
+class Contains:
+    """`field contains value`: a list has the value among its values; a text has it somewhere in it, case told apart."""
+
+    field: str
+    value: Scalar
+
+
+@dataclass(frozen=True)
+class Begins:
+    """`field like 'prefix%'`: a text, or one in a list, begins so."""
+
+    field: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class Present:
+    """`field is not null`: the point has a value in this field; an empty list is none."""
+
+    field: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +81,7 @@ class Any_:
     conditions: tuple[Condition, ...]
 
 
-Condition = Compare | Among | Not | All | Any_
+Condition = Compare | Among | Contains | Begins | Present | Not | All | Any_
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,7 @@ reader ever sees.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,40 +15,24 @@ import numpy as np
 
 from hannun.embeddings import Floats
 from hannun.errors import InputError
-from hannun.index.engine import (
-    All,
-    Among,
-    Any_,
-    Compare,
-    Condition,
-    Layout,
-    Listing,
-    Not,
-    Plan,
-    Point,
-    Request,
-    Scalar,
-    Words,
-)
+from hannun.index.conditions import LONG as LONG
+from hannun.index.conditions import OURS as OURS
+from hannun.index.conditions import Json as Json
+from hannun.index.conditions import condition as condition
+from hannun.index.conditions import kept, uid
+from hannun.index.conditions import key as key
+from hannun.index.conditions import plain as plain
+from hannun.index.conditions import value as value
+from hannun.index.conditions import values as values
+from hannun.index.conditions import word as word
+from hannun.index.engine import All, Among, Condition, Layout, Listing, Plan, Point, Request, Words
 
-# Qdrant takes only u64 and UUID ids; a name-based UUID makes every upsert of one text id land on one point.
-_NAMESPACE = uuid.UUID("6f0a9c55-57a6-5d64-9d0b-a1c6f2b8e0d3")
-OURS = "_"
-WORDS, INITIALS, _VALUES = f"{OURS}.w", f"{OURS}.c", f"{OURS}.f"
+WORDS, INITIALS = f"{OURS}.w", f"{OURS}.c"
 TOKENS = "tokens"
-LONG = "h"  # what the word for a long text begins with
-_LONG = 200  # characters
 _FUNNEL = 4  # times the candidates are taken where whole vectors are searched and a prefix of them orders
 FIELDS = 32  # facts that get an index of their own
 # How many times as many of the quantised nearest are rescored by their whole vectors, at least.
 _OVERSAMPLING = {"int8": 1.5, "binary": 4.0}
-
-Json = dict[str, Any]
-
-
-def uid(id: str) -> str:
-    """The engine's id for a text id."""
-    return str(uuid.uuid5(_NAMESPACE, id))
 
 
 def prefix_name(part: str, dim: int) -> str:
@@ -98,7 +80,7 @@ def point(p: Point, layout: Layout) -> Json:
 
 def payload(p: Point, known: Json) -> Json:
     """What is stored of a point beside its vectors; `known` is its geometry."""
-    ours = {**known, **_values(p.payload.get("facts") or {})}
+    ours = {**known, **kept(p.payload.get("facts") or {})}
     for name, said in (("w", p.words), ("c", p.initials)):
         if said:
             ours |= {name: " ".join(said), f"{name}l": len(said)}
@@ -150,87 +132,6 @@ def size(row: Json) -> int:
     """About how many bytes a point takes: in the log, in the store, and of what it replaces."""
     numbers = sum(len(v) * (len(v[0]) if isinstance(v[0], list) else 1) for v in row["vector"].values())
     return 16 * numbers + 4 * len(json.dumps(row["payload"], default=str))
-
-
-def _values(facts: Mapping[str, Any]) -> Json:
-    """The texts, numbers and truths among the facts, each as a word that tells its kind ("f").
-
-    One index of words then serves conditions and facets for every kind; and the binding reads a bool in a filter as 1 or 0.
-    """
-    lists = {k: v if isinstance(v, list) else [v] for k, v in facts.items()}
-    found = {k: [word(x) for x in v if isinstance(x, str | int | float)] for k, v in lists.items()}
-    return {"f": {k: v for k, v in found.items() if v}}
-
-
-def word(value: Scalar) -> str:
-    """A value of a fact as a word: s빨강, bTrue, n5 (for 5.0 too); of a long text its hash, which cannot be told back."""
-    match value:
-        case bool():
-            return f"b{value}"
-        case str():
-            return f"s{value}" if len(value) <= _LONG else f"{LONG}{hashlib.blake2b(value.encode(), digest_size=16).hexdigest()}"
-        case int():
-            return f"n{value}"
-        case _:
-            return f"n{int(value) if value.is_integer() else value}"
-
-
-def value(word: str) -> Scalar:
-    """The value that a word stands for."""
-    kind, rest = word[0], word[1:]
-    if kind == "s":
-        return rest
-    if kind == "b":
-        return rest == "True"
-    return int(rest) if rest.lstrip("-").isdigit() else float(rest)
-
-
-# -------------------------------------------------------------------------------------------------------------- conditions
-
-
-def condition(where: Condition) -> Json:
-    """The filter for a condition on facts (or on `id`)."""
-    match where:
-        case All(conditions):
-            return {"must": [condition(c) for c in conditions]}
-        case Any_(conditions):
-            return {"should": [condition(c) for c in conditions]}
-        case Not(inner):
-            return {"must_not": [condition(inner)]}
-        case Among("id", ids):
-            return {"must": [{"has_id": [uid(str(i)) for i in ids]}]}
-        case Compare("id", "=", value):
-            return {"must": [{"has_id": [uid(str(value))]}]}
-        case Among(field, wanted):
-            return {"should": [condition(Compare(field, "=", v)) for v in wanted]}
-        case Compare(field, "=", bool() | str() as value):
-            return {"must": [{"key": values(field), "match": {"value": word(value)}}]}
-        case Compare(field, op, value) if isinstance(value, int | float) and not isinstance(value, bool):
-            number = float(value)
-            bounds = {"=": {"gte": number, "lte": number}, "<": {"lt": number}, "<=": {"lte": number}}
-            bounds |= {">": {"gt": number}, ">=": {"gte": number}}
-            return {"must": [{"key": key(field), "range": bounds[op]}]}
-        case Compare(field, op, value):
-            raise InputError(f"{field} {op} {value!r} came, but < <= > >= compare numbers; write the number without quotes, or use = or in")
-
-
-def key(field: str, inside: str = "facts") -> str:
-    """The path of a fact in a payload. Raises InputError for names that a path cannot hold."""
-    if not field or '"' in field or "\\" in field:
-        raise InputError(
-            f"a condition on the field {field!r} came, but names with double quotes or backslashes cannot be asked for; rename it"
-        )
-    return f'{inside}."{field}"'
-
-
-def values(field: str) -> str:
-    """The path of a fact's values as words."""
-    return key(field, _VALUES)
-
-
-def plain(path: str) -> str:
-    """A path as the engine lists its indexes: quoted only where it must be."""
-    return path.replace('"', "")
 
 
 def has_term(path: str, term: str) -> Json:

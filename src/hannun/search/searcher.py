@@ -14,8 +14,10 @@ import numpy as np
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Encoder
 from hannun.errors import HannunError, InputError, MissingError
+from hannun.facts import values
 from hannun.index import lexical
-from hannun.index.engine import All, Among, Condition, Engine, Match, Not, Plan, Scalar, Words
+from hannun.index.conditions import word
+from hannun.index.engine import All, Among, Condition, Engine, Match, Not, Plan, Words
 from hannun.item import Item
 from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
@@ -295,19 +297,17 @@ class Searcher:
     def _grouped(self, found: Sequence[Found], field: str) -> list[Found]:
         """The best hit for each value of a fact, the others of its group in `also`; an item without the fact is a group of its own."""
         payloads = self._engine.get([f.id for f in found], ["facts"])
-        groups: dict[Scalar, Found] = {}
+        groups: dict[str, Found] = {}  # by word: Python takes True for 1
         out: list[Found] = []
         for f in found:
-            value = f.id if field == "id" else (payloads.get(f.id, {}).get("facts") or {}).get(field)
-            if isinstance(value, list):
-                value = value[0] if value else None
-            if not isinstance(value, str | int | float | bool):
+            several = [f.id] if field == "id" else values(payloads.get(f.id, {}).get("facts") or {}, field)
+            if not several:
                 out.append(f)
-            elif value in groups:
-                groups[value].also.append(f)
+            elif (name := word(several[0])) in groups:
+                groups[name].also.append(f)
             else:
-                groups[value] = f
-                f.group = value
+                groups[name] = f
+                f.group = several[0]
                 out.append(f)
         return out
 
