@@ -19,7 +19,22 @@ FLOORS: list[set[str]] = [
     {"search"},
     {"encode", "home", "storage", "datasets"},
     {"models", "index", "mini", "shards", "sources", "catalogue"},
-    {"item", "embeddings", "encoder", "hangul", "metrics", "recipe", "objectives", "errors", "files", "checksums", "decode", "exif", "runtime", "facts"},
+    {
+        "item",
+        "embeddings",
+        "encoder",
+        "hangul",
+        "metrics",
+        "recipe",
+        "objectives",
+        "errors",
+        "files",
+        "checksums",
+        "decode",
+        "exif",
+        "runtime",
+        "facts",
+    },
 ]
 # Two rooms that make one thing: the collection loads the encoder it names; sources are read out of shards.
 NEIGHBOURS = {("collection", "load"), ("collection", "remote"), ("remote", "collection"), ("sources", "shards"), ("storage", "home")}

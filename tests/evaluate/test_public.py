@@ -30,8 +30,9 @@ PAIRS = [  # no two with the same cosine under the toy encoder: a tie may be bro
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No hub: what is not served from here must fail at once."""
-    import datasets
     import huggingface_hub.constants
+
+    import datasets
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)

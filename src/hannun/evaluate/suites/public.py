@@ -77,8 +77,9 @@ class MtebModel:
 
 def measure_task(harness: Harness, task: Any) -> Measured:
     """A task object's scores, split by split and subset by subset."""
-    import datasets
     import mteb
+
+    import datasets
 
     datasets.disable_progress_bars()
     for noisy in ("mteb", "datasets", "huggingface_hub"):
