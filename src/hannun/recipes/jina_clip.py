@@ -27,7 +27,9 @@ from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Moment, Schedule, Step, train
+from hannun.train.loop import Step, train
+from hannun.train.run import Moment
+from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, losses
 
 _SOURCE = "from the source"
@@ -222,17 +224,8 @@ def run(
     for number, stage in enumerate(recipe.stages):
         tell(f"stage {stage.name}")
         two = mixtures(stage, made, recipe, number)
-        schedule = Schedule(
-            stage.steps,
-            stage.learning_rate,
-            recipe.warmup,
-            recipe.weight_decay,
-            clip=0,  # the two towers' losses differ in size: clipped together, the texts' would starve the pictures
-            ema=recipe.ema,
-            seed=recipe.seed + number,
-            curve=recipe.curve,
-            rates=recipe.rates,
-        )
+        # The two towers' losses differ in size: clipped together, the texts' would starve the pictures.
+        schedule = replace(Schedule.of(recipe, stage), clip=0, seed=recipe.seed + number)
         train(model, both(two.texts, two.seen, recipe), schedule, work / stage.name, tell, batches=two, watch=watch)
         columns[stage.name] = tests.measure(table.of_model(model))
     model.save(work / "model")

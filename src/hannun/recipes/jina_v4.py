@@ -35,7 +35,9 @@ from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Moment, Schedule, train
+from hannun.train.loop import train
+from hannun.train.run import Moment
+from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, contrastive
 
 _SOURCE = "from the source"
@@ -257,7 +259,7 @@ def stage(
     late = task in ("", "retrieval")
     settings = replace(Contrast.of(recipe), dims=recipe.dims)
     settings = settings if late else replace(settings, late=0.0, agreement=0.0)
-    schedule = Schedule(each.steps, each.learning_rate, recipe.warmup, recipe.weight_decay, seed=seed, curve=recipe.curve, log_every=20)
+    schedule = replace(Schedule.of(recipe, each), seed=seed, log_every=20)
     train(model, contrastive(batches, settings), schedule, folder / each.name, tell, batches=batches, watch=watch)
 
 

@@ -28,7 +28,9 @@ from hannun.recipe import Recipe
 from hannun.recipes import table
 from hannun.recipes.data import composed
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Moment, Schedule, train
+from hannun.train.loop import train
+from hannun.train.run import Moment
+from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, contrastive
 
 _SOURCE = "from the source"
@@ -169,17 +171,7 @@ def fit(
     batches = mixture(recipe, data)
     for line in batches.small():
         tell(line)
-    schedule = Schedule(
-        recipe.steps,
-        recipe.learning_rate,
-        warmup=recipe.warmup,
-        weight_decay=recipe.weight_decay,
-        seed=recipe.seed,
-        curve=recipe.curve,
-        precision=recipe.precision,
-        log_every=10,
-        save_every=20,
-    )
+    schedule = replace(Schedule.of(recipe), log_every=10, save_every=20)
     settings = replace(Contrast.of(recipe), products="product", also=composed.OPEN, own=True)
     return train(model, contrastive(batches, settings), schedule, folder, tell, batches=batches, watch=watch)
 

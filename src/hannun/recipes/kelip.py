@@ -22,7 +22,9 @@ from hannun.recipe import Recipe
 from hannun.recipes import table
 from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Moment, Schedule, train
+from hannun.train.loop import train
+from hannun.train.run import Moment
+from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, contrastive
 
 _SOURCE = "from the source"
@@ -121,9 +123,7 @@ def run(
     model = build(recipe)
     model.remember(work / "states")
     batches = mixture(recipe, data)
-    schedule = Schedule(
-        recipe.steps, recipe.learning_rate, recipe.warmup, recipe.weight_decay, ema=recipe.ema, seed=recipe.seed, curve=recipe.curve
-    )
+    schedule = Schedule.of(recipe)
     train(model, contrastive(batches, Contrast.of(recipe)), schedule, work, tell, batches=batches, watch=watch)
     model.save(work / "model")
     return figures(model, data)

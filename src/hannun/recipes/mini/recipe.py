@@ -33,7 +33,8 @@ from hannun.recipes.mini.pools import Pool, Views, pool
 from hannun.recipes.mini.step import MiniStep
 from hannun.recipes.mini.texts import PASSAGE, QUERY, Texts
 from hannun.recipes.mini.towers import PictureHead, TextHead, Towers
-from hannun.train.loop import Schedule, Step, train
+from hannun.train.loop import Step, train
+from hannun.train.schedule import Schedule
 
 VIEWS = {"flickr8k": 5, "stamps": 5}  # other sources: 2
 DECAY = 0.5  # of the weights, times the learning rate, each step: with 6,800 photos the head must forget what one of them taught
@@ -232,7 +233,7 @@ def run(towers: Towers, stages: Stages, recipe: Recipe, folder: Path, tell: Call
     """The trunk, its branches, their mean and the polish, one after the other; each resumes by itself. The towers end trained."""
 
     def stage(name: str, step: Step, r: Recipe, decay: float) -> dict[str, Tensor]:
-        schedule = Schedule(r.steps, r.learning_rate, weight_decay=decay, ema=r.ema, seed=r.seed, save_every=200)
+        schedule = replace(Schedule.of(r), weight_decay=decay, save_every=200)
         train(towers, step, schedule, folder / name, tell)
         return {k: v.detach().clone() for k, v in towers.state_dict().items()}
 
