@@ -21,7 +21,8 @@ from hannun.datasets.texts import korsts, plain
 from hannun.item import Item, Pair
 from hannun.mini.model import HERE as MINI
 from hannun.models.backbones import e5, efficientnet
-from hannun.models.two_tower import Plan, Tower, TwoTower, head, identity_head
+from hannun.models.checkpoint import save
+from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head, identity_head
 from hannun.objectives.distill import similarities
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
@@ -112,7 +113,7 @@ def build(recipe: Recipe, limit: int = 256) -> TwoTower:
     text, image = e5.model(MINI), efficientnet.model()
     full = max(recipe.dims)
     width = text.config.hidden_size
-    plan = Plan(
+    plan = TowerConfig(
         ("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), limit, tuple(d for d in recipe.dims if d < full)
     )
     said = Tower(text, identity_head(width, 4 * width, full))
@@ -228,7 +229,7 @@ def run(
         schedule = replace(Schedule.of(recipe, stage), clip=0, seed=recipe.seed + number)
         train(model, both(two.texts, two.seen, recipe), schedule, work / stage.name, tell, batches=two, watch=watch)
         columns[stage.name] = tests.measure(table.of_model(model))
-    model.save(work / "model")
+    save(model, work / "model")
     lines = [f"{'':34}" + "  ".join(f"{c:>8}" for c in columns) + "   the last less the start [95 %]"]
     for name, begun in columns["start"].items():
         cells = "  ".join(f"{table.figure(c[name]):8.3f}" for c in columns.values())

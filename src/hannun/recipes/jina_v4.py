@@ -30,6 +30,7 @@ from hannun.item import Item, Pair
 from hannun.mini.model import HERE as MINI
 from hannun.models import adapters
 from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
+from hannun.models.checkpoint import save
 from hannun.models.fused import Fused, Shape
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
@@ -127,7 +128,7 @@ def adapter_sizes(recipe: Recipe = PAPER) -> dict[str, int]:
     """Parameters of each adapter on the paper's backbone, Qwen2.5-VL-3B, built on the meta device: no memory, no weights."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel
 
-    from hannun.models.vlm import HEADS, TARGETS
+    from hannun.models.one_sequence import HEADS, TARGETS
 
     # Qwen2.5-VL-3B-Instruct's published config.json.
     text = {
@@ -287,7 +288,7 @@ def run(
     for n, each in enumerate(others):
         stage(model, each, each.name, made, recipe, work, tell, watch, recipe.seed + n + 1)
         columns[each.name] = tests.tasks(model, each.name)
-    model.eval().save(work / "model")
+    save(model.eval(), work / "model")
     lines += [f"{'task ↓ adapter →':26}" + "  ".join(f"{c:>10}" for c in columns)]
     for name in columns["none"]:
         task = name.partition(":")[0]

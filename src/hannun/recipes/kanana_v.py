@@ -22,6 +22,7 @@ from hannun.errors import DependencyError, InputError
 from hannun.item import Item, Text
 from hannun.mini.model import HERE as MINI
 from hannun.mini.model import Mini
+from hannun.models.checkpoint import save
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
 from hannun.recipe import Recipe
@@ -144,7 +145,7 @@ def build(recipe: Recipe, work: Path) -> Any:
         model = Fused.from_mini(MINI, Shape(dim=max(recipe.dims), cut=11, pooling=recipe.pooling, dims=recipe.dims))
         model.remember(work / f"states-{Mini().fingerprint}")  # what frozen layers say is of those layers alone
         return model
-    from hannun.models.vlm import OneSequence
+    from hannun.models.one_sequence import OneSequence
 
     return OneSequence.begin(recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims)
 
@@ -200,7 +201,7 @@ def run(
         raise DependencyError(f"{data}: no such folder; give the data with --data")
     model = build(recipe, work)
     fit(model, recipe, data, work / "run", tell, watch)
-    model.save(work / "model")
+    save(model, work / "model")
     tests = composed.tests(data)
     eighth = max(recipe.dims) // 8
     mine = evaluate(table.of_model(model), tests, recipe.instructions, (0, eighth))
