@@ -220,7 +220,7 @@ def run(
     model = build(recipe)
     model.remember(work / "states")
     made = training(data)
-    tests = Tests(data, split)
+    tests = ClipTests(data, split)
     columns = {"start": tests.measure(table.of_model(model))}
     for number, stage in enumerate(recipe.stages):
         tell(f"stage {stage.name}")
@@ -237,7 +237,7 @@ def run(
     return [*lines, *tests.beyond(model, work)]
 
 
-class Tests:
+class ClipTests:
     """What every stage is measured on; nothing of it is trained on."""
 
     def __init__(self, data: Path, split: str = "test") -> None:

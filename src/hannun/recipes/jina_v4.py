@@ -277,7 +277,7 @@ def run(
     if recipe.backbone != "mini":
         raise InputError(f"backbone={recipe.backbone!r} came; this command trains the tiny size (backbone=mini) on what is in {data}")
     chosen = tasks(recipe)
-    model, tests = build(recipe, work), Tests(data, split)
+    model, tests = build(recipe, work), PageTests(data, split)
     lines = tests.pages(model, "start")
     first, *others = recipe.stages
     made = training(data)
@@ -306,7 +306,7 @@ def late_scores(queries: Sequence[Floats], documents: Sequence[Floats]) -> npt.N
     return np.stack([metrics.maxsim(q, documents) for q in queries]).astype(np.float64)
 
 
-class Tests:
+class PageTests:
     """What is measured on; nothing of it is trained on."""
 
     def __init__(self, data: Path, split: str = "test") -> None:

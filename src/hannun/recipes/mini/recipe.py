@@ -31,7 +31,7 @@ from hannun.recipes.mini import backbone, export, features, measure
 from hannun.recipes.mini.polish import polish
 from hannun.recipes.mini.pools import Pool, Views, pool
 from hannun.recipes.mini.step import MiniStep
-from hannun.recipes.mini.texts import PASSAGE, QUERY, Texts
+from hannun.recipes.mini.texts import PASSAGE, QUERY, TextVectors
 from hannun.recipes.mini.towers import PictureHead, TextHead, Towers
 from hannun.train.loop import Step, train
 from hannun.train.schedule import Schedule
@@ -86,7 +86,7 @@ class Ready:
     recipe: Recipe
     every: list[pictures.Picture]
     described: dict[str, sentences.Described]
-    texts: Texts
+    texts: TextVectors
     views: Views
     pairs: list[tuple[str, str]]
     general: list[str]
@@ -139,7 +139,7 @@ def prepare(
         pairs += [(ko, sentences.clean(p.facts["captions"][number])) for p, (ko, number) in photos]
     free = recipe.name.endswith("-free")
     general, passages = sentences.everyday(data), [] if free else sentences.passages(data)
-    texts = Texts(work, frozen, threads, tell)
+    texts = TextVectors(work, frozen, threads, tell)
     wanted = [s.text for d in described.values() for s in d.sentences]
     wanted += [
         s.negative for d in described.values() if d.source in ("flickr8k", "catalogue") for s in d.sentences if s.korean and s.negative
@@ -282,7 +282,7 @@ def classes_seen(ready: Ready) -> dict[str, tuple[int, float]]:
     return {k: (int(v.classes[at[0]][0]), float(v.share[at[0]][0])) for k, at in v.places.items()}
 
 
-def evaluate(ready: Ready, towers: Towers, data: Path, dim: int = 384) -> list[measure.Figure]:
+def evaluate(ready: Ready, towers: Towers, data: Path, dim: int = 384) -> list[measure.MiniFigure]:
     """The table, from the cache."""
     sight = Sight(ready, towers, dim)
     sets = measure.held_sets(ready.every, ready.names)
