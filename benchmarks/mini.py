@@ -115,7 +115,7 @@ def e5(model: Model, threads: int) -> tuple[measure.Encode, measure.Encode]:
     return peer.query, peer.passage
 
 
-def paired(first: measure.Figure, second: measure.Figure, resamples: int = 1000) -> tuple[float, float]:
+def paired(first: measure.MiniFigure, second: measure.MiniFigure, resamples: int = 1000) -> tuple[float, float]:
     """95 % interval of first − second over the same queries."""
     kind = first.kind
     return metrics.paired(first.outcomes, second.outcomes, statistic=lambda x: measure.statistic(x, kind), rounds=resamples, swaps=1)[1:3]
@@ -231,7 +231,7 @@ def main() -> None:
         if a.questions:
             questions, paragraphs, answers = measure.korquad(a.data, a.questions)
             place = measure.ranks(query(questions), document(paragraphs), answers)
-            figures.append(measure.Figure("KorQuAD nDCG@10", np.where(place < 10, 1 / np.log2(place + 2.0), 0.0)))
+            figures.append(measure.MiniFigure("KorQuAD nDCG@10", np.where(place < 10, 1 / np.log2(place + 2.0), 0.0)))
         tables.setdefault(k, {}).update({f.name: f for f in figures})
     heads = [*columns, "e5"]
     print(f"{'set':46}" + "".join(f"{h:>24}" if h == "mini" else f"{h:>10}" for h in heads))

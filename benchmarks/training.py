@@ -29,7 +29,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from hannun.item import Image, Item, Text
 from hannun.models.backbones import tiny
 from hannun.models.features import Features, Vectors
-from hannun.models.vlm import Conventions, Heads, OneSequence
+from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.objectives.agreement import agreement
 from hannun.objectives.infonce import infonce
 from hannun.objectives.late_interaction import late_interaction, maxsim

@@ -65,7 +65,7 @@ def ablation(data: Path, work: Path) -> list[str]:
     from hannun.recipes import jina_v4 as recipe
     from hannun.recipes import table
 
-    tests, made, outcomes = recipe.Tests(data), recipe.training(data), {}
+    tests, made, outcomes = recipe.PageTests(data), recipe.training(data), {}
     for name, weight in (("with", "10"), ("without", "0")):
         chosen = recipe.TINY.changed({"weights.agreement": weight})
         place = work / f"jina_v4_{name}"
@@ -73,7 +73,7 @@ def ablation(data: Path, work: Path) -> list[str]:
             shutil.copytree(work / "jina_v4/states", place / "states")  # frozen parts say the same
         model = recipe.build(chosen, place)
         recipe.stage(model, replace(chosen.stages[0], steps=300), "", made, chosen, place, said, None, chosen.seed)
-        outcomes[name] = {k: recipe.Tests.outcomes(tests, model, group) for k, group in tests.spreads.items()}
+        outcomes[name] = {k: recipe.PageTests.outcomes(tests, model, group) for k, group in tests.spreads.items()}
     lines = ["dense R@5 on pages: with KL, without, difference [95 %]"]
     for kind in outcomes["with"]:
         lines.append(table.line(f"  {kind}", [outcomes["with"][kind][0], outcomes["without"][kind][0]]))

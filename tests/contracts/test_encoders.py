@@ -35,9 +35,10 @@ def trained(kind: str) -> Encoder:
     from hannun.load import load
     from hannun.models.adapters import TWO_SIDED
     from hannun.models.backbones import tiny
+    from hannun.models.checkpoint import save
     from hannun.models.fused import Fused, Shape
+    from hannun.models.one_sequence import Conventions, Heads, OneSequence
     from hannun.models.two_tower import TwoTower
-    from hannun.models.vlm import Conventions, Heads, OneSequence
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "model"
@@ -51,7 +52,7 @@ def trained(kind: str) -> Encoder:
         else:
             heads = Heads(48, 16, (24,), True, (TWO_SIDED,), rank=4)
             model = OneSequence(*getattr(tiny, kind)(["가나다"]), Conventions(), heads)
-        model.save(folder)
+        save(model, folder)
         return load(folder)
 
 

@@ -17,7 +17,7 @@ from hannun.evaluate.compare import compare
 from hannun.evaluate.figure import Figure, value
 from hannun.evaluate.harness import Harness
 from hannun.evaluate.page import comparison_page, report_page
-from hannun.evaluate.report import Report
+from hannun.evaluate.report import EvalReport
 from hannun.evaluate.suites.suite import Measured, Suite
 from tests.conftest import TOY_CLI, finished
 from tests.toy import Toy
@@ -25,7 +25,7 @@ from tests.toy import Toy
 GOOD = np.array([1.0, 1, 1, 1, 1, 1, 1, 1, 0, 1])
 
 
-def measured(harness: Harness, outcomes: np.ndarray[Any, Any], name: str = "made") -> Report:
+def measured(harness: Harness, outcomes: np.ndarray[Any, Any], name: str = "made") -> EvalReport:
     def measure(b: Harness) -> Measured:
         b.queries(["질문"])
         gold = np.stack([outcomes + np.arange(len(outcomes)) / 10, np.arange(len(outcomes), dtype=float)], axis=1)
@@ -38,7 +38,7 @@ def measured(harness: Harness, outcomes: np.ndarray[Any, Any], name: str = "made
 def test_a_report_comes_back_as_it_was(harness: Harness, tmp_path: Path) -> None:
     report = measured(harness, GOOD)
     report.save(tmp_path / "r")
-    back = Report.load(tmp_path / "r")
+    back = EvalReport.load(tmp_path / "r")
     assert back.to_json() == report.to_json()
     for a, b in zip(report.figures().values(), back.figures().values(), strict=True):
         assert np.array_equal(a.outcomes, b.outcomes) and (a.groups is None) == (b.groups is None)
@@ -54,13 +54,13 @@ def test_a_report_says_how_it_was_made(harness: Harness) -> None:
 
 def test_a_folder_that_is_no_report(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="hannun eval"):
-        Report.load(tmp_path)
+        EvalReport.load(tmp_path)
     (tmp_path / "report.json").write_text("{}")
     with pytest.raises(InputError, match="not a whole report"):
-        Report.load(tmp_path)
+        EvalReport.load(tmp_path)
     (tmp_path / "report.json").write_text('{"format": 99}')
     with pytest.raises(InputError, match="format 99"):
-        Report.load(tmp_path)
+        EvalReport.load(tmp_path)
 
 
 class Page(html.parser.HTMLParser):

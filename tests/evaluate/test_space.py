@@ -99,8 +99,8 @@ def test_every_dim_in_every_format() -> None:
         matryoshka.curve(documents.take([]), documents, np.arange(0), (4,))
 
 
-def point(size: int, quality: float) -> matryoshka.Point:
-    return matryoshka.Point(size, "fp32", quality, np.array([quality]), size, 0.1)
+def point(size: int, quality: float) -> matryoshka.CurvePoint:
+    return matryoshka.CurvePoint(size, "fp32", quality, np.array([quality]), size, 0.1)
 
 
 def test_the_knee_is_where_more_bytes_stop_paying() -> None:

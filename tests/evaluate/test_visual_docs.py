@@ -29,7 +29,7 @@ def test_twins_share_topic_and_kind_but_no_owner() -> None:
 
 
 @pytest.mark.parametrize("record", ALL[::4], ids=lambda r: r.id)
-def test_every_kind_of_page_is_drawn_and_the_same_twice(record: records.Record) -> None:
+def test_every_kind_of_page_is_drawn_and_the_same_twice(record: records.DocumentRecord) -> None:
     first = draw.page(record)
     assert draw.page(record) == first
     page = PIL.Image.open(io.BytesIO(first)).convert("L")
@@ -40,7 +40,7 @@ def test_every_kind_of_page_is_drawn_and_the_same_twice(record: records.Record) 
 def test_the_facts_reach_the_page() -> None:
     """The same look with another value differs only where that value stands."""
     record = next(r for r in ALL if r.kind == "table")
-    other = records.Record(**{**vars(record), "entries": (("강남점", "999 만 원"), *record.entries[1:])})
+    other = records.DocumentRecord(**{**vars(record), "entries": (("강남점", "999 만 원"), *record.entries[1:])})
     a, b = (np.asarray(draw.table(r), np.int16) for r in (record, other))
     changed = np.argwhere(np.abs(a - b).sum(axis=2) > 60)
     assert len(changed) and np.ptp(changed[:, 0]) < 60  # one row of the table
@@ -74,11 +74,11 @@ def test_a_query_has_its_page_and_whatever_says_the_same() -> None:
     assert alone[0] == 1 and alone.sum() >= 1
     label, amount = record.entries[record.asked]
     same = {"lang": record.lang, "owner": record.owner, "when": record.when, "entries": ((label, amount),)}
-    double = records.Record(**{**vars(ALL[5]), **same})
+    double = records.DocumentRecord(**{**vars(ALL[5]), **same})
     assert suite.right_pages(record, "fact", [*ALL, double])[-1] == 1
     assert suite.right_pages(record, "keywords", [*ALL, double])[-1] == 1
     assert suite.right_pages(record, "description", [*ALL, double])[-1] == 0
-    other = records.Record(**{**vars(double), "entries": ((label, "1 원"),)})
+    other = records.DocumentRecord(**{**vars(double), "entries": ((label, "1 원"),)})
     assert suite.right_pages(record, "fact", [*ALL, other])[-1] == 0
 
 

@@ -18,8 +18,9 @@ import onnxruntime  # noqa: E402
 
 from hannun.item import item  # noqa: E402
 from hannun.models.backbones import tiny  # noqa: E402
+from hannun.models.checkpoint import save  # noqa: E402
+from hannun.models.one_sequence import Conventions, OneSequence  # noqa: E402
 from hannun.models.two_tower import TwoTower  # noqa: E402
-from hannun.models.vlm import Conventions, OneSequence  # noqa: E402
 from hannun.serve.cli.main import run  # noqa: E402
 from tests.conftest import draw  # noqa: E402
 
@@ -40,7 +41,7 @@ def vectors(file: Path, inputs: dict[str, Any]) -> np.ndarray:
 
 @pytest.mark.parametrize("int8", [False, True])
 def test_the_files_give_the_models_vectors(model: TwoTower, tmp_path: Path, int8: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    model.save(tmp_path / "m")
+    save(model, tmp_path / "m")
     assert run(["export", str(tmp_path / "m"), "--to", str(tmp_path / "onnx"), *(["--int8"] if int8 else [])]) == 0
     said = capsys.readouterr().out
     assert "text.onnx" in said and "image.onnx" in said and "MB" in said
@@ -57,7 +58,7 @@ def test_the_files_give_the_models_vectors(model: TwoTower, tmp_path: Path, int8
 
 def test_what_cannot_be_exported_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
-    OneSequence(*tiny.llava(TEXTS), Conventions()).save(tmp_path / "llava")
+    save(OneSequence(*tiny.llava(TEXTS), Conventions()), tmp_path / "llava")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("mine")
     for arguments, said in (

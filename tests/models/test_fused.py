@@ -17,8 +17,8 @@ from hannun.errors import InputError, MissingError  # noqa: E402
 from hannun.item import item  # noqa: E402
 from hannun.models import adapters  # noqa: E402
 from hannun.models.backbones import e5, efficientnet  # noqa: E402
-from hannun.models.backbones.sight import Sight, _tiles  # noqa: E402
-from hannun.models.checkpoint import _fingerprint, open_model  # noqa: E402
+from hannun.models.backbones.mini_image import MiniImage, _tiles  # noqa: E402
+from hannun.models.checkpoint import _fingerprint, open_model, save  # noqa: E402
 from hannun.models.frozen import Kept  # noqa: E402
 from hannun.models.fused import Fused, Shape  # noqa: E402
 from hannun.models.pooling import last_token  # noqa: E402
@@ -84,7 +84,7 @@ def test_saved_and_loaded_it_is_the_same(trained: Fused, tmp_path: Path) -> None
     trained.with_tasks([adapters.TWO_SIDED, adapters.MATCHING], 4, 4)
     for _, p in adapters.parameters(trained, ["query", "matching"]):
         torch.nn.init.normal_(p, std=0.1)
-    trained.save(tmp_path / "m")
+    save(trained, tmp_path / "m")
     encoder: Any = hannun.load(tmp_path / "m")
     assert encoder.tasks == ("retrieval", "matching") and encoder.dims == (400, 96) and not encoder.parts
     again = open_model(tmp_path / "m")
@@ -105,7 +105,7 @@ def test_kept_states_give_the_same_and_frozen_parts_do_not_run_again(start: Fuse
         plain = start(start.collate(ITEMS, "query", instruction="찾기:")).dense
         start.remember(tmp_path)
         first = start(start.collate(ITEMS, "query", instruction="찾기:")).dense
-        monkeypatch.setattr(Sight, "see", None)
+        monkeypatch.setattr(MiniImage, "see", None)
         monkeypatch.setattr(Fused, "_ids", None)
         again = start(start.collate(ITEMS, "query", instruction="찾기:")).dense
     torch.testing.assert_close(first, plain, atol=2e-3, rtol=0)

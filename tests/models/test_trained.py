@@ -22,11 +22,11 @@ from hannun.load import load  # noqa: E402
 from hannun.models import adapters  # noqa: E402
 from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED  # noqa: E402
 from hannun.models.backbones import tiny  # noqa: E402
-from hannun.models.checkpoint import open_model  # noqa: E402
+from hannun.models.checkpoint import open_model, save  # noqa: E402
 from hannun.models.features import Vectors  # noqa: E402
+from hannun.models.one_sequence import Conventions, Heads, OneSequence  # noqa: E402
 from hannun.models.pooling import pooled  # noqa: E402
-from hannun.models.two_tower import Plan, Tower, TwoTower, head, identity_head  # noqa: E402
-from hannun.models.vlm import Conventions, Heads, OneSequence  # noqa: E402
+from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head, identity_head  # noqa: E402
 
 TEXTS = ["빨간 줄무늬 원피스", "파란 가방 두 개", "a dog on the beach"]
 Model = Any
@@ -61,7 +61,7 @@ def towers() -> TwoTower:
     shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     text = BertModel(BertConfig(vocab_size=len(tok), max_position_embeddings=64, **shape))
     image = ViTModel(ViTConfig(image_size=32, patch_size=8, **shape))
-    plan = Plan(prompts={"query": "q: ", "document": "d: "}, limit=48, dims=(16,))
+    plan = TowerConfig(prompts={"query": "q: ", "document": "d: "}, limit=48, dims=(16,))
     images = ViTImageProcessorPil(size={"height": 32, "width": 32})
     return TwoTower(Tower(text, head(32, 24)), Tower(image, head(32, 40, 24)), tok, images, plan).eval()
 
@@ -97,7 +97,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
     folder: Path = tmp_path_factory.mktemp("trained") / "model"
-    model.save(folder)
+    save(model, folder)
     return folder
 
 
@@ -208,7 +208,7 @@ def test_adapters_are_told_apart_and_saved_with_their_prompts(tmp_path: Path) ->
     bare = said(model, ITEMS, "query", "").dense
     for a, b in ((query, key), (query, matching), (key, matching), (query, bare)):
         assert (a - b).abs().max() > 1e-2
-    model.save(tmp_path / "m")
+    save(model, tmp_path / "m")
     facts = json.loads((tmp_path / "m" / "hannun.json").read_text())
     assert facts["heads"]["tasks"][0] == TWO_SIDED.to_json()  # which of the two ways was chosen
     encoder: Any = load(f"{tmp_path / 'm'}#matching")
@@ -310,7 +310,7 @@ def test_two_towers_average_unit_vectors() -> None:
 
 def test_frozen_towers_keep_states_and_train_heads_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = towers()
-    model = TwoTower(model.text, model.image, model.tokenizer, model.images, Plan(("text", "image"))).train()
+    model = TwoTower(model.text, model.image, model.tokenizer, model.images, TowerConfig(("text", "image"))).train()
     plain = said(model.eval(), ITEMS).dense
     model.train()
     model.remember(tmp_path)
@@ -338,7 +338,7 @@ def test_a_text_of_each_kind_of_wrong(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pooling 'first' came"):
         sequence(tiny.llava, pooling="first")
     with pytest.raises(InputError, match="frozen names \\['words'\\]"):
-        TwoTower.dual(*tiny.clip(TEXTS), Plan(("words",)))
+        TwoTower.dual(*tiny.clip(TEXTS), TowerConfig(("words",)))
     with pytest.raises(InputError, match="expected a dual class"):
         TwoTower.dual(tiny.llava(TEXTS)[0], None)
     with pytest.raises(MissingError, match="holds no trained model"):
@@ -355,7 +355,7 @@ def test_a_full_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.Mo
     from hannun.errors import StorageError
 
     model = towers()
-    model.save(tmp_path / "m")
+    save(model, tmp_path / "m")
     before = sorted(p.name for p in (tmp_path / "m").iterdir())
 
     def full(*_: Any, **__: Any) -> None:
@@ -363,5 +363,5 @@ def test_a_full_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("hannun.models.saving.write_facts", full)
     with pytest.raises(StorageError, match="free some space"):
-        model.save(tmp_path / "m")
+        save(model, tmp_path / "m")
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == before and [p.name for p in tmp_path.iterdir()] == ["m"]

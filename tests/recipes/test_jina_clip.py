@@ -18,7 +18,8 @@ from hannun.models.two_tower import TwoTower  # noqa: E402
 from hannun.recipe import Stage  # noqa: E402
 from hannun.recipes import jina_clip  # noqa: E402
 from hannun.recipes.data import pairs  # noqa: E402
-from hannun.train.loop import Schedule, train  # noqa: E402
+from hannun.train.loop import train  # noqa: E402
+from hannun.train.schedule import Schedule  # noqa: E402
 from tests.conftest import ROOT, draw, encoded  # noqa: E402
 
 DATA = ROOT.parent / "shared/data"

@@ -41,7 +41,7 @@ def test_macro_f1_by_hand() -> None:
 
 
 def test_an_interval_holds_its_figure() -> None:
-    figure = measure.Figure("half", np.array([0.0, 1.0] * 50))
+    figure = measure.MiniFigure("half", np.array([0.0, 1.0] * 50))
     low, high = figure.interval()
     assert low < figure.value == 0.5 < high and math.isclose(high - low, 0.196, abs_tol=0.05)  # 2 × 1.96 × 0.5 / √100
 

@@ -15,7 +15,8 @@ from hannun.errors import InputError  # noqa: E402
 from hannun.item import Item, Pair, Text  # noqa: E402
 from hannun.models.features import Features, Vectors  # noqa: E402
 from hannun.train.batches import Batch, Mixture, from_pairs  # noqa: E402
-from hannun.train.loop import Schedule, train  # noqa: E402
+from hannun.train.loop import train  # noqa: E402
+from hannun.train.schedule import Schedule  # noqa: E402
 from hannun.train.steps.contrastive import Contrast, contrastive, losses  # noqa: E402
 from tests.train.network import Net  # noqa: E402
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import time
@@ -20,19 +19,9 @@ torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
 
 from hannun.errors import HannunError, InputError, StorageError  # noqa: E402
-from hannun.train.loop import Moment, Schedule, parameters, rate, train  # noqa: E402
-
-
-def test_rate_warms_up_then_falls_by_half_a_cosine() -> None:
-    s = Schedule(steps=12, warmup=1 / 6)  # two steps of warm-up, ten of cosine
-    assert [rate(0, s), rate(1, s), rate(2, s), rate(7, s)] == pytest.approx([0.5, 1.0, 1.0, 0.5])
-    assert rate(12, s) == pytest.approx(0.0)
-
-
-def test_only_matrices_decay() -> None:
-    decayed, free = parameters(torch.nn.Linear(3, 2), 0.1)
-    assert [p.shape for p in decayed["params"]] == [(2, 3)] and decayed["weight_decay"] == 0.1  # type: ignore[attr-defined]
-    assert [p.shape for p in free["params"]] == [(2,)] and free["weight_decay"] == 0.0  # type: ignore[attr-defined]
+from hannun.train.loop import train  # noqa: E402
+from hannun.train.run import Moment  # noqa: E402
+from hannun.train.schedule import Schedule, parameters  # noqa: E402
 
 
 def test_a_part_learns_at_its_share_of_the_rate(tmp_path: Path) -> None:
@@ -84,16 +73,6 @@ def test_a_loss_that_is_not_finite_stops_and_names_its_step(tmp_path: Path) -> N
     with pytest.raises(HannunError, match="step 2 is not finite"):
         train(fresh(), broken, Schedule(steps=4, save_every=1), tmp_path, lambda _: None)
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 2
-
-
-def test_rsqrt_and_constant_curves() -> None:
-    s = Schedule(steps=100, warmup=0.04, curve="rsqrt")  # four steps of warm-up
-    assert [rate(n, s) for n in (3, 15, 63)] == pytest.approx([1.0, math.sqrt(4 / 16), math.sqrt(4 / 64)])
-    assert rate(99, Schedule(steps=100, curve="constant")) == 1.0
-    with pytest.raises(InputError, match="curve='cosin' came; did you mean 'cosine'"):
-        Schedule(steps=3, curve="cosin")
-    with pytest.raises(InputError, match="steps=0"):
-        Schedule(steps=0)
 
 
 def test_accumulated_calls_make_the_update_of_their_mean(tmp_path: Path) -> None:
@@ -339,7 +318,8 @@ def filled(place: Path) -> None:
 KILLED = """
 import sys, time, torch
 from pathlib import Path
-from hannun.train.loop import Schedule, train
+from hannun.train.loop import train
+from hannun.train.schedule import Schedule
 from tests.train.test_loop import fresh, step
 slow = float(sys.argv[2])
 def go(module, number):

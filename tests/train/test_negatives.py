@@ -15,7 +15,7 @@ from hannun.errors import InputError
 from hannun.item import Item, Pair, item
 from hannun.serve.cli.main import run
 from hannun.train import negatives, pairs
-from hannun.train.negatives import Report, Window, mine
+from hannun.train.negatives import MiningReport, Window, mine
 from tests.conftest import draw, encoded
 from tests.toy import Toy
 
@@ -29,8 +29,8 @@ def shop(tmp_path: Path) -> Iterator[Collection]:
         yield opened
 
 
-def mined(shop: Collection, window: Window, *given: Pair) -> tuple[list[list[str]], Report]:
-    report = Report()
+def mined(shop: Collection, window: Window, *given: Pair) -> tuple[list[list[str]], MiningReport]:
+    report = MiningReport()
     return [[n.id for n in p.negatives] for p in mine(given, shop, window, report)], report
 
 
@@ -89,7 +89,7 @@ def test_pictures_near_duplicates_are_left_out(tmp_path: Path) -> None:
         shop.add([{"id": "a", "image": encoded(base)}, {"id": "b", "image": encoded(brighter)}])
         shop.add([{"id": f"n{n}", "image": encoded(draw(seed=n, size=(48, 48)))} for n in range(2, 8)])
         pair = Pair(item({"image": encoded(draw(seed=1, size=(40, 40)))}, id="q"), item({"image": encoded(base)}, id="p"))
-        report = Report()
+        report = MiningReport()
         (found,) = mine([pair], shop, Window(below=1.0, count=3), report)
     names = [n.id for n in found.negatives]
     assert not {"a", "b"} & set(names) and report.dropped[negatives.PICTURE] == 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hannun.evaluate.report import Report
+from hannun.evaluate.report import EvalReport
 
 _TASKS = {"spearman": ("sentence-similarity", "spearman_cosine"), "macro_f1": ("zero-shot-classification", "f1"), "mean": ("retrieval", "")}
 
 
-def metadata(report: Report) -> dict[str, Any]:
+def metadata(report: EvalReport) -> dict[str, Any]:
     """The card's front matter as the hub reads it (huggingface.co/docs/hub/model-cards, `model-index`)."""
     data = report.to_json()
     results = []
@@ -36,7 +36,7 @@ def metadata(report: Report) -> dict[str, Any]:
     return {**head, "model-index": [{"name": name, "results": results}]} if results else head
 
 
-def card(report: Report) -> str:
+def card(report: EvalReport) -> str:
     """The whole card: front matter, figures by suite, how to run it again, what was left out. Words about training are the author's."""
     data = report.to_json()
     model, run = data["model"], data["run"]

@@ -13,7 +13,7 @@ from typing import Any
 from hannun import metrics
 from hannun.errors import InputError
 from hannun.evaluate.figure import Figure
-from hannun.evaluate.report import Report, Result
+from hannun.evaluate.report import EvalReport, SuiteResult
 
 LEVEL = 0.05
 SWAPS = 100  # rounds of the test for each figure of a suite: adjusted, the least p-value is then 0.01
@@ -61,7 +61,7 @@ class Comparison:
         }
 
 
-def compare(reports: Sequence[Report], *, rounds: int = 1000, seed: int = 0) -> Comparison:
+def compare(reports: Sequence[EvalReport], *, rounds: int = 1000, seed: int = 0) -> Comparison:
     """Every report but the first against the first. Raises InputError where nothing can be compared."""
     if len(reports) < 2:
         raise InputError(f"{len(reports)} report came, expected two or more to compare")
@@ -95,7 +95,7 @@ def compare(reports: Sequence[Report], *, rounds: int = 1000, seed: int = 0) -> 
     return Comparison(tuple(names), tuple(rows), tuple(left_out))
 
 
-def _pairs(base: Report, other: Report, name: str, left_out: list[str]) -> dict[str, list[tuple[Figure, Figure]]]:
+def _pairs(base: EvalReport, other: EvalReport, name: str, left_out: list[str]) -> dict[str, list[tuple[Figure, Figure]]]:
     theirs = {r.suite: r for r in other.results}
     found: dict[str, list[tuple[Figure, Figure]]] = {}
     for mine in base.results:
@@ -118,12 +118,12 @@ def _pairs(base: Report, other: Report, name: str, left_out: list[str]) -> dict[
     return found
 
 
-def _data(result: Result) -> dict[str, str]:
+def _data(result: SuiteResult) -> dict[str, str]:
     """The hashes of what was read: files, and contents in the order in which they were asked for."""
     return dict(result.data)
 
 
-def _names(reports: Sequence[Report]) -> list[str]:
+def _names(reports: Sequence[EvalReport]) -> list[str]:
     """The models' names, made different by their dims or fingerprints where two are called the same."""
     plain = [str(r.model["name"]) for r in reports]
     dims = [f"{n}@{r.model['dim']}" for n, r in zip(plain, reports, strict=True)]

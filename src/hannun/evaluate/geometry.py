@@ -22,7 +22,7 @@ PAIRS = 20_000  # random pairs for cosines and uniformity, drawn with a seed
 
 
 @dataclass(frozen=True)
-class Shape:
+class SpaceShape:
     """The figures of one space; cosines are means over pairs."""
 
     matched: float  # text with its own picture
@@ -59,7 +59,7 @@ def uniformity(rows: Floats, pairs: tuple[Ints, Ints]) -> float:
     return float(np.log(np.exp(-2 * ((a - b) ** 2).sum(axis=1)).mean()))
 
 
-def shape(texts: Floats, images: Floats, seed: int = 0) -> Shape:
+def shape(texts: Floats, images: Floats, seed: int = 0) -> SpaceShape:
     """The shape of a space.
 
     Args:
@@ -82,7 +82,7 @@ def shape(texts: Floats, images: Floats, seed: int = 0) -> Shape:
 
     tt, ii, ti = cosines(texts, texts), cosines(images, images), cosines(texts, images)
     every = np.concatenate([tt, ii, ti])
-    return Shape(
+    return SpaceShape(
         matched=float((texts.astype(np.float64) * images).sum(axis=1).mean()),
         unmatched=float(ti.mean()),
         text_text=float(tt.mean()),

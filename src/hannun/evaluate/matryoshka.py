@@ -26,7 +26,7 @@ _REPEATS = 5
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """One way to store vectors: its quality (mean and outcomes), bytes for a vector, milliseconds for a query."""
 
     dim: int
@@ -37,7 +37,7 @@ class Point:
     milliseconds: float
 
 
-def curve(queries: Embeddings, documents: Embeddings, right: Ints, dims: Sequence[int], k: int = 10) -> list[Point]:
+def curve(queries: Embeddings, documents: Embeddings, right: Ints, dims: Sequence[int], k: int = 10) -> list[CurvePoint]:
     """Every dim in every format.
 
     Args:
@@ -55,7 +55,7 @@ def curve(queries: Embeddings, documents: Embeddings, right: Ints, dims: Sequenc
             ranks = metrics.pessimistic_rank(_scores(asked, stored, format), right)
             gains = np.where(ranks <= k, 1 / np.log2(1.0 + ranks), 0.0)
             size = {"fp32": 4 * dim, "int8": dim, "binary": -(-dim // 8)}[format]
-            found.append(Point(dim, format, float(gains.mean()), gains, size, _milliseconds(asked, stored, format)))
+            found.append(CurvePoint(dim, format, float(gains.mean()), gains, size, _milliseconds(asked, stored, format)))
     return found
 
 
@@ -84,22 +84,22 @@ def _milliseconds(asked: Stored, stored: Stored, format: str) -> float:
     return float(np.median(times) * 1000)
 
 
-def front(points: Sequence[Point]) -> list[Point]:
+def front(points: Sequence[CurvePoint]) -> list[CurvePoint]:
     """The points that no other beats in both bytes and quality, smallest first."""
-    best: list[Point] = []
+    best: list[CurvePoint] = []
     for p in sorted(points, key=lambda p: (p.bytes, -p.quality)):
         if not best or p.quality > best[-1].quality:
             best.append(p)
     return best
 
 
-def least(points: Sequence[Point], share: float) -> Point:
+def least(points: Sequence[CurvePoint], share: float) -> CurvePoint:
     """The smallest point that keeps at least `share` of the best quality."""
     best = max(p.quality for p in points)
     return next(p for p in front(points) if p.quality >= share * best)
 
 
-def knee(points: Sequence[Point]) -> Point:
+def knee(points: Sequence[CurvePoint]) -> CurvePoint:
     """Where more bytes stop paying: the point of the front farthest above the line between its ends, over log bytes (Kneedle, 2011)."""
     best = front(points)
     if len(best) < 3:

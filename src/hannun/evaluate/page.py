@@ -8,10 +8,10 @@ from typing import Any
 
 from hannun.evaluate import plots
 from hannun.evaluate.compare import Comparison
-from hannun.evaluate.report import Report
+from hannun.evaluate.report import EvalReport
 
 
-def report_page(report: Report) -> str:
+def report_page(report: EvalReport) -> str:
     """The whole page of a report."""
     data = report.to_json()
     model, run = data["model"], data["run"]

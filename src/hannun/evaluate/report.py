@@ -24,7 +24,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Result:
+class SuiteResult:
     """One suite's figures, the hashes of the data they came from, what was left out, and what plots are drawn from."""
 
     suite: str
@@ -38,12 +38,12 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvalReport:
     """A whole run: the model, how it was run, its results, and the suites that were skipped with their reasons."""
 
     model: dict[str, Any]
     run: dict[str, Any]
-    results: list[Result]
+    results: list[SuiteResult]
     skipped: dict[str, str]
 
     def figures(self) -> dict[tuple[str, str], Figure]:
@@ -97,7 +97,7 @@ class Report:
         return target
 
     @staticmethod
-    def load(folder: Path) -> Report:
+    def load(folder: Path) -> EvalReport:
         """What `save` wrote. Raises MissingError, or InputError where the folder holds something else."""
         source = folder if folder.is_file() else folder / "report.json"
         if not source.is_file():
@@ -107,7 +107,7 @@ class Report:
             if data["format"] != FORMAT:
                 raise InputError(f"{source}: has format {data['format']}, expected {FORMAT}; run `hannun eval` again")
             with np.load(source.with_name("outcomes.npz"), allow_pickle=False) as kept:
-                results: list[Result] = []
+                results: list[SuiteResult] = []
                 n = 0
                 for s in data["suites"]:
                     figures = []
@@ -115,8 +115,10 @@ class Report:
                         groups = kept.get(f"{n}.groups")
                         figures.append(Figure(f["name"], kept[str(n)], f["kind"], groups, f["note"], f["lower"]))
                         n += 1
-                    results.append(Result(s["suite"], s["about"], figures, s["data"], s["notes"], s["extra"], s["seconds"], s["encoded"]))
-            return Report(data["model"], data["run"], results, data["skipped"])
+                    results.append(
+                        SuiteResult(s["suite"], s["about"], figures, s["data"], s["notes"], s["extra"], s["seconds"], s["encoded"])
+                    )
+            return EvalReport(data["model"], data["run"], results, data["skipped"])
         except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as e:
             if isinstance(e, InputError):
                 raise

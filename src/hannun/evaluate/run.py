@@ -1,4 +1,4 @@
-"""An Encoder and names of suites go in; a Report comes out, with what was skipped and why."""
+"""An Encoder and names of suites go in; an EvalReport comes out, with what was skipped and why."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from typing import Any
 import hannun
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.evaluate.harness import Harness
-from hannun.evaluate.report import Report, Result
+from hannun.evaluate.report import EvalReport, SuiteResult
 from hannun.evaluate.suites.suite import Suite
 
 _PACKAGES = ("numpy", "pillow", "onnxruntime", "tokenizers", "torch", "transformers", "sentence-transformers", "mteb", "scikit-learn")
 
 
-def evaluate(harness: Harness, chosen: Sequence[Suite], *, command: str = "", started: Callable[[str], None] = lambda _: None) -> Report:
+def evaluate(
+    harness: Harness, chosen: Sequence[Suite], *, command: str = "", started: Callable[[str], None] = lambda _: None
+) -> EvalReport:
     """Every chosen suite's figures.
 
     A suite whose data is missing or that the encoder cannot read is skipped with its reason, as long as another one remains; where
@@ -28,7 +30,7 @@ def evaluate(harness: Harness, chosen: Sequence[Suite], *, command: str = "", st
     """
     if not chosen:
         raise InputError("no suite came, expected at least one; `hannun eval --list` names them")
-    results: list[Result] = []
+    results: list[SuiteResult] = []
     skipped: dict[str, str] = {}
     failure: HannunError | None = None
     for s in chosen:
@@ -43,7 +45,7 @@ def evaluate(harness: Harness, chosen: Sequence[Suite], *, command: str = "", st
             continue
         seconds = time.perf_counter() - begun
         results.append(
-            Result(
+            SuiteResult(
                 s.name,
                 s.about,
                 measured.figures,
@@ -56,7 +58,7 @@ def evaluate(harness: Harness, chosen: Sequence[Suite], *, command: str = "", st
         )
     if failure is not None and not results:
         raise failure
-    return Report(_model(harness), provenance(harness, command), results, skipped)
+    return EvalReport(_model(harness), provenance(harness, command), results, skipped)
 
 
 def _model(harness: Harness) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +23,18 @@ from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.item import Content, Item, Text, item, require_content
 from hannun.models import adapters
 from hannun.models.network import Network, Role, Row, decoded
-from hannun.models.saving import OWN, quiet
+from hannun.models.saving import OWN, quiet, save_folder, whole, write_facts
 
 if TYPE_CHECKING:
     from hannun.models.fused import Fused
+    from hannun.models.one_sequence import Conventions, OneSequence
     from hannun.models.two_tower import TwoTower
-    from hannun.models.vlm import Conventions, OneSequence
+from hannun.models.hub import READ, model_folder
 
 ROWS = 32  # rows in a batch of texts
 PICTURES = 8  # rows in a batch with pictures, which are decoded a batch at a time
 CHARACTERS = 65_536  # rows × longest text in a batch: one passage of 65,536 characters is a batch of its own
 FORMAT = "1"  # part of every fingerprint: raised when this room changes how a sequence is written or pooled
-
-READ = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.codes")  # the files that make the vectors
-OTHER_BACKENDS = ("onnx/*", "openvino/*", "original/*", "*.onnx", "*.msgpack", "*.h5")
 
 
 class CheckpointEncoder:
@@ -130,7 +130,7 @@ def open_checkpoint(name_or_path: str) -> CheckpointEncoder:
 
 
 def open_model(folder: str | Path) -> Fused | OneSequence | TwoTower:
-    """The trainable model in a folder that a model's `save` wrote. Raises MissingError where it has no hannun.json."""
+    """The trainable model in a folder that `save` wrote. Raises MissingError where it has no hannun.json."""
     path = Path(folder)
     if not (path / OWN).exists():
         raise MissingError(f"{folder}: holds no trained model of Hannun ({OWN} is not there); give the folder that `hannun train` wrote")
@@ -139,41 +139,127 @@ def open_model(folder: str | Path) -> Fused | OneSequence | TwoTower:
     return model
 
 
+def save(model: Fused | OneSequence | TwoTower, folder: Path) -> None:
+    """Everything of a trained model in `folder`, whole or not at all: what `open_model` and `open_checkpoint` read.
+
+    Where stock sentence-transformers modules can say the same, they are there too (docs/models.md). Raises StorageError where the disk is
+    full; what was there before stays.
+    """
+    from hannun.models.fused import Fused
+    from hannun.models.one_sequence import OneSequence
+
+    if isinstance(model, Fused):
+        _save_fused(model, folder)
+    elif isinstance(model, OneSequence):
+        _save_sequence(model, folder)
+    else:
+        _save_towers(model, folder)
+
+
+def _save_fused(model: Fused, folder: Path) -> None:
+    """hannun.json, weights.safetensors, the tokenizer, image.onnx."""
+    state = {**model.state_dict(), **{f"untrained.{k}": v for k, v in model.start().state_dict().items()}}
+    config = model.words.config.to_dict() | {"num_hidden_layers": model.shape.cut + len(model.top)}
+    facts = {"kind": "fused", "shape": model.shape.to_json(), "words": config, "projection": len(model.projection.inner.bias)}
+    why = "words read alone by the lower layers, and mini's picture network in onnxruntime, are no classes of transformers"
+
+    def write(part: Path) -> None:
+        model.tokenizer.save_pretrained(part)
+        shutil.copyfile(model.sight.path, part / "image.onnx")
+
+    save_folder(folder, facts, state, write, lambda _: {"stock": {}, "own_format": {"everything": why}})
+
+
+def _save_sequence(model: OneSequence, folder: Path) -> None:
+    """The backbone as transformers writes it, heads and adapters in weights.safetensors, facts in hannun.json; `stock/` beside.
+
+    There is a stock folder for each adapter or role.
+    """
+    from hannun.models.export.sentence_transformers import stock_sequence
+
+    own = {k.replace(".base_layer.", "."): v for k, v in model.state_dict().items() if "lora_" in k or not k.startswith("_model.")}
+    heads = {**asdict(model.heads), "tasks": [t.to_json() for t in model.heads.tasks]}
+    rules = {**asdict(model.rules), "prompts": dict(model.rules.prompts), "template": dict(model.rules.template)}
+    save_folder(
+        folder,
+        {"kind": "one_sequence", "conventions": rules, "heads": heads},
+        own,
+        lambda part: model.save_network(part / "network", model.template),
+        lambda part: stock_sequence(model, part),
+    )
+
+
+def _save_towers(model: TwoTower, folder: Path) -> None:
+    """A folder that stock sentence-transformers loads as it is; hannun.json beside holds the plan and the scale."""
+    from hannun.models.export.sentence_transformers import stock_towers
+
+    def write(part: Path) -> None:
+        stock_towers(model, part)
+        facts = {"kind": "two_tower", "plan": {**asdict(model.plan), "prompts": dict(model.plan.prompts)}, "dims": list(model.dims)}
+        own = {"average": "an item of text and picture; sentence-transformers gives a vector for each and no average"}
+        write_facts(
+            part, {**facts, "log_scale": model.log_scale.item(), "stock": {".": {"class": "SentenceTransformer"}}, "own_format": own}
+        )
+
+    whole(folder, write)
+
+
+def _load_fused(folder: Path) -> Fused:
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    from hannun.models.backbones import e5
+    from hannun.models.backbones.mini_image import MiniImage
+    from hannun.models.fused import Fused, Shape
+
+    facts = _json(folder / OWN)
+    shape = Shape.from_json(facts["shape"])
+    words = BertModel(BertConfig.from_dict(facts["words"]), add_pooling_layer=False)
+    projection = e5.Projection(words.config.hidden_size, facts["projection"])
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = Fused(words, tokenizer, projection, MiniImage(folder / "image.onnx"), shape)
+    state = load_file(folder / "weights.safetensors")
+    untrained = {k.removeprefix("untrained."): state.pop(k) for k in [*state] if k.startswith("untrained.")}
+    model.start().load_state_dict(untrained)
+    model.load_state_dict(state)
+    model.eval()
+    return model
+
+
+def _load_sequence(folder: Path, device: str) -> OneSequence:
+    from safetensors.torch import load_file
+
+    from hannun.models.one_sequence import Conventions, Heads, OneSequence
+
+    facts = _json(folder / OWN)
+    model = OneSequence.open(folder / "network", device, Conventions(**facts["conventions"]), Heads.from_json(facts["heads"]))
+    state = load_file(folder / "weights.safetensors", device=device)
+    known = model.state_dict()
+    state = {k if k in known else ".".join([k.rpartition(".")[0], "base_layer", k.rpartition(".")[2]]): v for k, v in state.items()}
+    absent = [k for k in known if (not k.startswith("_model.") or "lora_" in k) and k not in state]
+    if absent or (strange := [k for k in state if k not in known]):
+        raise InputError(f"weights.safetensors lacks {absent[:1]} or has unknown {[] if absent else strange[:1]}; save the model again")
+    model.load_state_dict(state, strict=False)
+    model.eval()
+    return model
+
+
+def _load_towers(folder: Path) -> TwoTower:
+    import torch
+
+    from hannun.models.export.sentence_transformers import towers
+    from hannun.models.two_tower import TowerConfig
+
+    facts = _json(folder / OWN)
+    model = towers(folder, TowerConfig.from_json(facts["plan"]))
+    with torch.no_grad():
+        model.log_scale.fill_(facts["log_scale"])
+    model.eval()
+    return model
+
+
 def _line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
-
-
-def model_folder(name_or_path: str) -> Path:
-    """The folder of a model by path or hub id, fetched where it is not in the hub's cache yet. Raises MissingError."""
-    path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        if not any((path / f).exists() for f in (OWN, "config.json", "modules.json")):
-            raise MissingError(
-                f"{name_or_path}: holds no model (neither config.json nor modules.json); give the folder that save_pretrained wrote"
-            )
-        return path
-    if path.exists():
-        raise InputError(f"{name_or_path}: is a file, expected the folder of a model")
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name_or_path, flags=re.ASCII):
-        raise MissingError(f"{name_or_path}: no such folder; check the path")
-    from huggingface_hub import errors, snapshot_download
-
-    try:
-        folder = Path(snapshot_download(name_or_path, allow_patterns=list(READ), ignore_patterns=list(OTHER_BACKENDS)))
-        if not any(folder.rglob("*.safetensors")):
-            snapshot_download(name_or_path, allow_patterns=["*.bin"], ignore_patterns=list(OTHER_BACKENDS))
-        return folder
-    except errors.GatedRepoError:
-        raise MissingError(f"{name_or_path}: is gated; accept its terms on the model hub, then `hf auth login`") from None
-    except errors.RepositoryNotFoundError:
-        raise MissingError(
-            f"{name_or_path}: no such folder and no such model on the hub; check the name, or `hf auth login` if it is private"
-        ) from None
-    except Exception as e:  # the hub's client fails in many ways: no network, a time-out, a broken cache, an http error
-        raise MissingError(
-            f"{name_or_path}: no such folder, not in the hub's cache, and the hub cannot be reached ({type(e).__name__}); "
-            "check the name and the connection, or give the path of a downloaded model"
-        ) from None
 
 
 def _fingerprint(folder: Path) -> str:
@@ -199,8 +285,8 @@ def _network(folder: Path, device: str) -> tuple[Network, tuple[int, ...]]:
     """The Network that fits the folder's configuration, and its dimensions, the full one first."""
     from transformers import MODEL_MAPPING, AutoConfig
 
+    from hannun.models.one_sequence import Conventions, OneSequence
     from hannun.models.stock import StockModules
-    from hannun.models.vlm import Conventions, OneSequence
 
     facts = _json(folder / OWN)
     if facts and facts.get("kind") != "two_tower":
@@ -240,23 +326,17 @@ def _own(folder: Path, device: str) -> Any:
         raise InputError(f"is of format {facts.get('format')}, expected 1; update hannun")
     match facts.get("kind"):
         case "fused":
-            from hannun.models.fused import Fused
-
-            return Fused.load(folder).to(device)
+            return _load_fused(folder).to(device)
         case "one_sequence":
-            from hannun.models.vlm import OneSequence
-
-            return OneSequence.load(folder, device)
+            return _load_sequence(folder, device)
         case "two_tower":
-            from hannun.models.two_tower import TwoTower
-
-            return TwoTower.load(folder).to(device)
+            return _load_towers(folder).to(device)
     raise InputError(f"is of kind {facts.get('kind')!r}, expected fused, one_sequence or two_tower; update hannun")
 
 
 def _conventions(folder: Path, inner: Path, modules: list[dict[str, Any]], stock: dict[str, Any]) -> Conventions:
     """What a sentence-transformers folder says of a Qwen-VL-class model, whose stock processor needs torchvision."""
-    from hannun.models.vlm import Conventions
+    from hannun.models.one_sequence import Conventions
 
     kinds = [m["type"].rsplit(".", 1)[-1] for m in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or kinds[2:] not in ([], ["Normalize"]):

@@ -11,8 +11,6 @@ Ours. The sequence, its [EOS] state and the instruction are Kanana-v-embedding's
 from __future__ import annotations
 
 import copy
-import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
@@ -31,14 +29,12 @@ from hannun.item import Image, Item, Text
 from hannun.models import adapters
 from hannun.models.adapters import Task
 from hannun.models.backbones import e5
-from hannun.models.backbones.sight import Sight
+from hannun.models.backbones.mini_image import MiniImage
 from hannun.models.features import Features, Vectors, embeddings
 from hannun.models.frozen import Kept, stamp
 from hannun.models.network import Role, Row
 from hannun.models.pooling import mean, pooled
-from hannun.models.saving import save_folder
 
-KIND = "fused"
 CELLS = 9  # that mini's picture network gives of each view
 TARGETS = r"(top\.\d+\..*(query|key|value|dense)|enter|out|token_out)"  # what adapters change: the upper layers and the heads
 
@@ -81,7 +77,7 @@ class Fused(nn.Module):  # type: ignore[misc]
     sees = True
     parts = False
 
-    def __init__(self, words: Any, tokenizer: Any, projection: e5.Projection, sight: Sight, shape: Shape) -> None:
+    def __init__(self, words: Any, tokenizer: Any, projection: e5.Projection, sight: MiniImage, shape: Shape) -> None:
         super().__init__()
         width = words.config.hidden_size
         layers = len(words.encoder.layer)
@@ -118,7 +114,7 @@ class Fused(nn.Module):  # type: ignore[misc]
     @staticmethod
     def from_mini(folder: Path, shape: Shape | None = None) -> Fused:
         """An untrained model over mini's weights in `folder` (text.onnx, tokenizer.json, image.onnx)."""
-        sight = Sight(folder / "image.onnx")
+        sight = MiniImage(folder / "image.onnx")
         return Fused(e5.model(folder), e5.tokenizer(folder), e5.projection(folder), sight, shape or Shape())
 
     def with_tasks(self, tasks: Sequence[Task], rank: int, alpha: float) -> Fused:
@@ -161,7 +157,7 @@ class Fused(nn.Module):  # type: ignore[misc]
 
     def remember(self, folder: Path) -> None:
         """Keep what the frozen parts say in `folder`, under a name that other weights do not have."""
-        frozen = nn.ModuleList([self.words, self.projection, self._start()])
+        frozen = nn.ModuleList([self.words, self.projection, self.start()])
         self.kept = Kept(folder / stamp(frozen, [self.sight.path]))
 
     # ------------------------------------------------------------------------------------------------------------- features
@@ -229,9 +225,10 @@ class Fused(nn.Module):  # type: ignore[misc]
 
     def _finished(self, states: Tensor, mask: Tensor) -> Tensor:
         """The encoder's own last states, through the upper layers as they were before training."""
-        return e5.through(self._start().to(states.device), states, mask, self.words)
+        return e5.through(self.start().to(states.device), states, mask, self.words)
 
-    def _start(self) -> Any:
+    def start(self) -> Any:
+        """The upper layers as they were before training, saved with the model."""
         return self._untrained[0]
 
     def _ids(self, written: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -308,40 +305,6 @@ class Fused(nn.Module):  # type: ignore[misc]
         with torch.inference_mode():
             out = self(self._features(rows, role, instruction, task).to(self.place.device))
         return embeddings(out)
-
-    # -------------------------------------------------------------------------------------------------------------- files
-
-    def save(self, folder: Path) -> None:
-        """Everything in `folder`: hannun.json, weights.safetensors, the tokenizer, image.onnx. Written beside, then renamed."""
-        state = {**self.state_dict(), **{f"untrained.{k}": v for k, v in self._start().state_dict().items()}}
-        config = self.words.config.to_dict() | {"num_hidden_layers": self.shape.cut + len(self.top)}
-        facts = {"kind": KIND, "shape": self.shape.to_json(), "words": config, "projection": len(self.projection.inner.bias)}
-        why = "words read alone by the lower layers, and mini's picture network in onnxruntime, are no classes of transformers"
-
-        def write(part: Path) -> None:
-            self.tokenizer.save_pretrained(part)
-            shutil.copyfile(self.sight.path, part / "image.onnx")
-
-        save_folder(folder, facts, state, write, lambda _: {"stock": {}, "own_format": {"everything": why}})
-
-    @staticmethod
-    def load(folder: Path) -> Fused:
-        """What `save` wrote."""
-        from safetensors.torch import load_file
-        from transformers import AutoTokenizer, BertConfig, BertModel
-
-        facts = json.loads((folder / "hannun.json").read_text("utf-8"))
-        shape = Shape.from_json(facts["shape"])
-        words = BertModel(BertConfig.from_dict(facts["words"]), add_pooling_layer=False)
-        projection = e5.Projection(words.config.hidden_size, facts["projection"])
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = Fused(words, tokenizer, projection, Sight(folder / "image.onnx"), shape)
-        state = load_file(folder / "weights.safetensors")
-        untrained = {k.removeprefix("untrained."): state.pop(k) for k in [*state] if k.startswith("untrained.")}
-        model._start().load_state_dict(untrained)
-        model.load_state_dict(state)
-        model.eval()
-        return model
 
 
 def _row(it: Item) -> tuple[str | Image, ...]:

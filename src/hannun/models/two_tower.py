@@ -7,9 +7,8 @@ and a picture backbone of any class with heads on top. A frozen backbone runs on
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
@@ -30,11 +29,9 @@ from hannun.models.frozen import Kept, stamp
 from hannun.models.network import Row, decoded, side_of
 from hannun.models.pooling import pooled
 
-KIND = "two_tower"
-
 
 @dataclass(frozen=True)
-class Plan:
+class TowerConfig:
     """What is saved with two towers besides their modules.
 
     `frozen` names the towers ("text", "image") whose backbone is not trained; `prompts` stand before a text, by role; `limit` tokens of a
@@ -49,9 +46,9 @@ class Plan:
     dims: tuple[int, ...] = ()
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Plan:
+    def from_json(data: Mapping[str, Any]) -> TowerConfig:
         """The inverse of `dataclasses.asdict`."""
-        return Plan(tuple(data["frozen"]), float(data["drop"]), dict(data["prompts"]), int(data["limit"]), tuple(data["dims"]))
+        return TowerConfig(tuple(data["frozen"]), float(data["drop"]), dict(data["prompts"]), int(data["limit"]), tuple(data["dims"]))
 
 
 def head(*widths: int) -> nn.Sequential:
@@ -94,7 +91,7 @@ class TwoTower(nn.Module):  # type: ignore[misc]
     sees = True
     parts = True
 
-    def __init__(self, text: Tower, image: Tower, tokenizer: Any, images: Any, plan: Plan = Plan()) -> None:
+    def __init__(self, text: Tower, image: Tower, tokenizer: Any, images: Any, plan: TowerConfig = TowerConfig()) -> None:
         super().__init__()
         if unknown := set(plan.frozen) - {"text", "image"}:
             raise InputError(f"frozen names {sorted(unknown)}, expected 'text' and/or 'image'")
@@ -115,7 +112,7 @@ class TwoTower(nn.Module):  # type: ignore[misc]
             self.dim = int(self.text(self._said(["a"]).to(self.log_scale)).shape[1])
 
     @staticmethod
-    def dual(network: Any, processor: Any, plan: Plan = Plan()) -> TwoTower:
+    def dual(network: Any, processor: Any, plan: TowerConfig = TowerConfig()) -> TwoTower:
         """Both towers of one dual class, such as CLIPModel or SiglipModel, with its processor."""
         if not hasattr(network, "get_text_features"):
             raise InputError(f"{type(network).__name__} came, expected a dual class with get_text_features, such as CLIPModel")
@@ -160,7 +157,7 @@ class TwoTower(nn.Module):  # type: ignore[misc]
             with torch.inference_mode():
                 return list(tower.states({k: v.to(device) for k, v in inputs.items()}).cpu().numpy())
         if name not in self._quick:
-            from hannun.models.export import onnx_bytes, session
+            from hannun.models.onnx import onnx_bytes, session
 
             twice = {k: torch.cat([v[:1], v[:1]]) for k, v in inputs.items()}  # a batch of one would be traced as a constant
             self._quick[name] = session(onnx_bytes(tower, twice, projected=False))
@@ -237,35 +234,6 @@ class TwoTower(nn.Module):  # type: ignore[misc]
         """Vectors [n, dim] of rows of decoded pictures."""
         with torch.inference_mode():
             return embeddings(self(self._features(rows, role, instruction).to(self.log_scale.device)))
-
-    # -------------------------------------------------------------------------------------------------------------- files
-
-    def save(self, folder: Path) -> None:
-        """A folder that stock sentence-transformers loads as it is; hannun.json beside holds the plan and the scale."""
-        from hannun.models.export import stock_towers
-        from hannun.models.saving import whole, write_facts
-
-        def write(part: Path) -> None:
-            stock_towers(self, part)
-            facts = {"kind": KIND, "plan": {**asdict(self.plan), "prompts": dict(self.plan.prompts)}, "dims": list(self.dims)}
-            own = {"average": "an item of text and picture; sentence-transformers gives a vector for each and no average"}
-            write_facts(
-                part, {**facts, "log_scale": self.log_scale.item(), "stock": {".": {"class": "SentenceTransformer"}}, "own_format": own}
-            )
-
-        whole(folder, write)
-
-    @staticmethod
-    def load(folder: Path) -> TwoTower:
-        """What `save` wrote."""
-        from hannun.models.export import towers
-
-        facts = json.loads((folder / "hannun.json").read_text("utf-8"))
-        model = towers(folder, Plan.from_json(facts["plan"]))
-        with torch.no_grad():
-            model.log_scale.fill_(facts["log_scale"])
-        model.eval()
-        return model
 
 
 def identity_head(width: int, hidden: int, dim: int) -> nn.Sequential:

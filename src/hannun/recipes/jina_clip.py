@@ -21,13 +21,16 @@ from hannun.datasets.texts import korsts, plain
 from hannun.item import Item, Pair
 from hannun.mini.model import HERE as MINI
 from hannun.models.backbones import e5, efficientnet
-from hannun.models.two_tower import Plan, Tower, TwoTower, head, identity_head
+from hannun.models.checkpoint import save
+from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head, identity_head
 from hannun.objectives.distill import similarities
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Moment, Schedule, Step, train
+from hannun.train.loop import Step, train
+from hannun.train.run import Moment
+from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, losses
 
 _SOURCE = "from the source"
@@ -110,7 +113,7 @@ def build(recipe: Recipe, limit: int = 256) -> TwoTower:
     text, image = e5.model(MINI), efficientnet.model()
     full = max(recipe.dims)
     width = text.config.hidden_size
-    plan = Plan(
+    plan = TowerConfig(
         ("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), limit, tuple(d for d in recipe.dims if d < full)
     )
     said = Tower(text, identity_head(width, 4 * width, full))
@@ -217,25 +220,16 @@ def run(
     model = build(recipe)
     model.remember(work / "states")
     made = training(data)
-    tests = Tests(data, split)
+    tests = ClipTests(data, split)
     columns = {"start": tests.measure(table.of_model(model))}
     for number, stage in enumerate(recipe.stages):
         tell(f"stage {stage.name}")
         two = mixtures(stage, made, recipe, number)
-        schedule = Schedule(
-            stage.steps,
-            stage.learning_rate,
-            recipe.warmup,
-            recipe.weight_decay,
-            clip=0,  # the two towers' losses differ in size: clipped together, the texts' would starve the pictures
-            ema=recipe.ema,
-            seed=recipe.seed + number,
-            curve=recipe.curve,
-            rates=recipe.rates,
-        )
+        # The two towers' losses differ in size: clipped together, the texts' would starve the pictures.
+        schedule = replace(Schedule.of(recipe, stage), clip=0, seed=recipe.seed + number)
         train(model, both(two.texts, two.seen, recipe), schedule, work / stage.name, tell, batches=two, watch=watch)
         columns[stage.name] = tests.measure(table.of_model(model))
-    model.save(work / "model")
+    save(model, work / "model")
     lines = [f"{'':34}" + "  ".join(f"{c:>8}" for c in columns) + "   the last less the start [95 %]"]
     for name, begun in columns["start"].items():
         cells = "  ".join(f"{table.figure(c[name]):8.3f}" for c in columns.values())
@@ -243,7 +237,7 @@ def run(
     return [*lines, *tests.beyond(model, work)]
 
 
-class Tests:
+class ClipTests:
     """What every stage is measured on; nothing of it is trained on."""
 
     def __init__(self, data: Path, split: str = "test") -> None:

@@ -30,12 +30,15 @@ from hannun.item import Item, Pair
 from hannun.mini.model import HERE as MINI
 from hannun.models import adapters
 from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
+from hannun.models.checkpoint import save
 from hannun.models.fused import Fused, Shape
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Moment, Schedule, train
+from hannun.train.loop import train
+from hannun.train.run import Moment
+from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, contrastive
 
 _SOURCE = "from the source"
@@ -125,7 +128,7 @@ def adapter_sizes(recipe: Recipe = PAPER) -> dict[str, int]:
     """Parameters of each adapter on the paper's backbone, Qwen2.5-VL-3B, built on the meta device: no memory, no weights."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel
 
-    from hannun.models.vlm import HEADS, TARGETS
+    from hannun.models.one_sequence import HEADS, TARGETS
 
     # Qwen2.5-VL-3B-Instruct's published config.json.
     text = {
@@ -257,7 +260,7 @@ def stage(
     late = task in ("", "retrieval")
     settings = replace(Contrast.of(recipe), dims=recipe.dims)
     settings = settings if late else replace(settings, late=0.0, agreement=0.0)
-    schedule = Schedule(each.steps, each.learning_rate, recipe.warmup, recipe.weight_decay, seed=seed, curve=recipe.curve, log_every=20)
+    schedule = replace(Schedule.of(recipe, each), seed=seed, log_every=20)
     train(model, contrastive(batches, settings), schedule, folder / each.name, tell, batches=batches, watch=watch)
 
 
@@ -274,7 +277,7 @@ def run(
     if recipe.backbone != "mini":
         raise InputError(f"backbone={recipe.backbone!r} came; this command trains the tiny size (backbone=mini) on what is in {data}")
     chosen = tasks(recipe)
-    model, tests = build(recipe, work), Tests(data, split)
+    model, tests = build(recipe, work), PageTests(data, split)
     lines = tests.pages(model, "start")
     first, *others = recipe.stages
     made = training(data)
@@ -285,7 +288,7 @@ def run(
     for n, each in enumerate(others):
         stage(model, each, each.name, made, recipe, work, tell, watch, recipe.seed + n + 1)
         columns[each.name] = tests.tasks(model, each.name)
-    model.eval().save(work / "model")
+    save(model.eval(), work / "model")
     lines += [f"{'task ↓ adapter →':26}" + "  ".join(f"{c:>10}" for c in columns)]
     for name in columns["none"]:
         task = name.partition(":")[0]
@@ -303,7 +306,7 @@ def late_scores(queries: Sequence[Floats], documents: Sequence[Floats]) -> npt.N
     return np.stack([metrics.maxsim(q, documents) for q in queries]).astype(np.float64)
 
 
-class Tests:
+class PageTests:
     """What is measured on; nothing of it is trained on."""
 
     def __init__(self, data: Path, split: str = "test") -> None:

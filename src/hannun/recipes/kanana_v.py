@@ -22,13 +22,16 @@ from hannun.errors import DependencyError, InputError
 from hannun.item import Item, Text
 from hannun.mini.model import HERE as MINI
 from hannun.mini.model import Mini
+from hannun.models.checkpoint import save
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
 from hannun.recipe import Recipe
 from hannun.recipes import table
 from hannun.recipes.data import composed
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Moment, Schedule, train
+from hannun.train.loop import train
+from hannun.train.run import Moment
+from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, contrastive
 
 _SOURCE = "from the source"
@@ -142,7 +145,7 @@ def build(recipe: Recipe, work: Path) -> Any:
         model = Fused.from_mini(MINI, Shape(dim=max(recipe.dims), cut=11, pooling=recipe.pooling, dims=recipe.dims))
         model.remember(work / f"states-{Mini().fingerprint}")  # what frozen layers say is of those layers alone
         return model
-    from hannun.models.vlm import OneSequence
+    from hannun.models.one_sequence import OneSequence
 
     return OneSequence.begin(recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims)
 
@@ -169,17 +172,7 @@ def fit(
     batches = mixture(recipe, data)
     for line in batches.small():
         tell(line)
-    schedule = Schedule(
-        recipe.steps,
-        recipe.learning_rate,
-        warmup=recipe.warmup,
-        weight_decay=recipe.weight_decay,
-        seed=recipe.seed,
-        curve=recipe.curve,
-        precision=recipe.precision,
-        log_every=10,
-        save_every=20,
-    )
+    schedule = replace(Schedule.of(recipe), log_every=10, save_every=20)
     settings = replace(Contrast.of(recipe), products="product", also=composed.OPEN, own=True)
     return train(model, contrastive(batches, settings), schedule, folder, tell, batches=batches, watch=watch)
 
@@ -208,7 +201,7 @@ def run(
         raise DependencyError(f"{data}: no such folder; give the data with --data")
     model = build(recipe, work)
     fit(model, recipe, data, work / "run", tell, watch)
-    model.save(work / "model")
+    save(model, work / "model")
     tests = composed.tests(data)
     eighth = max(recipe.dims) // 8
     mine = evaluate(table.of_model(model), tests, recipe.instructions, (0, eighth))

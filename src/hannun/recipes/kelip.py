@@ -17,12 +17,15 @@ from hannun.datasets import pictures
 from hannun.load import load
 from hannun.mini.model import HERE as MINI
 from hannun.models.backbones import e5, efficientnet
-from hannun.models.two_tower import Plan, Tower, TwoTower, head
+from hannun.models.checkpoint import save
+from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head
 from hannun.recipe import Recipe
 from hannun.recipes import table
 from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Moment, Schedule, train
+from hannun.train.loop import train
+from hannun.train.run import Moment
+from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, contrastive
 
 _SOURCE = "from the source"
@@ -90,7 +93,7 @@ def build(recipe: Recipe) -> TwoTower:
     torch.manual_seed(recipe.seed)
     text, image = e5.model(MINI), efficientnet.model()
     full, nested = max(recipe.dims), tuple(d for d in recipe.dims if d < max(recipe.dims))
-    plan = Plan(("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), 256, nested)
+    plan = TowerConfig(("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), 256, nested)
     said = Tower(text, head(text.config.hidden_size, full))
     if full == text.config.hidden_size:  # start as e5 itself: what it knows of both languages is what ties them together
         with torch.no_grad():
@@ -121,11 +124,9 @@ def run(
     model = build(recipe)
     model.remember(work / "states")
     batches = mixture(recipe, data)
-    schedule = Schedule(
-        recipe.steps, recipe.learning_rate, recipe.warmup, recipe.weight_decay, ema=recipe.ema, seed=recipe.seed, curve=recipe.curve
-    )
+    schedule = Schedule.of(recipe)
     train(model, contrastive(batches, Contrast.of(recipe)), schedule, work, tell, batches=batches, watch=watch)
-    model.save(work / "model")
+    save(model, work / "model")
     return figures(model, data)
 
 

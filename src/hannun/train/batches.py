@@ -53,7 +53,7 @@ def without_twins(rows: Rows, labels: Sequence[int] | npt.NDArray[np.int64]) -> 
 
 
 @dataclass(frozen=True)
-class Source:
+class MixtureSource:
     """Pairs under one name, in windows that are read one at a time (a list of pairs is one window).
 
     `size` is the number of pairs, about. `query_prompt` and `document_prompt` are its instructions (None: the model's own).
@@ -77,10 +77,10 @@ def from_pairs(
     query_prompt: str | None = None,
     document_prompt: str | None = None,
     task: str = "",
-) -> Source:
+) -> MixtureSource:
     """A source that is in memory; its pairs go by its name."""
     named = [p if p.source == name else replace(p, source=name) for p in pairs]
-    return Source(name, [lambda: named], len(named), weight, query_prompt, document_prompt, task)
+    return MixtureSource(name, [lambda: named], len(named), weight, query_prompt, document_prompt, task)
 
 
 def from_shards(
@@ -93,7 +93,7 @@ def from_shards(
     query_prompt: str | None = None,
     document_prompt: str | None = None,
     task: str = "",
-) -> Source:
+) -> MixtureSource:
     """A source that streams from tar shards, `window` of them at a time; pictures stay in the archives until a batch needs them.
 
     `read` makes a Pair of a record, or raises a HannunError, which leaves that record out. Counting goes once over the
@@ -113,7 +113,7 @@ def from_shards(
 
     size = sum(1 for path in paths for _ in shards.keys(path))
     windows = [lambda g=g: opened(g) for g in groups]
-    return Source(name, windows, size, weight, query_prompt, document_prompt, task)
+    return MixtureSource(name, windows, size, weight, query_prompt, document_prompt, task)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Mixture:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[MixtureSource],
         size: int,
         *,
         seed: int = 0,
@@ -163,7 +163,7 @@ class Mixture:
         self._last = "none yet"
 
     @property
-    def sources(self) -> Mapping[str, Source]:
+    def sources(self) -> Mapping[str, MixtureSource]:
         """The sources by name."""
         return self._sources
 
@@ -216,7 +216,7 @@ class Mixture:
 class _Place:
     """How far a source has been read: the epoch, the window in this epoch's order, the pairs of it taken, and those that wait."""
 
-    def __init__(self, source: Source, seed: int, number: int) -> None:
+    def __init__(self, source: MixtureSource, seed: int, number: int) -> None:
         self._source, self._seed, self._key = source, seed, number
         self._epoch = self._window = self._taken = 0
         self._waiting: list[tuple[int, int, int]] = []  # (epoch, window, position) of pairs whose twin was in the batch

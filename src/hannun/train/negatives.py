@@ -60,7 +60,7 @@ class Window:
 
 
 @dataclass
-class Report:
+class MiningReport:
     """How many pairs got negatives, how many negatives, and why candidates and pairs were left out."""
 
     pairs: int = 0
@@ -88,7 +88,7 @@ FAILED = "pairs whose query cannot be read"
 
 
 def mine(
-    pairs: Sequence[Pair], collection: Collection, window: Window, report: Report, progress: Callable[[int], None] | None = None
+    pairs: Sequence[Pair], collection: Collection, window: Window, report: MiningReport, progress: Callable[[int], None] | None = None
 ) -> Iterator[Pair]:
     """Each pair with its hard negatives, hardest first; `report` is filled on the way.
 
@@ -123,7 +123,7 @@ def mine(
 
 
 def _chosen(
-    pair: Pair, found: Sequence[Hit], right: set[str], window: Window, looks: _Looks, report: Report, rng: np.random.Generator
+    pair: Pair, found: Sequence[Hit], right: set[str], window: Window, looks: _Looks, report: MiningReport, rng: np.random.Generator
 ) -> list[Item]:
     positive = looks.label(pair.positive)
     own = next((h for h in found if h.id == pair.positive.id or looks.label(h.item) == positive), None)

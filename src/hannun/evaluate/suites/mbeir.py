@@ -45,7 +45,7 @@ _NAME = re.compile(r"mbeir_(.+)_task(\d+)_test\.jsonl")
 
 
 @dataclass(frozen=True)
-class Query:
+class MbeirQuery:
     """One query: its content, how it is made up ("text", "image", "image,text"), and the ids of the right candidates."""
 
     qid: str
@@ -55,7 +55,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class MbeirCandidate:
     """One candidate of a pool."""
 
     did: str
@@ -64,7 +64,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Task:
+class MbeirTask:
     """One data set under one task: its name in the files, the task's number, and where its files are."""
 
     name: str
@@ -74,7 +74,7 @@ class Task:
     qrels: Path
 
 
-def tasks(folder: Path) -> list[Task]:
+def tasks(folder: Path) -> list[MbeirTask]:
     """The tasks of the test split that have queries and a local pool. Raises MissingError where there are none."""
     found = []
     for path in sorted((folder / "query" / "test").glob("mbeir_*_task*_test.jsonl")):
@@ -85,7 +85,7 @@ def tasks(folder: Path) -> list[Task]:
         pool = folder / "cand_pool" / "local" / f"{stem}_cand_pool.jsonl"
         if not pool.is_file():
             raise MissingError(f"{pool}: the candidate pool of {path.name} is not there; fetch cand_pool/local of M-BEIR too")
-        found.append(Task(match[1], int(match[2]), path, pool, folder / "qrels" / "test" / f"{stem}_test_qrels.txt"))
+        found.append(MbeirTask(match[1], int(match[2]), path, pool, folder / "qrels" / "test" / f"{stem}_test_qrels.txt"))
     if not found:
         raise MissingError(f"{folder}: holds no query/test/mbeir_*_task*_test.jsonl, expected M-BEIR as published (TIGER-Lab/M-BEIR)")
     return found
@@ -107,13 +107,15 @@ def _content(folder: Path, text: str | None, picture: str | None, where: str) ->
     return {"text": words, "image": folder / picture} if words and picture else (folder / str(picture)) if picture else words
 
 
-def read_pool(folder: Path, path: Path) -> list[Candidate]:
+def read_pool(folder: Path, path: Path) -> list[MbeirCandidate]:
     """The candidates of a pool file, in order."""
     rows = _objects(path)
-    return [Candidate(r["did"], _content(folder, r.get("txt"), r.get("img_path"), f"{path.name} {r['did']}"), r["modality"]) for r in rows]
+    return [
+        MbeirCandidate(r["did"], _content(folder, r.get("txt"), r.get("img_path"), f"{path.name} {r['did']}"), r["modality"]) for r in rows
+    ]
 
 
-def read_queries(folder: Path, task: Task) -> list[Query]:
+def read_queries(folder: Path, task: MbeirTask) -> list[MbeirQuery]:
     """The queries of a task; right candidates come from the qrels file where there is one, else from the queries' own list."""
     right: dict[str, list[str]] = {}
     if task.qrels.is_file():
@@ -126,7 +128,7 @@ def read_queries(folder: Path, task: Task) -> list[Query]:
         listed = [c["did"] if isinstance(c, dict) else c for c in r.get("pos_cand_list") or ()]
         answers = right.get(r["qid"], []) if right else listed
         content = _content(folder, r.get("query_txt"), r.get("query_img_path"), f"{task.queries.name} {r['qid']}")
-        found.append(Query(r["qid"], content, r["query_modality"], tuple(answers)))
+        found.append(MbeirQuery(r["qid"], content, r["query_modality"], tuple(answers)))
     return found
 
 
@@ -160,9 +162,9 @@ def figures(harness: Harness, folder: Path, prefix: str = "") -> list[Figure]:
     """Every task against its local pool, then against the global one, where that is there."""
     said = read_instructions(folder)
     union = folder / "cand_pool" / "global" / "mbeir_union_test_cand_pool.jsonl"
-    pools: dict[Path, tuple[list[Candidate], Floats, dict[str, int]]] = {}
+    pools: dict[Path, tuple[list[MbeirCandidate], Floats, dict[str, int]]] = {}
 
-    def opened(path: Path) -> tuple[list[Candidate], Floats, dict[str, int]]:
+    def opened(path: Path) -> tuple[list[MbeirCandidate], Floats, dict[str, int]]:
         if path not in pools:
             pool = read_pool(folder, path)
             pools[path] = pool, harness.documents([c.content for c in pool]).dense, {c.did: n for n, c in enumerate(pool)}
@@ -192,7 +194,7 @@ def figures(harness: Harness, folder: Path, prefix: str = "") -> list[Figure]:
     return found
 
 
-def _asked(harness: Harness, queries: Sequence[Query], target: str, said: Mapping[tuple[str, str, str], list[str]]) -> Floats:
+def _asked(harness: Harness, queries: Sequence[MbeirQuery], target: str, said: Mapping[tuple[str, str, str], list[str]]) -> Floats:
     """Vectors of the queries under their instructions: one of the task's prompts for each query, by its number (UniIR draws at random)."""
     prompts: list[str | None] = []
     for q in queries:

@@ -29,7 +29,7 @@ CHUNK = 256
 
 
 @dataclass(frozen=True)
-class Features:
+class CachedFeatures:
     """Row i belongs to `keys[i]`: its map (row i of `maps` end to end), cells [n, 9, CELL], the TOP class shares and classes [n, 20]."""
 
     keys: tuple[str, ...]
@@ -96,7 +96,7 @@ def cache(folder: Path, name: str, number: int, pictures: Sequence[Picture], tel
         tell(f"features {name} view {number}: {start + len(rows)}/{len(pictures)}, {rate:.0f}/s, {left:.0f} s left")
 
 
-def load(folder: Path, name: str, number: int) -> Features:
+def load(folder: Path, name: str, number: int) -> CachedFeatures:
     """All cached chunks of one source's view, in order."""
     keys: list[str] = []
     maps: list[Halves] = []
@@ -106,4 +106,4 @@ def load(folder: Path, name: str, number: int) -> Features:
             keys += json.loads(str(f["keys"]))
             parts.append((f["cells"], f["share"], f["classes"]))
         maps.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
-    return Features(tuple(keys), tuple(maps), *(np.concatenate([p[i] for p in parts]) for i in range(3)))
+    return CachedFeatures(tuple(keys), tuple(maps), *(np.concatenate([p[i] for p in parts]) for i in range(3)))

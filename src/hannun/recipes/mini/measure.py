@@ -23,7 +23,7 @@ HELD_TYPES = 20
 
 
 @dataclass(frozen=True)
-class Figure:
+class MiniFigure:
     """One number of the table: its outcomes (one per query) and how they are put together ("mean", or a pair for "spearman")."""
 
     name: str
@@ -92,19 +92,19 @@ def held_sets(every: Sequence[pictures.Picture], names: list[tuple[str, str]]) -
 
 def retrieval(
     name: str, texts: Sequence[str], answers: Sequence[int], gallery: Floats, query: Encode, ks: Sequence[int] = (1, 5, 10)
-) -> list[Figure]:
+) -> list[MiniFigure]:
     """Text → picture recall at k."""
     place = ranks(query(texts), gallery, answers)
-    return [Figure(f"{name} R@{k}", (place < k).astype(np.float64)) for k in ks]
+    return [MiniFigure(f"{name} R@{k}", (place < k).astype(np.float64)) for k in ks]
 
 
-def _accuracy(name: str, prompts: Sequence[str], true: Sequence[int], gallery: Floats, query: Encode) -> list[Figure]:
+def _accuracy(name: str, prompts: Sequence[str], true: Sequence[int], gallery: Floats, query: Encode) -> list[MiniFigure]:
     guess = (gallery @ query(prompts).T).argmax(1)
     both = np.stack([np.asarray(true), guess], 1).astype(np.float64)
-    return [Figure(f"{name} accuracy", (both[:, 0] == both[:, 1]).astype(np.float64)), Figure(f"{name} macro-F1", both, "f1")]
+    return [MiniFigure(f"{name} accuracy", (both[:, 0] == both[:, 1]).astype(np.float64)), MiniFigure(f"{name} macro-F1", both, "f1")]
 
 
-def _photos(flickr: Sequence[pictures.Picture], query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[Figure]:
+def _photos(flickr: Sequence[pictures.Picture], query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[MiniFigure]:
     test = [p for p in flickr if p.split == "test"]
     held = [p for p in flickr if p.split == "ko"]
     v_test = look([p.key for p in test])
@@ -115,7 +115,7 @@ def _photos(flickr: Sequence[pictures.Picture], query: Encode, look: Callable[[S
     scores = v_test @ t.T
     best = np.array([scores[i][np.asarray(owner) == i].max() for i in range(len(test))])
     place = (scores >= best[:, None]).sum(1) - 1
-    out += [Figure(f"flickr8k test en image→text R@{k}", (place < k).astype(np.float64)) for k in (1, 5, 10)]
+    out += [MiniFigure(f"flickr8k test en image→text R@{k}", (place < k).astype(np.float64)) for k in (1, 5, 10)]
     gallery = np.concatenate([look([p.key for p in held]), v_test])[:1000]
     korean = [(c, i) for i, p in enumerate(held) for c in p.facts["captions_ko"]]
     out += retrieval("flickr8k held-out ko text→image", [c for c, _ in korean], [i for _, i in korean], gallery, query)
@@ -125,9 +125,9 @@ def _photos(flickr: Sequence[pictures.Picture], query: Encode, look: Callable[[S
 
 def picture_figures(
     sets: Sets, query: Encode, look: Callable[[Sequence[str]], Floats], backbone: Mapping[str, tuple[int, float]]
-) -> list[Figure]:
+) -> list[MiniFigure]:
     """Everything that needs pictures. `look` gives picture vectors by key, `backbone[key]` is (class, confidence)."""
-    out: list[Figure] = []
+    out: list[MiniFigure] = []
     if sets.flickr:  # a build without the restricted sources has no features of these
         out += _photos(sets.flickr, query, look)
     for label, group, ko, en in (
@@ -151,7 +151,7 @@ def picture_figures(
     for lang, column in (("ko", 0), ("en", 1)) if sure else ():
         guess = (look(sure) @ query([n[column].split(",")[0] for n in sets.names]).T).argmax(1)
         out.append(
-            Figure(
+            MiniFigure(
                 f"ImageNet top-1 agreement {lang} (n={len(sure)})",
                 np.array([g == backbone[k][0] for g, k in zip(guess, sure, strict=True)], np.float64),
             )
@@ -159,10 +159,10 @@ def picture_figures(
     return out
 
 
-def selection_figures(every: Sequence[pictures.Picture], query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[Figure]:
+def selection_figures(every: Sequence[pictures.Picture], query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[MiniFigure]:
     """The dev splits, which settings are chosen on: Flickr8k dev (English; Korean by people's captions) and fashion dev."""
     photos = [p for p in every if p.source == "flickr8k" and p.split == "dev"]
-    out: list[Figure] = []
+    out: list[MiniFigure] = []
     if photos:
         v = look([p.key for p in photos])
         english = [(sentences.clean(c), i) for i, p in enumerate(photos) for c in p.facts["captions"]]
@@ -172,8 +172,8 @@ def selection_figures(every: Sequence[pictures.Picture], query: Encode, look: Ca
     return out + _fashion([p for p in every if p.source == "fashion" and p.split == "dev"], "dev", query, look)
 
 
-def _fashion(group: Sequence[pictures.Picture], split: str, query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[Figure]:
-    out: list[Figure] = []
+def _fashion(group: Sequence[pictures.Picture], split: str, query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[MiniFigure]:
+    out: list[MiniFigure] = []
     words = sentences.table("fashion_words.json")
     for label, fact, part, count in (("type", "articleType", "types", HELD_TYPES), ("colour", "baseColour", "colours", HELD_COLOURS)):
         seen = [p.facts[fact] for p in group if p.facts[fact] in words[part]]
@@ -208,12 +208,12 @@ def similarity_sets(data: Path) -> dict[str, tuple[list[str], list[str], npt.NDA
     return out
 
 
-def text_figures(data: Path, query: Encode) -> list[Figure]:
+def text_figures(data: Path, query: Encode) -> list[MiniFigure]:
     """Spearman of the cosines with human scores."""
     out = []
     for name, (a, b, gold) in similarity_sets(data).items():
         cosine = (query(a) * query(b)).sum(1)
-        out.append(Figure(f"{name} Spearman", np.stack([cosine, gold], 1).astype(np.float64), "spearman"))
+        out.append(MiniFigure(f"{name} Spearman", np.stack([cosine, gold], 1).astype(np.float64), "spearman"))
     return out
 
 

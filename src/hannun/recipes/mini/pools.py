@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 
 from hannun.datasets.sentences import Described
 from hannun.recipes.mini import features
-from hannun.recipes.mini.texts import QUERY, Texts
+from hannun.recipes.mini.texts import QUERY, TextVectors
 
 Ints = npt.NDArray[np.int64]
 SentenceRow = tuple[int, int, frozenset[str]]  # a text row, its negative's row or -1, the words it requires
@@ -74,7 +74,7 @@ class Pool:
         return normalize(torch.stack([teacher[r].mean(0) for r in rows]), dim=-1)
 
 
-def pool(described: Sequence[Described], texts: Texts) -> Pool:
+def pool(described: Sequence[Described], texts: TextVectors) -> Pool:
     """Rows looked up; sentences that were not embedded are left out."""
     sides: tuple[list[list[SentenceRow]], ...] = ([], [])
     for d in described:

@@ -31,9 +31,10 @@ from hannun.recipes.mini import backbone, export, features, measure
 from hannun.recipes.mini.polish import polish
 from hannun.recipes.mini.pools import Pool, Views, pool
 from hannun.recipes.mini.step import MiniStep
-from hannun.recipes.mini.texts import PASSAGE, QUERY, Texts
+from hannun.recipes.mini.texts import PASSAGE, QUERY, TextVectors
 from hannun.recipes.mini.towers import PictureHead, TextHead, Towers
-from hannun.train.loop import Schedule, Step, train
+from hannun.train.loop import Step, train
+from hannun.train.schedule import Schedule
 
 VIEWS = {"flickr8k": 5, "stamps": 5}  # other sources: 2
 DECAY = 0.5  # of the weights, times the learning rate, each step: with 6,800 photos the head must forget what one of them taught
@@ -85,7 +86,7 @@ class Ready:
     recipe: Recipe
     every: list[pictures.Picture]
     described: dict[str, sentences.Described]
-    texts: Texts
+    texts: TextVectors
     views: Views
     pairs: list[tuple[str, str]]
     general: list[str]
@@ -138,7 +139,7 @@ def prepare(
         pairs += [(ko, sentences.clean(p.facts["captions"][number])) for p, (ko, number) in photos]
     free = recipe.name.endswith("-free")
     general, passages = sentences.everyday(data), [] if free else sentences.passages(data)
-    texts = Texts(work, frozen, threads, tell)
+    texts = TextVectors(work, frozen, threads, tell)
     wanted = [s.text for d in described.values() for s in d.sentences]
     wanted += [
         s.negative for d in described.values() if d.source in ("flickr8k", "catalogue") for s in d.sentences if s.korean and s.negative
@@ -232,7 +233,7 @@ def run(towers: Towers, stages: Stages, recipe: Recipe, folder: Path, tell: Call
     """The trunk, its branches, their mean and the polish, one after the other; each resumes by itself. The towers end trained."""
 
     def stage(name: str, step: Step, r: Recipe, decay: float) -> dict[str, Tensor]:
-        schedule = Schedule(r.steps, r.learning_rate, weight_decay=decay, ema=r.ema, seed=r.seed, save_every=200)
+        schedule = replace(Schedule.of(r), weight_decay=decay, save_every=200)
         train(towers, step, schedule, folder / name, tell)
         return {k: v.detach().clone() for k, v in towers.state_dict().items()}
 
@@ -281,7 +282,7 @@ def classes_seen(ready: Ready) -> dict[str, tuple[int, float]]:
     return {k: (int(v.classes[at[0]][0]), float(v.share[at[0]][0])) for k, at in v.places.items()}
 
 
-def evaluate(ready: Ready, towers: Towers, data: Path, dim: int = 384) -> list[measure.Figure]:
+def evaluate(ready: Ready, towers: Towers, data: Path, dim: int = 384) -> list[measure.MiniFigure]:
     """The table, from the cache."""
     sight = Sight(ready, towers, dim)
     sets = measure.held_sets(ready.every, ready.names)

@@ -15,7 +15,7 @@ Halves = npt.NDArray[np.float16]
 QUERY, PASSAGE = "query: ", "passage: "  # e5's prefixes (Wang et al. 2024): every text of a picture is a query
 
 
-class Texts:
+class TextVectors:
     """Rows of vectors found by text. `vectors` is [n, 384] float16; `row(text)` gives a text's place."""
 
     def __init__(self, folder: Path, model: Path, threads: int = 1, tell: Callable[[str], None] = print) -> None:

@@ -13,7 +13,7 @@ import typer
 from hannun.errors import InputError, MissingError
 
 if TYPE_CHECKING:
-    from hannun.evaluate.report import Report
+    from hannun.evaluate.report import EvalReport
     from hannun.evaluate.suites.suite import Suite
 
 _DATA = Path("../shared/data")
@@ -69,14 +69,14 @@ def compare(
     from hannun.evaluate import suites
     from hannun.evaluate.compare import compare as compared
     from hannun.evaluate.page import comparison_page
-    from hannun.evaluate.report import Report, write
+    from hannun.evaluate.report import EvalReport, write
 
     if len(models) < 2:
         raise InputError(f"{len(models)} model came, expected two or more to compare")
     reports = []
     for m in models:
         if (Path(m) / "report.json").is_file() or Path(m).name == "report.json":
-            reports.append(Report.load(Path(m)))
+            reports.append(EvalReport.load(Path(m)))
             continue
         if not on:
             raise InputError(
@@ -109,7 +109,9 @@ def compare(
     return 0
 
 
-def _measured(model: str, chosen: list[Suite], data: Path | None, dim: int | None, seed: int, cache: Path | None, command: str) -> Report:
+def _measured(
+    model: str, chosen: list[Suite], data: Path | None, dim: int | None, seed: int, cache: Path | None, command: str
+) -> EvalReport:
     from hannun.evaluate import run
     from hannun.evaluate.harness import Harness, cache_folder
     from hannun.load import load
@@ -121,7 +123,7 @@ def _measured(model: str, chosen: list[Suite], data: Path | None, dim: int | Non
     return run.evaluate(harness, chosen, command=command, started=lambda name: said(f"{name} …", err=True))
 
 
-def _written(report: Report, folder: Path) -> None:
+def _written(report: EvalReport, folder: Path) -> None:
     from hannun.evaluate.card import card
     from hannun.evaluate.page import report_page
     from hannun.evaluate.report import write
@@ -131,7 +133,7 @@ def _written(report: Report, folder: Path) -> None:
     write(folder / "card.md", card(report))
 
 
-def _tables(report: Report) -> None:
+def _tables(report: EvalReport) -> None:
     console = _console()
     for s in report.to_json()["suites"]:
         grid = _grid(f"{s['suite']}: {s['about']}", ("figure",), ("value", "95 %", "n"))

@@ -22,7 +22,7 @@ def export(
         raise InputError(f"{to}: is there already and is no export; give another folder with --to")
     try:
         from hannun.models.checkpoint import open_model
-        from hannun.models.export import write_onnx
+        from hannun.models.export.onnx import write_onnx
         from hannun.models.two_tower import TwoTower
     except ImportError as e:
         raise DependencyError(f"export needs torch and onnx ({e}); pip install 'hannun[train]'") from None

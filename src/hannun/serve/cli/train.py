@@ -67,7 +67,7 @@ def mine(
     show.problems(problems)
     if not good:
         raise InputError(f"{', '.join(map(str, pairs))}: holds no readable pairs")
-    report = negatives.Report()
+    report = negatives.MiningReport()
     with face.open(collection, create=False) as opened, show.progress("mining", len(good)) as advance:
         written = negatives.write(negatives.mine(good, opened, window, report, advance), to)
     for line in report.lines():

@@ -1,4 +1,4 @@
-"""A Record goes in; its page comes out as a picture: tables, charts, forms, receipts, slides, maps, web pages, rendered markdown.
+"""A DocumentRecord goes in; its page comes out as a picture: tables, charts, forms, receipts, slides, maps, web pages, rendered markdown.
 
 Fonts come with the packages (Nanum Gothic in four weights, DejaVu Sans, Serif and Mono, STIX), so the same record gives the same
 page on every machine with the same versions. `worn` then makes it look scanned or photographed: turned, blurred, noisy, unevenly
@@ -22,7 +22,7 @@ import PIL.ImageFilter
 import PIL.ImageFont
 
 from hannun.errors import DependencyError
-from hannun.evaluate.suites.visual_docs.records import Record
+from hannun.evaluate.suites.visual_docs.records import DocumentRecord
 
 Colour = tuple[int, int, int]
 PAGE, SLIDE, SLIP = (700, 920), (960, 540), (420, 760)
@@ -49,10 +49,10 @@ def face(name: str, size: int) -> PIL.ImageFont.FreeTypeFont:
     return PIL.ImageFont.truetype(str(font_file(name)), size)
 
 
-class Sheet:
+class DocumentSheet:
     """A page being drawn: its colours and fonts, chosen by the record, and where the next line goes."""
 
-    def __init__(self, record: Record, size: tuple[int, int]) -> None:
+    def __init__(self, record: DocumentRecord, size: tuple[int, int]) -> None:
         self.rng = random.Random(f"page/{record.id}/{record.variant}")
         self.ink, self.paper = self.rng.choice(_INKS), self.rng.choice(_PAPERS)
         self.image = PIL.Image.new("RGB", size, self.paper)
@@ -110,19 +110,19 @@ def number(value: str) -> float:
     return float(digits or 0)
 
 
-def _head(sheet: Sheet, r: Record, size: int = 34) -> None:
+def _head(sheet: DocumentSheet, r: DocumentRecord, size: int = 34) -> None:
     sheet.line(r.title, size, sheet.ink, head=True)
     sheet.line(f"{r.place} · {r.when}", 19, sheet.grey)
     sheet.rule()
 
 
-def _words(r: Record, korean: str, english: str) -> str:
+def _words(r: DocumentRecord, korean: str, english: str) -> str:
     return korean if r.lang == "ko" else english
 
 
-def table(r: Record) -> PIL.Image.Image:
+def table(r: DocumentRecord) -> PIL.Image.Image:
     """A report with a table of two columns."""
-    sheet = Sheet(r, PAGE)
+    sheet = DocumentSheet(r, PAGE)
     _head(sheet, r)
     sheet.line(_words(r, f"{r.owner}에서 집계한 결과는 다음과 같다.", f"Figures collected by {r.owner}."), 20)
     sheet.grid(list(r.entries), (_words(r, "항목", "item"), _words(r, f"값 ({r.unit})", f"value ({r.unit})")), 22)
@@ -140,14 +140,14 @@ _FILLER = {
 }
 
 
-def _filler(sheet: Sheet, r: Record) -> None:
+def _filler(sheet: DocumentSheet, r: DocumentRecord) -> None:
     """Paragraphs that every page of a language shares: they help no search."""
     sheet.y += 16
     sheet.line(_words(r, "자료에 대하여", "About these figures"), 22, sheet.ink, head=True)
     sheet.line(_FILLER[r.lang], 17)
 
 
-def plot(r: Record, size: tuple[int, int], ink: Colour, body: str) -> PIL.Image.Image:
+def plot(r: DocumentRecord, size: tuple[int, int], ink: Colour, body: str) -> PIL.Image.Image:
     """A chart of the entries by matplotlib: bars, a line, or a pie."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
@@ -187,9 +187,9 @@ def plot(r: Record, size: tuple[int, int], ink: Colour, body: str) -> PIL.Image.
     return PIL.Image.open(out).convert("RGB").resize(size)
 
 
-def chart(r: Record) -> PIL.Image.Image:
+def chart(r: DocumentRecord) -> PIL.Image.Image:
     """A report with a chart."""
-    sheet = Sheet(r, PAGE)
+    sheet = DocumentSheet(r, PAGE)
     _head(sheet, r)
     sheet.image.paste(plot(r, (sheet.width, 480), sheet.ink, sheet.body_font), (sheet.x, sheet.y))
     sheet.y += 500
@@ -197,9 +197,9 @@ def chart(r: Record) -> PIL.Image.Image:
     return sheet.image
 
 
-def form(r: Record) -> PIL.Image.Image:
+def form(r: DocumentRecord) -> PIL.Image.Image:
     """A filled-in form with boxes, ticks and a stamp."""
-    sheet = Sheet(r, PAGE)
+    sheet = DocumentSheet(r, PAGE)
     sheet.text((PAGE[0] / 2, 70), r.title, 34, head=True, anchor="mm")
     sheet.y = 130
     for label, filled in (*r.entries, (_words(r, "주소", "Address"), r.place), (_words(r, "날짜", "Date"), r.when)):
@@ -223,9 +223,9 @@ def form(r: Record) -> PIL.Image.Image:
     return sheet.image
 
 
-def receipt(r: Record) -> PIL.Image.Image:
+def receipt(r: DocumentRecord) -> PIL.Image.Image:
     """A till slip."""
-    sheet = Sheet(r, SLIP)
+    sheet = DocumentSheet(r, SLIP)
     sheet.x, sheet.width = 26, SLIP[0] - 52
     sheet.text((SLIP[0] / 2, 50), r.owner, 30, head=True, anchor="mm")
     sheet.text((SLIP[0] / 2, 92), r.place, 17, sheet.grey, anchor="mm")
@@ -246,9 +246,9 @@ def receipt(r: Record) -> PIL.Image.Image:
     return sheet.image
 
 
-def slide(r: Record) -> PIL.Image.Image:
+def slide(r: DocumentRecord) -> PIL.Image.Image:
     """A slide: a band with the title, points on the left, a chart on the right."""
-    sheet = Sheet(r, SLIDE)
+    sheet = DocumentSheet(r, SLIDE)
     sheet.draw.rectangle((0, 0, SLIDE[0], 92), fill=sheet.ink)
     sheet.text((40, 46), r.title, 34, (255, 255, 255), True, "lm")
     sheet.x, sheet.y, sheet.width = 40, 130, 400
@@ -260,9 +260,9 @@ def slide(r: Record) -> PIL.Image.Image:
     return sheet.image
 
 
-def map_(r: Record) -> PIL.Image.Image:
+def map_(r: DocumentRecord) -> PIL.Image.Image:
     """A drawn map: blocks, roads, water, numbered pins, and a legend with distances."""
-    sheet = Sheet(r, PAGE)
+    sheet = DocumentSheet(r, PAGE)
     _head(sheet, r, 30)
     top, high = sheet.y, 470
     sheet.draw.rectangle((sheet.x, top, sheet.x + sheet.width, top + high), fill=(232, 238, 226))
@@ -287,9 +287,9 @@ def map_(r: Record) -> PIL.Image.Image:
     return sheet.image
 
 
-def web(r: Record) -> PIL.Image.Image:
+def web(r: DocumentRecord) -> PIL.Image.Image:
     """A shop's page in a browser: bar, navigation, cards with prices."""
-    sheet = Sheet(r, PAGE)
+    sheet = DocumentSheet(r, PAGE)
     sheet.draw.rectangle((0, 0, PAGE[0], 54), fill=(222, 225, 230))
     for n, dot in enumerate(((236, 106, 94), (244, 190, 80), (98, 197, 84))):
         sheet.draw.ellipse((18 + n * 24, 20, 32 + n * 24, 34), fill=dot)
@@ -311,7 +311,7 @@ def web(r: Record) -> PIL.Image.Image:
     return sheet.image
 
 
-def source(r: Record) -> str:
+def source(r: DocumentRecord) -> str:
     """The record as markdown, as it would stand in a repository."""
     rows = "\n".join(f"| {a} | {b} |" for a, b in r.entries)
     points = "\n".join(f"- **{a}**: {b}" for a, b in r.entries[:2])
@@ -322,11 +322,11 @@ def source(r: Record) -> str:
     return f"# {r.title}\n\n> {note}\n\n## {summary}\n\n{points}\n\n## {data}\n\n{heads}\n|---|---|\n{rows}\n\n{code}\n"
 
 
-def markdown(r: Record) -> PIL.Image.Image:
+def markdown(r: DocumentRecord) -> PIL.Image.Image:
     """The markdown source parsed (markdown-it) and set: headings, quote, list, table, code."""
     from markdown_it import MarkdownIt
 
-    sheet = Sheet(r, PAGE)
+    sheet = DocumentSheet(r, PAGE)
     cells: list[list[str]] = []
     within: list[str] = []
     for token in MarkdownIt("commonmark").enable("table").parse(source(r)):
@@ -365,7 +365,7 @@ def markdown(r: Record) -> PIL.Image.Image:
     return sheet.image
 
 
-DRAWERS: dict[str, Callable[[Record], PIL.Image.Image]] = {
+DRAWERS: dict[str, Callable[[DocumentRecord], PIL.Image.Image]] = {
     "table": table, "chart": chart, "form": form, "receipt": receipt, "slide": slide, "map": map_, "web": web, "markdown": markdown,
 }  # fmt: skip
 
@@ -391,6 +391,6 @@ def worn(page: PIL.Image.Image, rng: random.Random) -> bytes:
     return out.getvalue()
 
 
-def page(r: Record) -> bytes:
+def page(r: DocumentRecord) -> bytes:
     """The whole page of a record, worn, as JPEG."""
     return worn(DRAWERS[r.kind](r), random.Random(f"worn/{r.id}/{r.variant}"))

@@ -18,7 +18,7 @@ LANGUAGES = ("ko", "en")
 
 
 @dataclass(frozen=True)
-class Record:
+class DocumentRecord:
     """What one page says. `entries` are (label, value with unit); `asked` is the entry that facts and questions are about."""
 
     id: str
@@ -128,12 +128,12 @@ _NAMES = {
 }  # fmt: skip
 
 
-def records(per_kind: int, seed: int = 0) -> list[Record]:
+def records(per_kind: int, seed: int = 0) -> list[DocumentRecord]:
     """`per_kind` records of every kind in each language, in pairs of twins."""
     return [r for lang in LANGUAGES for kind in KINDS for r in _of_kind(lang, kind, per_kind, seed)]
 
 
-def _of_kind(lang: str, kind: str, count: int, seed: int) -> Iterator[Record]:
+def _of_kind(lang: str, kind: str, count: int, seed: int) -> Iterator[DocumentRecord]:
     rng = random.Random(f"visual_docs/{seed}/{lang}/{kind}")
     owners = rng.sample(_OWNERS[lang], len(_OWNERS[lang]))
     for n in range(count):
@@ -141,7 +141,7 @@ def _of_kind(lang: str, kind: str, count: int, seed: int) -> Iterator[Record]:
         yield _record(f"{lang}-{kind}-{n:02}", lang, kind, topic, owners[n % len(owners)], rng)
 
 
-def _record(id: str, lang: str, kind: str, topic: Topic, owner: str, rng: random.Random) -> Record:
+def _record(id: str, lang: str, kind: str, topic: Topic, owner: str, rng: random.Random) -> DocumentRecord:
     korean = lang == "ko"
     year, month, day = rng.randint(2017, 2025), rng.randint(1, 12), rng.randint(1, 28)
     when = f"{year}년 {month}월 {day}일" if korean else f"{day} {_MONTHS[month - 1]} {year}"
@@ -158,19 +158,19 @@ def _record(id: str, lang: str, kind: str, topic: Topic, owner: str, rng: random
         asked = rng.choice((0, 2, 4))
     name = f"{owner} {topic.owner_ko if korean else topic.owner_en}"
     title = f"{name} {topic.ko}" if korean else f"{name}: {topic.en}"
-    return Record(id, lang, kind, topic.name, title, name, rng.choice(_PLACES[lang]), when, unit, tuple(entries), asked)
+    return DocumentRecord(id, lang, kind, topic.name, title, name, rng.choice(_PLACES[lang]), when, unit, tuple(entries), asked)
 
 
 def _amount(value: int, unit: str) -> str:
     return f"{value:,}{'' if unit in ('원', '명', '권', '표', '보', '분') else ' '}{unit}"
 
 
-def again(record: Record, variant: int, kind: str | None = None) -> Record:
+def again(record: DocumentRecord, variant: int, kind: str | None = None) -> DocumentRecord:
     """The same facts in another look, or as another kind of page."""
     return replace(record, id=f"{record.id}~{variant}{kind or ''}", variant=variant, kind=kind or record.kind)
 
 
-def queries(record: Record) -> dict[str, str]:
+def queries(record: DocumentRecord) -> dict[str, str]:
     """One query of every kind."""
     label, amount = record.entries[record.asked]
     first, last = record.entries[0], record.entries[-1]
@@ -204,10 +204,10 @@ def josa(word: str, closed: str, open_: str) -> str:
     return word + (closed if 0 <= code < 11172 and code % 28 else open_)
 
 
-def graded(found: list[Record]) -> list[tuple[Record, Record, int]]:
+def graded(found: list[DocumentRecord]) -> list[tuple[DocumentRecord, DocumentRecord, int]]:
     """Pairs of pages with how alike they are: 5 the same page in another look, 4 the same facts as another kind of page, 3 twins (topic and
     kind, other facts), 2 the topic alone, 1 the kind and language alone, 0 nothing."""
-    pairs: list[tuple[Record, Record, int]] = []
+    pairs: list[tuple[DocumentRecord, DocumentRecord, int]] = []
     for n, r in enumerate(found):
         if n % 2:
             continue

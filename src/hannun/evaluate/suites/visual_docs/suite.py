@@ -24,7 +24,7 @@ from hannun.evaluate.harness import Harness
 from hannun.evaluate.suites import held_out
 from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.evaluate.suites.visual_docs.draw import page
-from hannun.evaluate.suites.visual_docs.records import LANGUAGES, QUERIES, Record, graded, queries, records
+from hannun.evaluate.suites.visual_docs.records import LANGUAGES, QUERIES, DocumentRecord, graded, queries, records
 from hannun.item import Content, Image
 from hannun.metrics import Array
 
@@ -40,7 +40,7 @@ def _drawing() -> str:
     return h.hexdigest()
 
 
-def _written(folder: Path, record: Record) -> Path:
+def _written(folder: Path, record: DocumentRecord) -> Path:
     target = folder / f"{record.id}.jpg"
     if not target.exists():
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -49,11 +49,11 @@ def _written(folder: Path, record: Record) -> Path:
     return target
 
 
-def _write(work: tuple[Path, Record]) -> Path:
+def _write(work: tuple[Path, DocumentRecord]) -> Path:
     return _written(*work)
 
 
-def draw_pages(folder: Path, wanted: Sequence[Record]) -> list[Path]:
+def draw_pages(folder: Path, wanted: Sequence[DocumentRecord]) -> list[Path]:
     """The records' pages as files, drawn where they are not there yet."""
     if all((folder / f"{r.id}.jpg").exists() for r in wanted):
         return [folder / f"{r.id}.jpg" for r in wanted]
@@ -61,12 +61,12 @@ def draw_pages(folder: Path, wanted: Sequence[Record]) -> list[Path]:
         return list(pool.map(_write, [(folder, r) for r in wanted], chunksize=8))
 
 
-def right_pages(record: Record, kind: str, pages: Sequence[Record]) -> Array:
+def right_pages(record: DocumentRecord, kind: str, pages: Sequence[DocumentRecord]) -> Array:
     """Which pages answer a query about `record`: itself, and any other that says the same of the same owner."""
     label, amount = record.entries[record.asked]
     year = record.when.split()[0 if record.lang == "ko" else -1]
 
-    def answers(other: Record) -> bool:
+    def answers(other: DocumentRecord) -> bool:
         if other is record:
             return True
         same = other.lang == record.lang and other.owner == record.owner

@@ -7,22 +7,18 @@ and without Hannun. What they cannot say is returned by name, with the reason.
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hannun import runtime
-from hannun.errors import InputError
 from hannun.models import adapters
 from hannun.models.adapters import Task
-from hannun.models.saving import whole
 
 if TYPE_CHECKING:
-    from hannun.models.two_tower import Plan, Tower, TwoTower
-    from hannun.models.vlm import OneSequence
+    from hannun.models.one_sequence import OneSequence
+    from hannun.models.two_tower import TowerConfig, TwoTower
+
 
 TORCHVISION = (
     "a Qwen-VL class needs torchvision inside sentence-transformers (its video processor); the network/ folder is plain transformers"
@@ -161,7 +157,7 @@ def _layers(head: Any) -> list[Any]:
     return made
 
 
-def towers(folder: Path, plan: Plan) -> TwoTower:
+def towers(folder: Path, plan: TowerConfig) -> TwoTower:
     """The two towers in a folder that `stock_towers` wrote."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Router
@@ -181,111 +177,3 @@ def towers(folder: Path, plan: Plan) -> TwoTower:
             layers += [dense.linear, dense.activation_function]
         made[name] = Tower(modules[0].model.float(), nn.Sequential(*layers[:-1]))
     return TwoTower(made["text"], made["image"], first.sub_modules["text"][0].tokenizer, first.sub_modules["image"][0].processor, plan)
-
-
-# ------------------------------------------------------------------------------------------------------------------ ONNX
-
-
-def onnx_bytes(tower: Tower, inputs: Mapping[str, Any], projected: bool) -> bytes:
-    """A tower as an ONNX model with the names of `inputs`: `states` [n, width] out, or unit `vectors` [n, dim] where `projected`."""
-    import io
-
-    import torch
-    from torch import nn
-
-    names = list(inputs)
-
-    class Said(nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.tower = tower
-
-        def forward(self, *values: Any) -> Any:
-            states = self.tower.states(dict(zip(names, values, strict=True)))
-            return self.tower(states) if projected else states
-
-    out, held = io.BytesIO(), logging.getLogger("torch.onnx").level
-    modes = [(m, m.training) for m in tower.modules()]
-    axes = {k: {0: "n", **({1: "t"} if v.ndim == 2 else {})} for k, v in inputs.items()}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # tracing warns of shapes that become constants; the check in `write_onnx` decides
-            torch.onnx.export(
-                Said().eval(), tuple(inputs.values()), out, input_names=names, output_names=["vectors" if projected else "states"],
-                dynamic_axes={**axes, "vectors" if projected else "states": {0: "n"}}, opset_version=18, dynamo=False,
-            )  # fmt: skip
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        logging.getLogger("torch.onnx").setLevel(held)
-    return out.getvalue()
-
-
-def session(model: bytes) -> Any:
-    """onnxruntime's session of a model on the CPU, on as many threads as torch uses."""
-    import torch
-
-    ort = runtime.onnxruntime()
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def write_onnx(model: TwoTower, folder: Path, int8: bool) -> Mapping[str, float]:
-    """text.onnx and image.onnx (unit vectors of whole inputs), tokenizer, picture settings and export.json in `folder`.
-
-    Returns the smallest cosine of each file's vectors to the model's own over probe texts and pictures. `int8` stores and computes
-    matrix products in 8 bits (dynamic quantisation); picture networks are convolutions, which it leaves in float32.
-    Raises InputError where float32 vectors differ by more than 1e-4: tracing has lost something.
-    """
-    import numpy as np
-    import PIL.Image
-    import torch
-
-    rng = np.random.default_rng(0)
-    texts = ["빨간 줄무늬 원피스", "a", "두 사람이 바닷가를 걷는다. " * 4, "the quick brown fox"]
-    pictures = [PIL.Image.fromarray(rng.integers(0, 255, (s, 2 * s, 3), dtype=np.uint8)) for s in (40, 90, 300)]
-    found: dict[str, float] = {}
-
-    def write(part: Path) -> None:
-        for name, tower, inputs in (("text", model.text, model.tokens(texts)), ("image", model.image, model.pixels(pictures))):
-            data = onnx_bytes(tower, {k: v[:2] for k, v in inputs.items()}, projected=True)
-            with torch.inference_mode():
-                own = tower(tower.states(inputs)).numpy()
-            given = {k: v.numpy() for k, v in inputs.items()}
-            worst = float((session(data).run(None, given)[0] * own).sum(axis=1).min())
-            if worst < 1 - 1e-4:
-                raise InputError(f"the {name} tower's ONNX vectors have cosine {worst:.4f} to its own, expected 0.9999 or more")
-            file = part / f"{name}.onnx"
-            file.write_bytes(data)
-            if int8:
-                _quantise(file)
-                worst = float((session(file.read_bytes()).run(None, given)[0] * own).sum(axis=1).min())
-            found[name] = round(worst, 6)
-        model.tokenizer.save_pretrained(part)
-        model.images.save_pretrained(part)
-        facts = {
-            "dim": model.dim,
-            "dims": list(model.dims),
-            "prompts": dict(model.plan.prompts),
-            "limit": model.limit,
-            "int8": int8,
-            "cosine": found,
-        }
-        (part / "export.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
-
-    whole(folder, write)
-    return found
-
-
-def _quantise(file: Path) -> None:
-    runtime.onnxruntime()  # before its parts
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    level = logging.getLogger().level
-    logging.getLogger().setLevel(logging.ERROR)  # it logs advice to the root logger
-    try:
-        quantize_dynamic(file, file, op_types_to_quantize=["MatMul", "Gather", "Gemm"], weight_type=QuantType.QInt8, per_channel=True)
-    finally:
-        logging.getLogger().setLevel(level)

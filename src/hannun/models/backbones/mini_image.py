@@ -22,7 +22,7 @@ BATCH = 8
 
 
 @final
-class Sight:
+class MiniImage:
     """`image.onnx`: pixels uint8 [n, side, side, 3] → `dense` [n, width] and `patches` [n, cells, width], unit rows of mini's space."""
 
     def __init__(self, path: Path) -> None:

@@ -14,7 +14,7 @@ import copy
 import inspect
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -31,9 +31,7 @@ from hannun.models.adapters import Task
 from hannun.models.features import Features, Vectors, embeddings
 from hannun.models.network import MAX_TOKENS, Role, Row, decoded, instructed, plain_text, shortened, side_of
 from hannun.models.pooling import POOLINGS, pooled
-from hannun.models.saving import save_folder
 
-KIND = "one_sequence"
 #: What adapters change: jina-embeddings-v4's published ones, all linear layers of the language model and not the vision tower.
 TARGETS = r"(?!.*(visual|vision_tower)).*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 HEADS = r"|dense_head|token_head"
@@ -163,7 +161,7 @@ class OneSequence(nn.Module):  # type: ignore[misc]
 
         `dims` are the nested dimensions, the full one among them or not. Tasks' prompts are written as words before the content.
         """
-        from hannun.models.checkpoint import model_folder
+        from hannun.models.hub import model_folder
         from hannun.models.saving import quiet
 
         nested = tuple(sorted(d for d in set(dims) if d != dim))
@@ -214,6 +212,11 @@ class OneSequence(nn.Module):  # type: ignore[misc]
     def width(self) -> int:
         """Length of a token's state."""
         return int(self._model.config.get_text_config().hidden_size)
+
+    @property
+    def template(self) -> Any:
+        """The chat template that the model came with; None where it has none."""
+        return self._template
 
     def whole_template(self) -> str | None:
         """The chat template with everything that is written around the content in it: prefix and [EOS] too."""
@@ -349,41 +352,3 @@ class OneSequence(nn.Module):  # type: ignore[misc]
         text = str(row[i])
         count = len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
         return (*row[:i], shortened(text, count - tokens - 8, self._tokenizer), *row[i + 1 :])
-
-    # -------------------------------------------------------------------------------------------------------------- files
-
-    def save(self, folder: Path) -> None:
-        """Everything in `folder`: the backbone as transformers writes it, heads and adapters in weights.safetensors, facts in hannun.json.
-
-        Where stock sentence-transformers modules can say the same, their folders lie in `stock/`, one for each adapter or role.
-        """
-        from hannun.models.export import stock_sequence
-
-        own = {k.replace(".base_layer.", "."): v for k, v in self.state_dict().items() if "lora_" in k or not k.startswith("_model.")}
-        template = self._template
-        heads = {**asdict(self.heads), "tasks": [t.to_json() for t in self.heads.tasks]}
-        rules = {**asdict(self._rules), "prompts": dict(self._rules.prompts), "template": dict(self._rules.template)}
-        save_folder(
-            folder,
-            {"kind": KIND, "conventions": rules, "heads": heads},
-            own,
-            lambda part: self.save_network(part / "network", template),
-            lambda part: stock_sequence(self, part),
-        )
-
-    @staticmethod
-    def load(folder: Path, device: str = "cpu") -> OneSequence:
-        """What `save` wrote."""
-        from safetensors.torch import load_file
-
-        facts = json.loads((folder / "hannun.json").read_text("utf-8"))
-        model = OneSequence.open(folder / "network", device, Conventions(**facts["conventions"]), Heads.from_json(facts["heads"]))
-        state = load_file(folder / "weights.safetensors", device=device)
-        known = model.state_dict()
-        state = {k if k in known else ".".join([k.rpartition(".")[0], "base_layer", k.rpartition(".")[2]]): v for k, v in state.items()}
-        absent = [k for k in known if (not k.startswith("_model.") or "lora_" in k) and k not in state]
-        if absent or (strange := [k for k in state if k not in known]):
-            raise InputError(f"weights.safetensors lacks {absent[:1]} or has unknown {[] if absent else strange[:1]}; save the model again")
-        model.load_state_dict(state, strict=False)
-        model.eval()
-        return model

@@ -1,0 +1,72 @@
+"""A network of tensors goes in; its ONNX model, and onnxruntime's session of one, come out."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from hannun import runtime
+
+
+class Projecting(Protocol):
+    """What can be traced: inputs → states [n, width] → unit vectors [n, dim]."""
+
+    def states(self, inputs: Mapping[str, Any]) -> Any:
+        """States [n, width] of named inputs."""
+        ...
+
+    def __call__(self, states: Any) -> Any:
+        """Unit vectors [n, dim] of states."""
+        ...
+
+    def modules(self) -> Iterator[Any]:
+        """Every module inside, the whole one first."""
+        ...
+
+
+def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) -> bytes:
+    """A tower as an ONNX model with the names of `inputs`: `states` [n, width] out, or unit `vectors` [n, dim] where `projected`."""
+    import io
+
+    import torch
+    from torch import nn
+
+    names = list(inputs)
+
+    class Said(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.tower = tower
+
+        def forward(self, *values: Any) -> Any:
+            states = self.tower.states(dict(zip(names, values, strict=True)))
+            return self.tower(states) if projected else states
+
+    out, held = io.BytesIO(), logging.getLogger("torch.onnx").level
+    modes = [(m, m.training) for m in tower.modules()]
+    axes = {k: {0: "n", **({1: "t"} if v.ndim == 2 else {})} for k, v in inputs.items()}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # tracing warns of shapes that become constants; the check in `write_onnx` decides
+            torch.onnx.export(
+                Said().eval(), tuple(inputs.values()), out, input_names=names, output_names=["vectors" if projected else "states"],
+                dynamic_axes={**axes, "vectors" if projected else "states": {0: "n"}}, opset_version=18, dynamo=False,
+            )  # fmt: skip
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        logging.getLogger("torch.onnx").setLevel(held)
+    return out.getvalue()
+
+
+def session(model: bytes) -> Any:
+    """onnxruntime's session of a model on the CPU, on as many threads as torch uses."""
+    import torch
+
+    ort = runtime.onnxruntime()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

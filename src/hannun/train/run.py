@@ -1,0 +1,310 @@
+"""A module, its optimiser and a folder go in; a resumable run comes out: its checkpoints, its log, its average, its best state."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import pickle
+import random
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hannun.errors import InputError, StorageError
+from hannun.train import report
+from hannun.train.distributed import world
+from hannun.train.schedule import Schedule, rate
+
+
+class Resumable(Protocol):
+    """What the step draws its batches from: its place is saved with every checkpoint. `str()` of it names the last batch."""
+
+    def state(self) -> dict[str, Any]:
+        """Where the stream is, as plain values."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        ...
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a progress bar shows: `step` of `steps` done, the last loss, updates per second, and the seconds left."""
+
+    step: int
+    steps: int
+    loss: float
+    speed: float
+    left: float
+
+
+class Run:
+    """The state of one run besides the module's: what a checkpoint holds, and the files."""
+
+    def __init__(
+        self,
+        bare: nn.Module,
+        optimiser: Any,
+        schedule: Schedule,
+        folder: Path,
+        batches: Resumable | None,
+        device: torch.device,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.bare, self.optimiser, self.schedule, self.folder, self.batches = bare, optimiser, schedule, folder, batches
+        self.device, self.tell = device, tell
+        self.checkpoint = folder / "last.pt"
+        self.average = {k: v.detach().clone() for k, v in self._trained().items()} if schedule.ema else None
+        self.start, self.best, self.waited, self.stopped = 0, -math.inf, 0, False
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.writer: Any = None
+
+    def _trained(self) -> dict[str, Tensor]:
+        """What training changes: parameters that want a gradient, and buffers (a frozen backbone is not saved again and again)."""
+        frozen = {k for k, p in self.bare.named_parameters(remove_duplicate=False) if not p.requires_grad}
+        return {k: v for k, v in self.bare.state_dict().items() if k not in frozen}
+
+    def resume(self) -> None:
+        """Load `last.pt`, where there is one; log rows that came after it are dropped, since they are made again."""
+        _seed(self.schedule.seed + world()[0])
+        if self.checkpoint.exists():
+            saved = _read(self.checkpoint, self.device)
+            foreign = (
+                sorted(set(saved["module"]) ^ set(self.bare.state_dict())) if len(saved["module"]) > len(self.bare.state_dict()) else []
+            )
+            try:
+                missing = self.bare.load_state_dict(saved["module"], strict=False)
+                self.optimiser.load_state_dict(saved["optimiser"])
+            except (RuntimeError, ValueError) as e:
+                raise InputError(f"{self.checkpoint}: is of another model ({str(e).splitlines()[0]}); choose another folder") from None
+            if missing.unexpected_keys or foreign or set(self._trained()) & set(missing.missing_keys):
+                raise InputError(f"{self.checkpoint}: is of another model; choose another folder")
+            self.average, self.start = saved["average"], saved["step"]
+            self.best, self.waited, self.stopped = saved.get("best", -math.inf), saved.get("waited", 0), saved.get("stopped", False)
+            if self.batches is not None and saved.get("batches") is not None:
+                self.batches.restore(saved["batches"])
+            _restore(saved["random"] if world()[1] == 1 else saved.get("others", {}).get(world()[0], saved["random"]))
+            self.tell(f"resumed at step {self.start}")
+        log = self.folder / "log.jsonl"
+        if world()[0] == 0 and log.exists():
+            kept = [r for r in report.rows(log) if r["step"] <= self.start] if self.start else []
+            _whole(log, "".join(json.dumps(r) + "\n" for r in kept).encode())
+        if world()[0] == 0:
+            board = self.folder / "tensorboard"
+            if not self.start:
+                shutil.rmtree(board, ignore_errors=True)
+            with suppress(ImportError):
+                from torch.utils.tensorboard import SummaryWriter
+
+                self.writer = SummaryWriter(str(board), purge_step=self.start + 1)
+
+    def note(self, losses: Mapping[str, Tensor], total: Tensor) -> None:
+        """Add one call's losses to the interval's sums."""
+        self.count += 1
+        for k, v in {**losses, "loss": total}.items():
+            self.sums[k] = self.sums.get(k, 0.0) + float(v.detach())
+
+    def log(self, done: int, speed: float) -> None:
+        """One line told, one row written."""
+        mean = {k: round(v / max(1, self.count), 4) for k, v in self.sums.items()}
+        self.sums, self.count = {}, 0
+        steps = self.schedule.steps
+        self.tell(f"step {done}/{steps}  {mean}  {speed:.2f} steps/s  {(steps - done) / speed:.0f} s left")
+        learning = rate(done - 1, self.schedule) * self.schedule.learning_rate
+        self._write({"step": done, "rate": learning, "steps_per_second": round(speed, 3), **mean})
+
+    def _write(self, row: dict[str, Any]) -> None:
+        if world()[0]:
+            return
+        try:
+            with (self.folder / "log.jsonl").open("a") as log:
+                log.write(json.dumps(row) + "\n")
+        except OSError as e:
+            raise _full(self.folder / "log.jsonl", e) from None
+        if self.writer is not None:
+            for k, v in row.items():
+                if k != "step":
+                    self.writer.add_scalar(k, v, row["step"])
+
+    def judge(self, done: int, validate: Callable[[nn.Module], float], module: nn.Module) -> None:
+        """Validate; keep the best state; count how long it has not improved. Leaves the random numbers as they were."""
+        state = _randomness()
+        module.eval()
+        own = {k: v.detach().clone() for k, v in self._trained().items()} if self.average is not None else None
+        if self.average is not None:
+            self.bare.load_state_dict(self.average, strict=False)
+        with torch.no_grad():
+            figure = float(validate(module))
+        better = figure > self.best
+        if better:
+            self.best, self.waited = figure, 0
+            if world()[0] == 0:
+                _save({"module": self._trained(), "step": done, "validation": figure}, self.folder / "best.pt")
+        else:
+            self.waited += 1
+        if own is not None:
+            self.bare.load_state_dict(own, strict=False)
+        module.train()
+        _restore(state)
+        self._write({"step": done, "validation": figure})
+        self.tell(f"step {done}  validation {figure:.4f}" + ("" if better else f" (best {self.best:.4f})"))
+        if self.schedule.patience and self.waited >= self.schedule.patience:
+            self.stopped = True
+            self.tell(f"stopped at step {done}: no better validation {self.waited} times")
+
+    def follow(self, number: int) -> None:
+        """Move the average."""
+        if self.average is not None:
+            _follow(self.average, self._trained(), min(self.schedule.ema, (number + 1) / (number + 10)))
+
+    def save(self, done: int) -> None:
+        """Write `last.pt`, whole or not at all."""
+        rank, size = world()
+        numbers: list[Any] = [_randomness()]
+        if size > 1:
+            numbers = [None] * size
+            torch.distributed.all_gather_object(numbers, _randomness())
+        if rank:
+            return
+        state = {
+            "module": self._trained(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "step": done,
+            "random": numbers[0],
+            "others": dict(enumerate(numbers)),
+            "schedule": asdict(self.schedule),
+            "batches": None if self.batches is None else self.batches.state(),
+            "best": self.best,
+            "waited": self.waited,
+            "stopped": self.stopped,
+        }
+        _save(state, self.checkpoint)
+
+    def finish(self) -> None:
+        """Put the state to be returned into the module, and write the report."""
+        best = self.folder / "best.pt"
+        if self.best > -math.inf and best.exists():
+            self.bare.load_state_dict(_read(best, self.device)["module"], strict=False)
+        elif self.average is not None:
+            self.bare.load_state_dict(self.average, strict=False)
+        if self.writer is not None:
+            self.writer.close()
+        if world()[0] == 0 and (self.folder / "log.jsonl").exists():
+            page = report.html(self.folder.name, report.rows(self.folder / "log.jsonl"), asdict(self.schedule))
+            _whole(self.folder / "report.html", page.encode())
+
+    def batch(self) -> str:
+        """Which batch it was, for an error message."""
+        return "" if self.batches is None else f", batch {self.batches}"
+
+    def remedy(self) -> str:
+        """What to do about a number that is not finite, and what is kept."""
+        kept = f"{self.checkpoint} holds the last good step" if self.checkpoint.exists() else "no checkpoint had been written yet"
+        return f"lower the learning rate, or look at that batch. {kept}"
+
+
+def _follow(average: dict[str, Tensor], now: Mapping[str, Tensor], decay: float) -> None:
+    with torch.no_grad():
+        for k, v in now.items():
+            if v.dtype.is_floating_point:
+                average[k].lerp_(v, 1 - decay)
+            else:
+                average[k].copy_(v)
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _randomness() -> dict[str, Any]:
+    cuda = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
+    kind, keys, *rest = np.random.get_state(legacy=True)
+    plain = (kind, torch.from_numpy(keys.astype(np.int64)), *rest)  # a checkpoint holds tensors and plain values alone
+    return {"python": random.getstate(), "numpy": plain, "torch": torch.get_rng_state(), "cuda": cuda}
+
+
+def _restore(state: Mapping[str, Any]) -> None:
+    random.setstate(state["python"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, np.asarray(keys.cpu() if isinstance(keys, Tensor) else keys).astype(np.uint32), *rest))
+    torch.set_rng_state(state["torch"].cpu())
+    for each in state.get("cuda", ())[: 1 if torch.cuda.is_available() else 0]:
+        torch.cuda.set_rng_state(each.cpu())
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `_save` wrote: tensors and plain values. Whatever else a file holds could run when it is read, and is refused.
+
+    Older checkpoints hold NumPy's random numbers as an array, which is let in: it is data too.
+    """
+    try:
+        with torch.serialization.safe_globals(_ARRAYS):
+            saved = torch.load(path, map_location=device, weights_only=True)
+        if isinstance(saved, dict) and "module" in saved:
+            return saved
+        reason = "it holds something else"
+    except pickle.UnpicklingError as e:
+        named = re.search(r"GLOBAL ([\w.]+)", str(e))
+        reason = f"it holds {named[1]}, which is no data and could run" if named else "it is damaged"
+    except Exception as e:  # a damaged file makes torch raise anything
+        reason = (str(e).splitlines() or [type(e).__name__])[0][:200]
+    raise StorageError(f"{path}: cannot be read as a checkpoint ({reason}); delete it to begin anew, or give another --work")
+
+
+#: NumPy's array, as old and new versions of it write one.
+_ARRAYS: list[Any] = [
+    np.ndarray,
+    np.dtype,
+    type(np.dtype(np.uint32)),
+    *((np.zeros(0).__reduce__()[0], f"numpy.{core}.multiarray._reconstruct") for core in ("_core", "core")),
+]
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as f:
+            torch.save(state, f)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(part, path)
+    except (OSError, RuntimeError) as e:  # torch wraps a write that failed in a RuntimeError
+        part.unlink(missing_ok=True)
+        raise _full(path, e) from None
+
+
+def _whole(path: Path, data: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as e:
+        part.unlink(missing_ok=True)
+        raise _full(path, e) from None
+
+
+def _full(path: Path, error: Exception) -> StorageError:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    why = (cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error).splitlines()[0]) or "no reason given"
+    full = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
+    kept = "; what was there before is kept" if path.exists() else ""
+    return StorageError(
+        f"{path}: cannot be written ({why}){kept}; {'free some space' if full else 'see to the disk'} and run the same again"
+    )
