@@ -653,7 +653,8 @@ class Collection:
         if not self._home.keeps:
             raise InputError(f"{self.name}: is a server's, which compacts its own collections; expected a folder")
         with self._writing:
-            self._home.write(self.settings)  # raises where nothing can be written
+            if not os.access(self._home.root, os.W_OK):
+                raise StorageError(f"{self.name}: was opened for reading only (it is read-only); make it writable, then compact again")
             used = set[str]().union(*(own_pictures(p) for p in self._engine.scan(["images"])))
             before = on_disk(self._home.root)
             gone = storage.leftovers(self._home.root, self.settings.shard, used)
