@@ -57,7 +57,8 @@ def examine(data: bytes, name: str, look: Callable[[PIL.Image.Image], T]) -> T:
     not a picture of FORMATS, for more than MAX_PIXELS pixels, and for whatever a decoder or `look` raises.
     """
     first: PictureError | None = None
-    for attempt in (lambda: data, lambda: _bare(data, b"exif"), lambda: _bare(data)):
+    attempts: tuple[Callable[[], bytes | None], ...] = (lambda: data, lambda: _bare(data, b"exif"), lambda: _bare(data))
+    for attempt in attempts:
         try:
             if content := attempt():
                 with warnings.catch_warnings():

@@ -136,7 +136,7 @@ def _require_working(encoder: Encoder, it: Item, error: Exception) -> None:
         if isinstance(error, HannunError):
             raise error from None
         raise HannunError(
-            f"{encoder.name}: encodes nothing, not even a plain word or picture ({_reason(error)}); check the model and its files"
+            f"{encoder.name}: encodes nothing, not even a plain word or picture ({_line(error)}); check the model and its files"
         ) from error
 
 
@@ -253,10 +253,12 @@ def _problem(it: Item, error: Exception) -> Problem:
 
 
 def _reason(error: Exception) -> str:
-    """An error of ours as it is; another's in one line, with its kind."""
-    if isinstance(error, HannunError):
-        return str(error)
-    return f"cannot be encoded ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    return str(error) if isinstance(error, HannunError) else f"cannot be encoded ({_line(error)})"
+
+
+def _line(error: Exception) -> str:
+    """A foreign error in one line, with its kind."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -70,7 +70,7 @@ def _place(blocks: dict[int, Tags]) -> dict[str, Any]:
 
 def _degrees(parts: Any, side: Any, negative: str) -> float:
     """Degrees, minutes and seconds as degrees; NaN, which is not believable, for what is no angle."""
-    value = sum(float(p) / 60**n for n, p in enumerate(list(parts)[:3]))
+    value = math.fsum(float(p) / 60.0**n for n, p in enumerate(list(parts)[:3]))
     if not math.isfinite(value) or value < 0:
         return math.nan
     return round(-value if _text(side).upper() == negative else value, 7)
