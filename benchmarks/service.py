@@ -370,10 +370,10 @@ told("with the service's modules")
 import PIL.Image
 from hannun.load import load
 mini = load("mini")
-mini.encode_query(["\ube68\uac04 \uc6d0\ud53c\uc2a4"])
-told("with the text tower, one query encoded")
 mini.encode_document([{"image": PIL.Image.new("RGB", (224, 224))}])
 told("with the picture tower, one picture encoded")
+mini.encode_query(["\ube68\uac04 \uc6d0\ud53c\uc2a4"])
+told("with the text tower, one query encoded")
 from hannun.index import lexical
 lexical.document("\ube68\uac04 \uc6d0\ud53c\uc2a4", ())
 told("with Kiwi, one text analysed")

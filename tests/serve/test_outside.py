@@ -17,7 +17,7 @@ from hannun.serve.outside import outside
         ("/srv/x.tar::0001.jpg: is damaged", "x.tar::0001.jpg: is damaged"),
         ("'image' is '/srv/my photos/a.jpg', expected", "'image' is 'a.jpg', expected"),
         ("cannot open /srv/shop/wal/0001: No such file (os error 2)", "cannot open 0001: No such file (os error 2)"),
-        ("/data/shop.hannun/shard-1: the disk is full", "shard-1: the disk is full"),
+        ("/data/shop.hannun/shard-1: the disk is full", "shop/shard-1: the disk is full"),
         ("see /data/shop.hannun", "see shop"),
         ("/data/shop.hannun2: other", "shop.hannun2: other"),
         ("12/24 hours, 1 / 2, and/or", "12/24 hours, 1 / 2, and/or"),
