@@ -1,6 +1,7 @@
 """A collection of 100,000 items goes in; what the service makes of the encoder's and the engine's own speed comes out.
 
     python benchmarks/service.py --work build/service [--only search,adding,batching,overload,memory,page] [--seconds 60] [--minutes 10]
+    python benchmarks/service.py --only memory-parts      # half a minute; needs no large collection
 
 Own client on loopback: 32 connections, each sends its next query when the last one is answered; no query comes twice, so that nothing
 is remembered. The ceilings (encoder alone, engine alone, in one process without HTTP) are measured before and after, in the same run.
@@ -353,6 +354,55 @@ def memory(place: Path, o: argparse.Namespace) -> None:
     print(f"growth over the second half: {slope:.2f} MB per minute")
 
 
+_STEPS = """
+import sys
+from pathlib import Path
+
+def told(step):
+    status = Path("/proc/self/status").read_text()
+    rss, own = (int(status.split(name)[1].split()[0]) / 1024 for name in ("VmRSS:", "RssAnon:"))
+    print(f"{step}\t{rss:.0f}\t{own:.0f}", flush=True)
+
+told("the interpreter")
+import hannun.serve.http.app, hannun.serve.http.server, uvicorn
+from hannun.serve.http.service import Service
+told("with the service's modules")
+import PIL.Image
+from hannun.load import load
+mini = load("mini")
+mini.encode_document([{"image": PIL.Image.new("RGB", (224, 224))}])
+told("with the picture tower, one picture encoded")
+mini.encode_query(["\ube68\uac04 \uc6d0\ud53c\uc2a4"])
+told("with the text tower, one query encoded")
+from hannun.index import lexical
+lexical.document("\ube68\uac04 \uc6d0\ud53c\uc2a4", ())
+told("with Kiwi, one text analysed")
+from hannun import collection
+with collection.open(sys.argv[1], mini) as shop:
+    shop.search("\ube68\uac04 \uc6d0\ud53c\uc2a4", words=0.3)
+    told("with the engine open over a few items, searched once")
+"""
+
+
+def memory_parts(place: Path, o: argparse.Namespace) -> None:
+    """What the memory of a service over a few items is made of, each part loaded after the last; and `hannun serve` itself."""
+    few = o.work / "few.hannun"
+    if not few.exists():
+        o.work.mkdir(parents=True, exist_ok=True)
+        with collection.open(few, Mini()) as shop:
+            shop.add({"id": str(n), "text": title(n), "price": n} for n in range(20))
+    done = subprocess.run([sys.executable, "-c", _STEPS, str(few)], capture_output=True, text=True, check=True)
+    print("| loaded so far | resident MB | of it the process's own | more than before |\n|---|---|---|---|")
+    before = 0
+    for step, resident_, own in (line.split("\t") for line in done.stdout.splitlines()):
+        print(f"| {step} | {resident_} | {own} | {int(resident_) - before} |", flush=True)
+        before = int(resident_)
+    with service(few) as (_, pid):
+        status = Path(f"/proc/{pid}/status").read_text()
+        whole = int(status.split("VmRSS:")[1].split()[0]) // 1024
+        print(f"| `hannun serve`, after ten seconds of searches | {whole} | {resident(pid):.0f} | |")
+
+
 def page(place: Path, o: argparse.Namespace) -> None:
     """The page in Chromium, nothing of it remembered from load to load: when its first words stand there."""
     from playwright.sync_api import sync_playwright
@@ -383,7 +433,9 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "overload": overload,
     "memory": memory,
     "page": page,
+    "memory-parts": memory_parts,
 }
+_FEW = {"memory-parts"}  # parts that need no large collection
 
 
 def main() -> None:
@@ -397,8 +449,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--only", default=",".join(PARTS))
     o = parser.parse_args()
-    place = build(o.work, o.size)
-    for name in o.only.split(","):
+    names = o.only.split(",")
+    place = o.work / f"{o.size}.hannun" if set(names) <= _FEW else build(o.work, o.size)
+    for name in names:
         print(f"\n## {name}\n", flush=True)
         PARTS[name](place, o)
 

@@ -17,7 +17,7 @@ import numpy as np
 from hannun import errors
 from hannun.collection import Map, Progress, Report
 from hannun.encoder import Encoder
-from hannun.errors import EncoderMismatch, HannunError, InputError
+from hannun.errors import EncoderMismatch, HannunError, InputError, StorageError
 from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
 from hannun.search.hits import Hit, Patches, Why
 from hannun.search.query import Example, Known
@@ -225,6 +225,8 @@ class Remote:
     def _done(self, job: dict[str, Any]) -> dict[str, Any]:
         """The job when it has ended. Raises HannunError when it failed for another reason than its rows."""
         while job["state"] in ("queued", "running"):
+            if job["state"] == "queued" and job.get("error"):
+                raise StorageError(f"{self._url}: the work was accepted, is kept, and is done once it can be: {job['error']}")
             time.sleep(0.05)
             job = self._ask("GET", f"/v1/jobs/{job['job']}")
         if job["state"] == "failed" and not job["problems"]:

@@ -107,6 +107,8 @@ def test_mistakes_reach_the_agent_as_one_line(shop: Collection, tmp_path: Path) 
     )
     assert [r.is_error for r in results] == [True] * 8 + [False] and hits(results[-1])[0]["id"] == 'c "x"'
     assert "lies outside" in results[2].content[0].text and "nobody" in results[5].content[0].text
+    told = "".join(r.content[0].text for r in results[:3] + results[4:])  # the fourth quotes the path that was sent
+    assert str(tmp_path) not in told
 
 
 def test_read_only_tools(shop: Collection) -> None:

@@ -183,6 +183,56 @@ def test_signed_links(tmp_path: Path) -> None:
         Signer(tmp_path / "other").read(token)
 
 
+@pytest.mark.parametrize("secret", [b"", b"short", b"\0" * 32, b"a" * 31 + b"\n"])
+def test_a_secret_that_is_none_is_refused(tmp_path: Path, secret: bytes) -> None:
+    (tmp_path / "secret").write_bytes(secret)
+    with pytest.raises(StorageError, match=rf"{len(secret)} bytes, expected 32 random ones\); delete it and start again"):
+        Signer(tmp_path / "secret")
+    assert (tmp_path / "secret").read_bytes() == secret  # nothing is mended behind the owner's back
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "",
+        "[]",
+        '{"keys": [{"name": "a", "ha',
+        '{"keys": [{"name": "a", "hash": "", "scopes": ["read"]}]}',
+        '{"keys": [{"name": "a", "hash": "%s", "scopes": "read"}]}' % ("0" * 64),
+        '{"keys": [{"name": "a", "hash": "%s", "scopes": ["read"], "rate": "x"}]}' % ("0" * 64),
+    ],
+)
+def test_a_damaged_file_of_keys_is_refused_at_the_start_and_changes_nothing_later(tmp_path: Path, keys: str) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(keys)
+    with pytest.raises(StorageError, match="is not a file of keys"):
+        Keys(file)
+    file.unlink()
+    sent = Keys(file).add("가게", ["read"])
+    running = Keys(file)
+    file.write_text(keys)  # torn while the service runs
+    running._looked = 0.0
+    assert running.of(sent) is not None and running.of("hn_other") is None and len(running) == 1
+
+
+def test_no_key_left_is_no_open_door(start: Start, tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys.json")
+    keys.add("one", ["read"])
+    keys.revoke("one")
+    assert start(keys=tmp_path / "keys.json").client.get("/v1/models").status_code == 401
+    assert start(keys=tmp_path / "keys.json", without_keys=True).client.get("/v1/models").status_code == 200
+    assert start(keys=tmp_path / "none.json").client.get("/v1/models").status_code == 200
+
+
+def test_keys_and_secrets_are_on_the_disk_before_they_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    Keys(tmp_path / "keys.json").add("one", ["read"])
+    assert len(synced) == 2  # the file and its folder
+    Signer(tmp_path / "secret")
+    assert len(synced) == 4
+
+
 def test_other_machines_only_with_keys(tmp_path: Path, toy_models: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.conftest import toy
 

@@ -20,6 +20,7 @@ from hannun.errors import DependencyError, HannunError, InputError
 from hannun.item import Content, Item
 from hannun.search.hits import Hit
 from hannun.serve.http.contents import picture as decoded
+from hannun.serve.outside import outside
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -48,11 +49,17 @@ def server(collection: Collection | Remote, *, files: Path | None = None, writab
     except ImportError:
         raise DependencyError("the tools for agents need the package mcp: pip install 'hannun[agents]'") from None
 
+    called = outside(str(collection.name))
+    known = [(collection.name, called), *([(files.absolute(), files.name)] if files else ())]
+
+    def mistake(error: HannunError) -> ToolError:
+        return ToolError(outside(str(error), known))
+
     made = MCPServer(
         "hannun",
         title="Hannun",
         version=hannun.__version__,
-        instructions=f"Korean and English search over the collection {collection.name}: by words, by a picture, or by both.",
+        instructions=f"Korean and English search over the collection {called}: by words, by a picture, or by both.",
     )
     looks, changes = ToolAnnotations(read_only_hint=True), ToolAnnotations(read_only_hint=False, idempotent_hint=True)
 
@@ -87,7 +94,7 @@ def server(collection: Collection | Remote, *, files: Path | None = None, writab
             query: Content = {"text": words, **({"image": read(image)} if image else {})}
             return told(collection.search(query, where=where, limit=limit, diversity=diversity), pictures)
         except HannunError as e:
-            raise ToolError(str(e)) from None
+            raise mistake(e) from None
 
     @made.tool(annotations=looks, structured_output=False)
     def similar(
@@ -100,7 +107,7 @@ def server(collection: Collection | Remote, *, files: Path | None = None, writab
         try:
             return told(collection.similar(ids, where=where, limit=limit), pictures)
         except HannunError as e:
-            raise ToolError(str(e)) from None
+            raise mistake(e) from None
 
     def add(
         text: str = "",
@@ -114,7 +121,7 @@ def server(collection: Collection | Remote, *, files: Path | None = None, writab
             report = collection.add([row | ({"id": id} if id else {})])
             return {"added": report.added, "unchanged": report.unchanged, "items": len(collection)}
         except HannunError as e:
-            raise ToolError(str(e)) from None
+            raise mistake(e) from None
 
     def tag(
         ids: Annotated[list[str], Field(min_length=1, max_length=50, description="ids of items, from search")],
@@ -127,7 +134,7 @@ def server(collection: Collection | Remote, *, files: Path | None = None, writab
         try:
             return tags(collection, ids, choices, fact)
         except HannunError as e:
-            raise ToolError(str(e)) from None
+            raise mistake(e) from None
 
     if writable:
         made.tool(annotations=changes)(add)
