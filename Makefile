@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test check bench mini clean
+.PHONY: demo test check faults lock bench mini clean
 
 demo: $(VENV)/.base
 	$(BIN)/hannun demo
@@ -16,6 +16,14 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every step of every writer killed or refused, not some of them as in `make test`.
+faults: $(VENV)/.dev
+	HANNUN_FAULTS=long $(BIN)/python -m pytest tests/faults tests/test_crash.py
+
+# deploy/requirements.lock out of what is installed here: after the tests have passed with it.
+lock: $(VENV)/.dev
+	$(BIN)/python deploy/lock.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/first_light.py --data $(DATA)

@@ -201,11 +201,18 @@ def test_info(shop: Path, capsys: Captured) -> None:
 
 def test_delete(shop: Path, capsys: Captured) -> None:
     assert run(["delete", "r1", "none", "--in", "shop.hannun"]) == 0
-    assert "1 removed; shop.hannun now has 5 items" in capsys.readouterr().out
+    assert "1 removed, 1 not there; shop.hannun now has 5 items" in capsys.readouterr().out
     assert run(["delete", "--where", "price >= 99000", "--in", "shop.hannun"]) == 0
     assert "now has 4 items" in capsys.readouterr().out
-    assert "has none of these items" in error(capsys, ["delete", "r1", "--in", "shop.hannun"])
+    assert run(["delete", "r1", "--in", "shop.hannun"]) == 0  # run again after it had finished
+    assert "0 removed, 1 not there; shop.hannun now has 4 items" in capsys.readouterr().out
     assert "nothing to delete came" in error(capsys, ["delete", "--in", "shop.hannun"])
+
+
+def test_delete_shows_what_would_go(shop: Path, capsys: Captured) -> None:
+    assert run(["delete", "r1", "none", "--where", "price >= 99000", "--in", "shop.hannun", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0].startswith("r1\t") and "2 would go, 1 not there; shop.hannun now has 6 items" in said
 
 
 def test_reindex(shop: Path, capsys: Captured) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 
@@ -45,6 +46,25 @@ def test_the_compose_file_is_whole() -> None:
     assert volumes == set(made["volumes"])
     built = service["build"]
     assert (ROOT / "deploy" / built["context"] / built["dockerfile"]).exists()
+
+
+def test_the_lock_answers_the_project_s_ranges() -> None:
+    """What the image takes, with hashes: every dependency of the base install and the image's extras, within its range."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    text = (ROOT / "deploy" / "requirements.lock").read_text("utf-8").replace("\\\n", " ")
+    rows = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    pins = {canonicalize_name(row[0].partition("==")[0]): row[0].partition("==")[2] for row in rows}
+    assert all(len(row) > 1 and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", h) for h in row[1:]) for row in rows)
+    assert "://" not in text and "index" not in text.split("\n", 1)[1]  # whatever index one has may serve the files
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    image = re.search(r"EXTRAS = \((.*)\)", (ROOT / "deploy" / "lock.py").read_text("utf-8"))
+    assert image is not None
+    extras = [e for name in re.findall(r"\w+", image[1]) for e in project["optional-dependencies"][name]]
+    for wanted in map(Requirement, [*project["dependencies"], *extras]):
+        assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)]), wanted
+    assert "--require-hashes" in (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
 
 
 def test_systemd_takes_the_unit() -> None:

@@ -203,7 +203,7 @@ def _claim(plan: Plan, todo: Sequence[scan.Task]) -> None:
             if json.loads(place.read_text("utf-8")).get("fingerprint") != h.hexdigest():
                 raise InputError(f"{plan.out}: holds a run with other sources or rules; name another --to, or remove that folder")
         else:
-            stages.text_file(place, json.dumps({"fingerprint": h.hexdigest(), **said}, ensure_ascii=False, indent=1))
+            shuffle.text_file(place, json.dumps({"fingerprint": h.hexdigest(), **said}, ensure_ascii=False, indent=1))
     except (OSError, ValueError) as e:
         if isinstance(e, InputError):
             raise
@@ -219,7 +219,7 @@ def _buckets(plan: Plan) -> int:
 
     rows = sum(pq.read_metadata(p).num_rows for p in plan.parts("raw"))
     number = int(max(1, -(-rows // plan.rules.shard)))
-    stages.text_file(place, json.dumps(number))
+    shuffle.text_file(place, json.dumps(number))
     return number
 
 
@@ -241,10 +241,10 @@ def _close(plan: Plan, sources: Sequence[Path], keep_work: bool) -> Result:
         "pairs": sum(s["records"] for s in made.values()),
         "splits": {split: sum(s["records"] for n, s in made.items() if n.startswith(split)) for split in ("train", "valid")},
     }
-    stages.text_file(plan.out / "tally.json", json.dumps(tally.plain(), ensure_ascii=False))
+    shuffle.text_file(plan.out / "tally.json", json.dumps(tally.plain(), ensure_ascii=False))
     report.write(plan.out / "report.html", manifest, tally, plan.rules)
     shutil.copyfile(Path(__file__).with_name("record.schema.json"), plan.out / "record.schema.json")
-    stages.text_file(plan.out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
+    shuffle.text_file(plan.out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
     if not keep_work:
         shutil.rmtree(plan.work, ignore_errors=True)  # what is left of it, the next call removes
     return Result(plan.out, manifest, tally)

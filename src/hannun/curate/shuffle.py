@@ -101,6 +101,16 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema, of: 
         raise StorageError(f"{path}: cannot be written ({e.strerror or e}); free some space and run the same command again") from None
 
 
+def text_file(path: Path, text: str) -> None:
+    """Text under its name only when it is whole and on the disk."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
 def rows(path: Path) -> Iterator[Row]:
     """All rows of a file, a row group at a time."""
     with pq.ParquetFile(path) as file:

@@ -168,7 +168,7 @@ def fetch(plan: Plan, task: str) -> dict[str, Any]:
                         failed.append({"reason": got, "row": {k: row[k] for k in ("key", "url", "source", "title")}})
             kept.sort(key=lambda r: (r["source"], r["key"]))
             shuffle.write(done, kept, shuffle.RAW)
-            text_file(notes, json.dumps(failed, ensure_ascii=False))
+            shuffle.text_file(notes, json.dumps(failed, ensure_ascii=False))
         for failure in json.loads(notes.read_text("utf-8")):
             book.drop("picture", Verdict(failure["reason"]), failure["row"])
     return book.close()
@@ -533,7 +533,7 @@ class _Book:
         """Write ledger and tally, in this order; returns what the run wants to know at once."""
         shuffle.write(self.plan.out / "ledger" / f"{self.stage}-{self.name}.parquet", self.ledger, shuffle.LEDGER)
         plain = {**self.tally.plain(), **(more or {})}
-        text_file(tally_file(self.plan, self.stage, self.name), json.dumps(plain, ensure_ascii=False))
+        shuffle.text_file(tally_file(self.plan, self.stage, self.name), json.dumps(plain, ensure_ascii=False))
         return {"name": self.name, "counts": plain["counts"]}
 
 
@@ -594,13 +594,3 @@ def _refs(row: Mapping[str, Any]) -> list[str]:
 def _rank(row: Mapping[str, Any]) -> str:
     """Sorts the largest picture of a cluster first; of equal ones, the least hash."""
     return f"{10**10 - row['width'] * row['height']:011d}/{row['image_hash']}"
-
-
-def text_file(path: Path, text: str) -> None:
-    """Text under its name only when it is whole and on the disk."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)

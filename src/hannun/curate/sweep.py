@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun import encode, metrics, shards, sources
+from hannun.curate.shuffle import text_file
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError
@@ -233,13 +234,13 @@ def write(out: Path, swept: Sequence[Swept], encoder: Encoder, small: Small) -> 
         "small": asdict(small),
         "swept": [asdict(s) for s in swept],
     }
-    (out / "sweep.json").write_text(json.dumps(said, ensure_ascii=False, indent=1), "utf-8")
+    text_file(out / "sweep.json", json.dumps(said, ensure_ascii=False, indent=1))
     figures = "".join(f"<figure>{plot(s)}</figure>" for s in swept if s.points)
     page = out / "sweep.html"
-    page.write_text(
+    text_file(
+        page,
         "<!doctype html><html lang=ko><meta charset=utf-8><title>sweep</title>"
         f"<h1>유사도 문턱 · similarity thresholds</h1>{figures}</html>",
-        "utf-8",
     )
     return page
 

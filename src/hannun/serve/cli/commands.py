@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -186,18 +188,27 @@ def delete(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Ids of items.")] = None,
     collection: In = DEFAULT,
     where: Annotated[str | None, typer.Option(help="Also every item for which this holds.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
 ) -> int:
-    """Remove items by id or by condition."""
+    """Remove items by id or by condition. What is not there is no mistake: a delete that was stopped may be run again."""
     from hannun import collection as face
 
     if not ids and where is None:
         raise InputError("nothing to delete came, expected ids and/or --where CONDITION")
     with face.open(collection, create=False) as opened:
-        removed = opened.delete(ids or (), where)
+        named = {}
+        for each in dict.fromkeys(ids or ()):
+            with contextlib.suppress(MissingError):
+                named[each] = opened.get(each)
+        missing = len(set(ids or ())) - len(named)
+        if dry_run:
+            going = named | ({} if where is None else {it.id: it for it in opened.items(where)})
+            for it in going.values():
+                typer.echo(f"{it.id}\t{it.text or (it.images[0] if it.images else '')}")
+        removed = len(going) if dry_run else opened.delete(list(named), where)
         left = len(opened)
-    if not removed:
-        raise MissingError(f"{collection}: has none of these items; see `hannun search` for ids")
-    typer.echo(f"{removed} removed; {collection} now has {left} items")
+    told = f"{removed} {'would go' if dry_run else 'removed'}" + (f", {missing} not there" if missing else "")
+    typer.echo(f"{told}; {collection} now has {left} items")
     return 0
 
 
@@ -246,9 +257,11 @@ def embed(
     if not kept:
         first = problems[0] if problems else Problem(" ".join(contents), "nothing to encode there")
         raise InputError(f"{first.where}: {first.reason}")
-    (embeddings if dim is None else embeddings.truncate(dim)).save(to)
     rows = "".join(json.dumps({"id": it.id, "text": it.text}, ensure_ascii=False) + "\n" for it in kept)
-    to.with_suffix(".jsonl").write_text(rows, "utf-8")
+    part = to.with_suffix(".jsonl.part")
+    part.write_text(rows, "utf-8")
+    (embeddings if dim is None else embeddings.truncate(dim)).save(to)
+    os.replace(part, to.with_suffix(".jsonl"))
     show.problems(problems)
     typer.echo(f"wrote {len(kept)} vectors of {dim or embeddings.dim} values to {to}, their ids to {to.with_suffix('.jsonl')}")
     return 0

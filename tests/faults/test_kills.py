@@ -1,0 +1,159 @@
+"""`train`, `embed`, `eval`, `sweep` and `mine`, killed at steps of their writing: run again, they end as an undisturbed run does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hannun
+from hannun import shards
+from tests.conftest import child, draw, encoded
+from tests.faults import LONG
+from tests.toy import Toy
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")
+
+MOST = None if LONG else 4  # steps that are tried of each command
+
+#: `made(out)` is defined before this: it runs the command and tells what came out as plain values. Every attempt is a forked process.
+KILLED = """
+whole = attempt(lambda: made(place / "whole"), place / "whole")
+assert whole["status"] == 0, whole["said"]
+imported(whole["modules"])
+bad = []
+for at in spread(len(whole["steps"]), most):
+    out = place / "broken"
+    shutil.rmtree(out, ignore_errors=True)
+    first = attempt(lambda: made(out), out, at)
+    again = attempt(lambda: made(out), out)
+    if first["status"] != 137 or again.get("gave") != whole["gave"]:
+        bad.append([f"{at}: {whole['steps'][at - 1]}", first["status"], again.get("said"), again.get("gave")])
+print(json.dumps({"steps": whole["steps"], "bad": bad, "gave": whole["gave"]}))
+"""
+
+SETUP = """
+import hashlib, json, shutil, sys
+from pathlib import Path
+from tests.faults.steps import attempt, imported, spread
+
+place, most = Path(sys.argv[1]), json.loads(sys.argv[2])
+"""
+
+#: A command with the toy encoder. What changes from run to run (times, the ids of a plot) is left out; arrays are told by their values.
+COMMAND = (
+    SETUP
+    + """
+import numpy as np
+import hannun.load, hannun.collection
+from tests.conftest import toy
+sys.modules["hannun.load"].load = hannun.collection.load = toy
+from hannun.serve.cli.main import run
+
+words = json.loads(sys.argv[3])
+
+def told(path):
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            return {k: hashlib.sha256(arrays[k].tobytes()).hexdigest() for k in arrays}
+    if path.name == "report.json":
+        return [s["figures"] for s in json.loads(path.read_text())["suites"]]
+    return "" if path.suffix in (".html", ".md") else path.read_text()
+
+def made(out):
+    out.mkdir(exist_ok=True)
+    assert run([w.replace("OUT", str(out)) for w in words]) == 0
+    return {str(p.relative_to(out)): told(p) for p in sorted(out.rglob("*")) if p.is_file()}
+"""
+    + KILLED
+)
+
+TRAIN = (
+    SETUP
+    + """
+import torch
+from hannun.train.loop import Schedule, train
+from tests.train.test_loop import fresh, step
+
+def made(out):
+    schedule = Schedule(12, save_every=4, log_every=4, ema=0.9, seed=5, validate_every=6)
+    done = train(fresh(), step, schedule, out / "run", lambda _: None, validate=lambda module: float(module(torch.ones(1, 3))))
+    rows = [json.loads(line) for line in (out / "run" / "log.jsonl").read_text().splitlines()]
+    left = sorted(p.name for p in (out / "run").iterdir() if p.suffix == ".part")
+    return {"weights": [p.tolist() for p in done.parameters()], "steps": [r["step"] for r in rows], "left": left}
+"""
+    + KILLED
+)
+
+
+def found(code: str, *arguments: str) -> dict[str, Any]:
+    """What the child told, after every attempt came to the same end."""
+    process = child("-c", code, *arguments)
+    out, err = process.communicate(timeout=3600 if LONG else 400)
+    assert process.returncode == 0, err[-3000:]
+    made = dict(json.loads(out.splitlines()[-1]))
+    assert not made["bad"], "\n".join(map(str, made["bad"]))
+    return made
+
+
+def test_train(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is in the [train] extra")
+    pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
+    made = found(TRAIN, str(tmp_path), json.dumps(MOST))
+    assert made["gave"]["steps"] == [4, 6, 8, 12, 12] and not made["gave"]["left"]
+    assert sum(s == "os.rename last.part" for s in made["steps"]) == 3  # a checkpoint every four of twelve steps
+
+
+def test_embed(tmp_path: Path) -> None:
+    made = found(COMMAND, str(tmp_path), json.dumps(MOST), json.dumps(["embed", "빨간 원피스", "파란 코트", "--to", "OUT/v.npz"]))
+    assert set(made["gave"]) == {"v.npz", "v.jsonl"} and len(made["gave"]["v.jsonl"].splitlines()) == 2
+
+
+def test_mine(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is in the [train] extra")
+    with hannun.open(tmp_path / "shop.hannun", Toy()) as shop:
+        shop.add([{"id": str(n), "text": t} for n, t in enumerate(("abcdefgh", "abcdefgx", "abcdefxy", "abcdexyz", "zzzzzzzz"))])
+    (tmp_path / "pairs.jsonl").write_text('{"query": "abcdefg", "positive": "abcdefgx"}\n{"query": "abcdex", "positive": "abcdexyz"}\n')
+    words = ["mine", str(tmp_path / "pairs.jsonl"), "--in", str(tmp_path / "shop.hannun"), "--to", "OUT/mined.jsonl", "--below", "1"]
+    made = found(COMMAND, str(tmp_path), json.dumps(MOST), json.dumps(words))
+    assert [len(json.loads(x)["negatives"]) > 0 for x in made["gave"].pop("mined.jsonl").splitlines()] == [True, True]
+    assert not made["gave"]
+
+
+def test_eval(tmp_path: Path) -> None:
+    (tmp_path / "d" / "texts").mkdir(parents=True)
+    rows = [("빨간 옷", "빨간 치마", 4.0), ("파란 옷", "노란 꽃", 1.0), ("집", "집", 5.0), ("강", "빨간 옷", 0.0)]
+    lines = [json.dumps({"sentence1": a, "sentence2": b, "labels": {"real-label": g}}, ensure_ascii=False) for a, b, g in rows]
+    (tmp_path / "d" / "texts" / "klue_sts_dev.jsonl").write_text("\n".join(lines), "utf-8")
+    words = ["eval", "toy1", "--on", "klue_sts", "--data", str(tmp_path / "d"), "--cache", "OUT/cache", "--to", "OUT/report"]
+    made = found(COMMAND, str(tmp_path), json.dumps(MOST), json.dumps(words))
+    assert {"report/report.json", "report/outcomes.npz", "report/report.html", "report/card.md"} < set(made["gave"])
+
+
+def test_sweep(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is in the [train] extra")
+    from tests.curate import world
+
+    pictures = [encoded(world.scene(n), "JPEG", quality=50) for n in range(6)] + [encoded(draw((9 * n, 99, 0)), "JPEG") for n in range(30)]
+    rows = [{"title": f"{world.WORDS[n % 4]} {n}", "title_kelip_score": n / 100, "query": [], "query_kelip_score": []} for n in range(36)]
+    shards.write(tmp_path / "train-000.tar", [(f"{n}", p, r) for n, (p, r) in enumerate(zip(pictures, rows, strict=True))])
+    for n in range(6):
+        (tmp_path / f"{n}.jpg").write_bytes(pictures[n])
+    labelled = [{"id": f"{n}", "image": f"{n}.jpg", "label": world.WORDS[n % 3]} for n in range(6)]
+    (tmp_path / "eval.jsonl").write_text("".join(json.dumps(r) + "\n" for r in labelled), "utf-8")
+    words = [
+        "curate",
+        "sweep",
+        str(tmp_path / "train-000.tar"),
+        "--eval",
+        str(tmp_path / "eval.jsonl"),
+        "--model",
+        "toy1",
+        "--to",
+        "OUT/sweep",
+    ]
+    made = found(COMMAND, str(tmp_path), json.dumps(MOST), json.dumps([*words, "--thresholds=-1,0", "--steps", "3"]))
+    assert set(made["gave"]) == {"sweep/sweep.json", "sweep/sweep.html"}
