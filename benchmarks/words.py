@@ -1,6 +1,7 @@
 """Korean words: morphemes against whitespace and letter pairs, the dense model, and both together, in one run.
 
     python benchmarks/words.py --data ../shared/data [--questions 1000]
+    python benchmarks/words.py --tasks pairs [--before REVISION]
 
 KorQuAD: questions, the paragraph that answers each among all paragraphs. KLUE-STS: a sentence, those that mean the same (label 1) among
 all sentences. ParaKQC: one wording of a question, its nine paraphrases among all wordings. The fusion and its one share for all
@@ -8,15 +9,22 @@ three were chosen on one half of the queries (of KorQuAD by article, so that no 
 (docs/search.md); everything printed is of the other half, with 95 % bootstrap intervals over queries.
 "whitespace" and "pairs" are BM25 (k1 1.2, b 0.75) over words as they stand between spaces, and over pairs of letters;
 "morphemes" is what `words=1` does, "meaning" is `words=0`.
+
+pairs: short texts and queries of our own (benchmarks/words/*.tsv) that must have a term in common, that must not, and codes, where
+the right text must also come before one that differs by a sign. The even rows of each kind were worked with, the odd ones are reported.
+`--before` adds the analysis of a former revision of this repository (one whose hannun/index/lexical.py is one file).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import json
 import math
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -30,6 +38,7 @@ import numpy as np
 import hannun
 from hannun import collection, metrics
 from hannun.embeddings import Embeddings, concatenate
+from hannun.index import lexical
 from hannun.item import Content, Item
 
 K1, B, DEPTH = 1.2, 0.75, 10
@@ -205,21 +214,91 @@ def plain_text(query: str) -> str:
     return re.sub(r"(^|(?<=\s))(?=[-−–])", r"\\", query)
 
 
+Ways = dict[str, tuple[Callable[[str], Sequence[str]], Callable[[str], Sequence[str]]]]
+
+
+def former(revision: str, place: Path) -> Any:
+    """The word analysis of a former revision, as a module."""
+    file = place / "former_lexical.py"
+    root = Path(__file__).parents[1]
+    file.write_bytes(
+        subprocess.run(["git", "show", f"{revision}:src/hannun/index/lexical.py"], cwd=root, check=True, capture_output=True).stdout
+    )
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def analyses(before: str, place: Path) -> Ways:
+    """By name: the terms of a text, and of a query."""
+    ways: Ways = {"blanks": (words, words), "letter pairs": (pairs, pairs)}
+    for name, module in ((f"Hannun at {before}", former(before, place) if before else None), ("Hannun", lexical)):
+        if module is not None:
+            ways[name] = (lambda t, m=module: m.document(t).words, lambda t, m=module: m.query(t).words)
+    return ways
+
+
+def right(row: Sequence[str], must: str, terms: Callable[[str], Sequence[str]], asked: Callable[[str], Sequence[str]]) -> bool:
+    """Whether an analysis does what a row asks for."""
+    _, text, query, *other = row
+    kept, wanted = set(terms(text)), set(asked(query))
+    if must == "first":
+        return len(kept & wanted) > len(set(terms(other[0])) & wanted)
+    return bool(kept & wanted) == (must == "meet")
+
+
+def print_pairs(before: str) -> None:
+    """The share of rows that each analysis gets right, by kind; the half that was worked with in brackets."""
+    with tempfile.TemporaryDirectory() as place:
+        ways = analyses(before, Path(place))
+        for name in ("meet", "apart", "codes"):
+            lines = (Path(__file__).parent / "words" / f"{name}.tsv").read_text("utf-8").split("\n")[1:]
+            rows = [line.split("\t") for line in lines if line]
+            kinds = list(dict.fromkeys(r[0] for r in rows))
+            print(f"\n{name}: {len(rows)} rows; of the reported half (of the other)")
+            print(f"  {'':16}" + "".join(f"{w:>24}" for w in ways))
+            for kind in [*kinds, "all"]:
+                cells = []
+                for terms, asked in ways.values():
+                    halves: tuple[list[bool], list[bool]] = ([], [])
+                    for k in kinds if kind == "all" else [kind]:
+                        must = {"meets": "meet", "first": "first"}.get(k, name)
+                        for n, row in enumerate(r for r in rows if r[0] == k):
+                            halves[n % 2].append(right(row, must, terms, asked))
+                    cells.append(f"{np.mean(halves[1]):.3f} ({np.mean(halves[0]):.3f})")
+                    wrong = [
+                        r[1:] for n, r in enumerate(r for r in rows if r[0] == kind) if n % 2 == 0 and not right(r, must, terms, asked)
+                    ]
+                print(f"  {kind:16}" + "".join(f"{c:>24}" for c in cells))
+                for row in wrong if kind != "all" else []:  # of Hannun, and of the half that was worked with
+                    print(f"    not yet: {' | '.join(row)}")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--questions", type=int, default=1000, help="of KorQuAD's 5,774, and as many intents of ParaKQC as half of it")
     parser.add_argument("--model", default="mini")
-    parser.add_argument("--tasks", default="sts,parakqc,korquad")
+    parser.add_argument("--tasks", default="pairs,sts,parakqc,korquad")
+    parser.add_argument("--before", default="", help="a revision whose analysis is compared on the pairs")
     a = parser.parse_args()
+    chosen = a.tasks.split(",")
+    if "pairs" in chosen:
+        print_pairs(a.before)
+        chosen.remove("pairs")
+    if not chosen:
+        return
     encoder = Remembered(hannun.load(a.model))
     makers = {
         "sts": lambda: sts(a.data),
         "parakqc": lambda: parakqc(a.data, a.questions // 2),
         "korquad": lambda: korquad(a.data, a.questions),
     }
-    tasks = [makers[t]() for t in a.tasks.split(",")]
+    tasks = [makers[t]() for t in chosen]
     for task in tasks:
         report = int(sum(not t for t in task.tune))
         print(f"\n{task.name}: {len(task.documents)} documents, {report} queries", flush=True)

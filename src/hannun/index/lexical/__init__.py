@@ -94,7 +94,7 @@ def _tidy(text: str) -> str:
 
 def _words(text: str, dictionary: tuple[str, ...]) -> list[str]:
     text, found = _own(text, dictionary) if dictionary else (text, [])
-    found += codes.terms(text)
+    found += codes.terms(numerals.without(text))
     for run in _OTHER.findall(text):
         found += korean.grams(run) if _PAIRED.search(run) else [run]
     found += _TYPED.findall(text)

@@ -135,7 +135,7 @@ def _glues(runs: Sequence[str], tied: Sequence[bool], whole: bool) -> bool:
         return whole and joined.isdigit() and len(joined) > 8  # 010-1234-5678, but 3-5 is not 35
     if all(tied):
         return whole or not joined.isalpha()
-    if any(r in _PLAIN for r in runs):
+    if any(r in _PLAIN for r in runs) and all(r.isalpha() or r.isdigit() for r in runs):  # but A 7M4 is one
         return False
     if joined.isalpha():  # Wi Fi, T shirt; most English words that stand side by side are no code
         return len(runs) == 2 and (all(len(r) <= 2 for r in runs) or any(len(r) == 1 for r in runs))

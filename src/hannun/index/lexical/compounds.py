@@ -19,6 +19,7 @@ _UNSEEN = 21.5  # Kiwi's score of names that its language model has not met, mos
 _BEFORE = frozenset("물손발옷꽃콩쌀밥빵떡술팥닭책집창벽돌금털솜롱숏빅통생왕햇새큰봄겉속홈탑신")
 # Single syllables that a name of goods ends in, and that say what it is: 크롭티, 에코백. Others are too often the end of another word.
 _HEADS = frozenset("티백폰컵캡펜칼탕죽빵볼룩밥면찜핀북")
+_KNOWN_HEADS = frozenset("티백폰컵캡탕죽빵밥")  # of these, what ends in no other word after a noun: 면 of 해수면 is no noodle
 _NO_HEADS = frozenset({"글라스", "피스", "라이프", "바이", "가락", "아몬드"})  # ends of words of one piece: 선글라스, 원피스, 손가락
 # What a compound of two longer parts may end in with two syllables; 발레|리나 and 크리스|마스 look like compounds too.
 _GOODS = frozenset(
@@ -41,7 +42,8 @@ def parts(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
     if "".join(t.form for t in tokens) != noun or not all(t.id > kiwi.UNKNOWN and t.score >= _JOINS for t in tokens[1:]):
         return _head(noun, dictionary)
     if len(tokens) == 2 and len(tokens[1].form) == 1 and tags[0] in kiwi.NOUNS and tags[1] in ("NNG", "NNB", "XSN"):
-        return (tokens[0].form,) if len(tokens[0].form) > 1 and tokens[0].id > kiwi.UNKNOWN else ()  # 사용량: 사용
+        last = (noun[-1],) if len(noun) > 2 and noun[-1] in _KNOWN_HEADS else ()
+        return (tokens[0].form, *last) if len(tokens[0].form) > 1 and tokens[0].id > kiwi.UNKNOWN else last  # 사용량: 사용
     fits = (
         len(tokens) > 1
         and all(t in (*kiwi.NOUNS, "XPN") for t in tags)
@@ -64,6 +66,8 @@ def _head(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
         other = kiwi.noun(noun[:-1], dictionary)[1] if cut == 1 and len(noun) == 3 else float("inf")  # 발전|소 is likelier than 발|전소
         if rarity < other and (tag == "NNG" or (tag == "NNP" and _seen(rest, dictionary))):
             return (rest,)
+    if len(noun) > 2 and noun[-1] in _KNOWN_HEADS and kiwi.noun(noun[:-1], dictionary)[0]:
+        return (noun[-1],)
     return ()
 
 

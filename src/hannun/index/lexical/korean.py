@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from hannun.index.lexical import codes, compounds, kiwi
@@ -18,6 +18,7 @@ from hannun.index.lexical.names import also
 _STEMS = ("VV", "VA")
 _ENDINGS = ("EF", "EC", "ETN")
 _COUNTED = ("SN", "NR", "MM", "ETM")  # after these a dependent noun is a unit or a bound word, else a name (LG그램)
+_BOUND = frozenset("등중때것수데간전후듯만뿐채바줄리분번명시월일년원")  # dependent nouns of most sentences
 _PIECE = 4000  # characters given to Kiwi at once
 _RUN = re.compile(r"[^\W_]+")
 _HANGUL = re.compile(r"[가-힣]+")
@@ -38,11 +39,10 @@ def grams(run: str) -> list[str]:
 
 def _terms(text: str, dictionary: tuple[str, ...]) -> Iterator[str]:
     tokens = kiwi.tokenize(text, dictionary)
-    for term in _plain(text, tokens, dictionary):
+    for term in chain(_plain(text, tokens, dictionary), _other_readings(text, tokens, dictionary)):
         yield term
         if other := also(term):
             yield other
-    yield from _other_readings(text, tokens, dictionary)
 
 
 def _plain(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iterator[str]:
@@ -61,11 +61,14 @@ def _plain(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Ite
             compound = []
         if joins:
             compound.append(token)
-        if tag in kiwi.NOUNS and not measured:
+        counts = (
+            tag == "NR" and token.form in "십백천만억조" and before is not None and before.tag in ("SN", "NR") and before.end == token.start
+        )
+        if tag in kiwi.NOUNS and not measured and not counts:  # 만 of 5만 is in every price
             yield from _noun(token.form, token.id, dictionary)
         elif tag in _STEMS:
             yield f"{token.form}다"
-        elif tag == "NNB" and not measured and len(token.form) > 1 and (before is None or before.tag.partition("-")[0] not in _COUNTED):
+        elif tag == "NNB" and not measured and (before is None or (len(token.form) > 1 and before.tag.partition("-")[0] not in _COUNTED)):
             yield token.form
         elif tag.startswith("W_"):
             for run in _HANGUL.findall(token.form):
@@ -103,17 +106,28 @@ def _noun(form: str, id: int, dictionary: tuple[str, ...]) -> Iterator[str]:
 
 def _other_readings(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iterator[str]:
     """Nouns of the dictionary that stand in the text in letters which Kiwi read otherwise."""
-    last = ""  # the tag that the word before ended in
+    before = ""  # the tag that the word before this one ended in
     groups = [list(g) for _, g in groupby(tokens, key=lambda t: t.word_position)]
     for n, group in enumerate(groups):
         tags = [t.tag.partition("-")[0] for t in group]
         stem = next((k for k, tag in enumerate(tags) if tag in _STEMS), None)
         if stem is not None and (stem == 0 or tags[stem - 1] in kiwi.NOUNS):
-            yield from _as_noun(text, group[stem:], tags[stem:], group[stem - 1] if stem else None, last, groups[n + 1 : n + 2], dictionary)
+            yield from _as_noun(
+                text, group[stem:], tags[stem:], group[stem - 1] if stem else None, before, groups[n + 1 : n + 2], dictionary
+            )
         yield from _after_particle(text, group, tags, dictionary)
-        last = tags[-1]
-        if stem is None and len(group) == 1 and tags[0] == "IC" and kiwi.noun(group[0].form, dictionary)[0]:
-            yield group[0].form
+        if stem is None and _one_noun(group, tags, before):
+            surface = text[group[0].start : group[-1].end]
+            if kiwi.noun(surface, dictionary)[0]:
+                yield surface
+        before = tags[-1]
+
+
+def _one_noun(group: Sequence[Any], tags: Sequence[str], before: str) -> bool:
+    """Whether a word may be one noun that Kiwi read as an exclamation (자), a unit (나주 배 7.5kg) or as two of single syllables (하양)."""
+    if len(group) == 1:
+        return tags[0] == "IC" or (tags[0] == "NNB" and before not in ("", *_COUNTED) and group[0].form not in _BOUND)
+    return len(group) == 2 and all(t in (*kiwi.NOUNS, "NNB") for t in tags) and all(len(t.form) == 1 for t in group)
 
 
 def _as_noun(

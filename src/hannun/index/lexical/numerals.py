@@ -32,6 +32,11 @@ def amounts(text: str) -> Iterator[str]:
             yield from _amount(match[0] if pattern is _MIXED else match[1])
 
 
+def without(text: str) -> str:
+    """The text without the numbers that digits and numerals write together: the 5 of 5만원 is no number of its own."""
+    return _MIXED.sub(" ", text)
+
+
 @lru_cache(maxsize=20_000)
 def _amount(written: str) -> tuple[str, ...]:
     if len(written) > _MOST or not any(c in _SMALL or c in _LARGE for c in written):
