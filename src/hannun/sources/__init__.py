@@ -1,11 +1,14 @@
 """Paths go in (folders, pictures, text files, tables of rows, tar shards); Items, and Problems with reasons, come out.
 
-`reading` walks the paths, `tables` gives the rows of every kind of table, `columns` makes items of them, `shard` reads tars.
+`reading` walks the paths, `tables` gives the rows of every kind of table, `columns` makes items of them, `shard` reads tars,
+`frames` takes what is in memory.
 """
 
 from hannun.facts import fact as fact
 from hannun.facts import facts as facts
 from hannun.sources.columns import Reading as Reading
+from hannun.sources.columns import kept_facts as kept_facts
+from hannun.sources.frames import contents as contents
 from hannun.sources.reading import SOURCE as SOURCE
 from hannun.sources.reading import TEXTS as TEXTS
 from hannun.sources.reading import Survey as Survey

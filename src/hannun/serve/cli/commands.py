@@ -27,7 +27,7 @@ DEFAULT = "my.hannun"
 def index(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH…", help="Folders, pictures, .txt/.md, tables (.jsonl/.csv/.tsv/.xlsx/.parquet), .tar shards."),
+        typer.Argument(metavar="PATH…", help="Folders, pictures, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .tar."),
     ],
     to: Annotated[
         str, typer.Option("--to", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="The collection, made where there is none.")
@@ -49,7 +49,10 @@ def index(
 
     whole = None if dictionary is None else _lines(dictionary)
     reading = sources.Reading(_columns(columns), _names(numbers), exif)
-    found = sources.survey(paths, reading)
+    gone = [p for p in paths if not p.exists()]
+    if gone and not prune:
+        raise MissingError(f"{gone[0]}: no such file or folder; check the path, or remove its items with --prune")
+    found = sources.survey([p for p in paths if p not in gone], reading)
     kept = collection.open(to, load(model) if model else None, words=words, dictionary=whole, quantise=_quantise(quantise), prefix=prefix)
     with kept as opened, show.progress("indexing", sources.count(found)) as advance:
         seen: set[str] = set()
@@ -65,14 +68,18 @@ def index(
             report = opened.add(noted(), advance)
         except InputError as e:
             report, failure = collection.Report(), e
+        moved = opened.moved(seen) if report.added else 0
         if prune:
             report.removed = opened.prune(paths, seen)
+            if gone and not report.removed and not seen:
+                raise MissingError(f"{gone[0]}: no such file or folder, and {to} has no items from there; check the path")
         if failure is not None and not report.removed:
             raise failure
         opened.optimise()
         total = len(opened)
     show.problems(report.problems)
     removed = f", {report.removed} removed" if prune else ""
+    removed += f", {moved} moved" if moved else ""
     typer.echo(f"{report.added} added, {report.unchanged} unchanged{removed}, {len(report.problems)} problems; {to} now has {total} items")
     if found.unread:
         typer.echo(f"not read: {found.unread_kinds()}")

@@ -96,15 +96,13 @@ def _words_last(arguments: list[str]) -> list[str]:
     if arguments[:1] not in (["search"], ["ask"]) or "--" in arguments:
         return arguments
     flags = ("--keyboard", "--explain", "--json")
-    words = [
-        n
-        for n, a in enumerate(arguments)
-        if a.startswith("-")
-        and not a.startswith("--")
-        and a != "-"
-        and not (arguments[n - 1].startswith("--") and arguments[n - 1] not in flags)
-    ]
+    words = [n for n, a in enumerate(arguments) if a[:1] == "-" and a[1:2] not in ("", "-") and _stands_alone(arguments[n - 1], flags)]
     return [*(a for n, a in enumerate(arguments) if n not in words), *(["--"] if words else []), *(arguments[n] for n in words)]
+
+
+def _stands_alone(before: str, flags: tuple[str, ...]) -> bool:
+    """Whether what comes after this argument is not the value of an option."""
+    return not before.startswith("--") or "=" in before or before in flags
 
 
 def _fail(message: str, status: int) -> int:
