@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 import hannun
@@ -18,7 +19,8 @@ from hannun.collection import Collection
 from hannun.embeddings import unit
 from hannun.encode import CHUNK
 from hannun.errors import CollectionBusy, EncoderMismatch, HannunError, InputError, MissingError, PictureError, StorageError, WhereError
-from hannun.item import Image, Problem
+from hannun.index.conditions import kept
+from hannun.item import Image, Item, Problem, Text
 from hannun.search import fuse
 from tests.conftest import child, draw, encoded, finished
 from tests.toy import Toy
@@ -200,11 +202,105 @@ def test_facts_come_back_as_json(shop: Collection) -> None:
     assert isinstance(stored["f"], float) and isinstance(stored["i"], int) and stored["b"] is True
 
 
-@pytest.mark.parametrize("bad", [b"x", object(), 2**70, [[]] * 1 and eval("[" * 60 + "]" * 60)])
-def test_a_fact_that_cannot_be_kept_is_a_problem_of_its_row(shop: Collection, bad: Any) -> None:
-    report = shop.add([{"id": "1", "text": "a", "x": bad}, {"id": "2", "text": "b"}])
-    assert report.added == 1 and len(report.problems) == 1 and "a fact is" in report.problems[0].reason
-    assert list(everything(shop)) == ["2"]
+@pytest.mark.parametrize("bad", [b"x", object(), [b"x"], eval("[" * 60 + "]" * 60)])
+def test_a_fact_that_cannot_be_kept_is_told_once_and_its_rows_stay(shop: Collection, bad: Any) -> None:
+    report = shop.add([{"id": str(n), "text": "a", "x": bad, "y": n} for n in range(3)])
+    assert report.added == 3 and len(report.problems) == 1
+    assert "a fact is" in report.problems[0].reason and report.problems[0].where == "row 1, fact 'x'"
+    assert {i: f for i, (_, f) in everything(shop).items()} == {str(n): {"y": n} for n in range(3)}
+
+
+@pytest.mark.parametrize(
+    "given", ["빨간 원피스", {"text": "빨간 원피스", "price": 5}, Item("1", (Text("빨간 원피스"),)), encoded(draw()), draw()]
+)
+def test_one_content_alone_is_one_item(shop: Collection, given: Any) -> None:
+    assert shop.add(given).added == 1 and len(shop) == 1
+
+
+@pytest.mark.parametrize("frame", ["pandas", "polars", "arrow", "batches"])
+def test_frames_are_their_rows(shop: Collection, frame: str) -> None:
+    table = pa.table(
+        {"id": [1.0, 2.0], "text": ["빨간 원피스", None], "image": [None, encoded(draw())], "price": [9900, None], "raw": [b"x", b"y"]}
+    )
+    if frame in ("pandas", "polars"):
+        pytest.importorskip(frame)
+    made = {
+        "pandas": lambda: table.to_pandas(),
+        "polars": lambda: pytest.importorskip("polars").from_arrow(table),
+        "arrow": lambda: table,
+        "batches": lambda: table.to_batches()[0],
+    }[frame]()
+    report = shop.add(made)
+    assert report.added == 2 and len(report.problems) == 1 and "column 'raw'" in report.problems[0].where
+    assert shop.get("1").facts == {"price": 9900} and shop.get("1").text == "빨간 원피스"
+    assert shop.get("2").facts == {} and len(shop.get("2").images) == 1
+
+
+def test_a_folder_is_what_is_in_it(shop: Collection, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    draw().save(tmp_path / "in" / "a.png")
+    assert shop.add(tmp_path / "in").added == 1 and next(shop.items()).facts == {"title": "a"}
+
+
+@pytest.mark.parametrize(("given", "message"), [(5, "int came, expected rows"), (None, "NoneType came, expected rows"), ([5], "int came")])
+def test_what_holds_no_contents_is_named(shop: Collection, given: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        shop.add(given)
+
+
+def test_a_name_that_no_item_has_is_told_with_its_neighbours(shop: Collection) -> None:
+    assert shop.search("a", where="날짜 = 1") == []  # nothing is known of an empty collection
+    shop.add([*rows(4), {"id": "x", "text": "a", "meta": {"size": "M"}, "rare": 1}])
+    for ask in (
+        lambda: shop.search("원피스", where="nn = 1 and n = 2"),
+        lambda: shop.search("원피스", group_by="nn"),
+        lambda: shop.facets(["nn"]),
+        lambda: shop.delete(where="n = 1 or nn > 5"),
+        lambda: list(shop.items(where="nn is not null")),
+    ):
+        with pytest.raises(WhereError, match="no item has the fact 'nn'; did you mean 'n'"):
+            ask()
+    with pytest.raises(WhereError, match=r"'meta\.size'"):
+        shop.count("meta.sise = M")
+    assert shop.count("meta.size = M") == shop.count("rare = 1") == shop.count({"rare": 1}) == 1
+    assert shop.count("nn != 1") == shop.count("nn is null") == shop.count("not nn = 1") == 5
+
+
+def test_groups_tell_true_from_one(shop: Collection) -> None:
+    shop.add([{"id": str(n), "text": "빨간 원피스", "b": b} for n, b in enumerate([True, 1, "true", False, 0, 1.0])])
+    assert sorted(h.id for h in shop.search("원피스", group_by="b")) == ["0", "1", "2", "3", "4"]
+
+
+def test_an_older_collection_answers_the_newer_conditions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def former(facts: dict[str, Any]) -> dict[str, Any]:
+        return {"f": {k: v for k, v in kept(facts)["f"].items() if "." not in k}}
+
+    with monkeypatch.context() as m, collection.open(tmp_path / "shop.hannun", Toy()) as shop:
+        m.setattr("hannun.index.request.kept", former)
+        shop.add(
+            [{"id": "1", "text": "a", "meta": {"size": "M"}, "day": "2025-11-01", "no": 2**60}, {"id": "2", "text": "b", "no": 2**60 + 1}]
+        )
+    settings = json.loads((tmp_path / "shop.hannun/hannun.json").read_text())
+    (tmp_path / "shop.hannun/hannun.json").write_text(json.dumps({k: v for k, v in settings.items() if k != "conditions"}))
+    with collection.open(tmp_path / "shop.hannun", Toy()) as shop:
+        assert shop.settings.conditions == 1 and shop.count(f"no = {2**60}") == shop.count(f"no > {2**60}") == 1
+        assert shop.count("meta.size = M") == shop.count("day >= 2025-11-01") == 1
+        assert shop.settings.conditions == 2
+
+
+def test_items_of_files_that_were_moved_are_not_there_twice(shop: Collection, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "old" / name).mkdir(parents=True)
+        draw(seed=ord(name)).save(tmp_path / "old" / name / "x.png")
+    (tmp_path / "old/t.txt").write_text("빨간 원피스")
+    shop.add(tmp_path / "old")
+    shop.update({"tag": "좋음"}, ids=[f"{tmp_path}/old/a/x.png"])
+    (tmp_path / "old").rename(tmp_path / "new")
+    shop.add(tmp_path / "new")
+    assert len(shop) == 6
+    assert shop.moved({f.id for f in sources.read([tmp_path / "new"]) if f.id}) == 3
+    assert {it.id.removeprefix(f"{tmp_path}/") for it in shop} == {"new/a/x.png", "new/b/x.png", "new/t.txt"}
+    assert shop.get(f"{tmp_path}/new/a/x.png").facts == {"title": "x", "tag": "좋음"}
 
 
 def test_broken_rows_are_listed_and_stop_nothing(shop: Collection, tmp_path: Path) -> None:

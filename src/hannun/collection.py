@@ -41,7 +41,8 @@ from hannun.search.hits import stored_item
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import PICTURES, Fusion, Options, Rerank, Searcher, packed
 from hannun.search.where import Where, needed, parse_where, reads, written
-from hannun.sources import SOURCE
+from hannun.sources import SOURCE, Reading, kept_facts
+from hannun.sources import contents as contents_of
 from hannun.storage import Checked as Checked
 from hannun.storage import check as check
 from hannun.storage import restore as restore
@@ -51,6 +52,8 @@ _DIGESTS = "digests"  # the payload's key for the hashes of an item's pictures
 _FEW = 50  # distinct values up to which a fact is one to choose by
 _SHOWN = 6  # facts that are offered to choose by, where none are named
 Progress = Callable[[int], None]
+#: What `add` takes: see `hannun.sources.frames`; frames and tables of other packages are known by what they can do.
+Contents = Iterable[Content | Problem] | Content | Any
 T = TypeVar("T")
 
 
@@ -246,24 +249,26 @@ class Collection:
         """How many items there are, or how many a condition holds for."""
         return self._engine.count(self._condition(where))
 
-    def add(self, contents: Iterable[Content | Problem], progress: Progress | None = None) -> Report:
+    def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there; what is there with equal content is left alone.
 
         Args:
             contents: rows like {"id": "1", "text": "…", "image": "b.jpg", "price": 9900}; "image" may be a list; other keys become
-                facts. A row without an id gets the hash of its content. Unreadable rows are listed in the report and stop nothing.
+                facts. A row without an id gets the hash of its content. Also one text, row or picture alone; a pandas or polars
+                DataFrame, an Arrow table, a dataset; or the Path of a folder or file. Unreadable rows are listed in the report and
+                stop nothing; a fact that has no JSON is left out of its row, and told once.
             progress: told how many items are done, after every chunk.
 
         Returns:
             What was added, what was unchanged, and the problems.
 
         Raises:
-            InputError: nothing at all could be added (the first problem is told).
+            InputError: nothing at all could be added (the first problem is told), or what came holds no contents.
             StorageError: the disk is full or read-only; what was added before is kept.
         """
         report = Report()
         seen: set[str] = set()
-        for chunk in encode.encode(self._incoming(contents, seen), self.encoder, self._known):
+        for chunk in encode.encode(self._incoming(contents_of(contents), seen), self.encoder, self._known):
             self._store(chunk, report, self._engine)
             if progress is not None:
                 progress(len(chunk))
@@ -426,6 +431,33 @@ class Collection:
                 gone.add(str(payload["id"]))
         with self._writing:
             return self._remove(gone)
+
+    def moved(self, seen: set[str]) -> int:
+        """Remove the items of files that are gone, where the same content was read from another file; returns how many.
+
+        Facts that were added to them since pass over to the others.
+
+        Args:
+            seen: the ids that have been read just now.
+        """
+        fields = ["id", "source", "text", _DIGESTS, "facts"]
+        here: dict[tuple[Any, ...], list[str]] = {}
+        gone: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = []
+        for payload in self._engine.scan(fields):
+            id, source = str(payload["id"]), payload.get("source")
+            content = payload.get("text"), tuple(payload.get(_DIGESTS) or ())
+            if id in seen:
+                here.setdefault(content, []).append(id)
+            elif source and id.partition("#")[0] == source and not os.path.exists(source):
+                gone.append((content, payload))
+        pairs = [(here[content].pop(0), old) for content, old in gone if here.get(content)]
+        with self._writing:
+            for some in _batches(pairs, 200):
+                former = {new: old.get("facts") or {} for new, old in some}
+                points = [p for p in self._engine.points(list(former)) if former[p.id].keys() - (p.payload.get("facts") or {}).keys()]
+                merged = [replace(p, payload={**p.payload, "facts": {**former[p.id], **(p.payload.get("facts") or {})}}) for p in points]
+                self._engine.update(merged)
+            return self._remove({str(old["id"]) for _, old in pairs})
 
     def _condition(self, where: Where | None) -> Condition | None:
         """A condition as the engine takes it. Raises WhereError for what cannot be read, and for names that no item has."""
@@ -764,13 +796,13 @@ class Collection:
                 self._home.close()
 
     def _incoming(self, contents: Iterable[Content | Problem], seen: set[str]) -> Iterator[Item | Problem]:
+        odd: set[str] = set()
         for number, content in enumerate(contents, start=1):
             if isinstance(content, Problem):
                 yield content
                 continue
             try:
                 it = item(content)
-                it = Item(it.id, it.parts, facts(it.facts))
             except HannunError as e:  # of this row alone; a picture without an id is read for one, and may be gone
                 yield Problem(f"row {number}", str(e))
                 continue
@@ -778,6 +810,13 @@ class Collection:
                 yield Problem(f"row {number}", f"the id {it.id!r} came before; the first one is kept, give this one another id", it.id)
                 continue
             seen.add(it.id)
+            if SOURCE not in it.facts:  # what was read of files is plain already
+                told, without = kept_facts(it.facts, Reading())
+                it = Item(it.id, it.parts, told)
+                for name, reason in without:
+                    if name not in odd:  # once, however many rows have it
+                        yield Problem(f"row {number}, fact {name!r}", reason)
+                odd |= {name for name, _ in without}
             yield it
 
     def _known(self, pairs: Sequence[tuple[str, str]]) -> set[str]:

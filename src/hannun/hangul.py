@@ -66,6 +66,19 @@ def _unaccented(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(letters))
 
 
+def decoded(data: bytes) -> str | None:
+    """Text in UTF-8 (with or without a mark), in UTF-16 with one, or in CP949, the old Korean Windows encoding; None for other bytes."""
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp949"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    return None
+
+
 def is_hangul(character: str) -> bool:
     """Whether one character is a Hangul syllable or jamo."""
     code = ord(character)

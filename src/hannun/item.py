@@ -224,7 +224,9 @@ def item(content: Content, *, id: str | None = None) -> Item:
             if "text" not in content and "image" not in content:
                 raise InputError(f"a row has the keys {sorted(map(str, content))}, expected 'text' and/or 'image'; rename the columns")
             text, pictures = content.get("text"), content.get("image")
-            if text is not None and not isinstance(text, str):
+            if isinstance(text, list | tuple) and all(isinstance(t, str) for t in text):  # captions: a line each
+                text = [t for t in map(hangul.normalise, text) if t]
+            elif text is not None and not isinstance(text, str):
                 raise InputError(f"'text' is a {type(text).__name__}, expected a str; convert it first")
             many = pictures if isinstance(pictures, list | tuple) else ([] if pictures is None or pictures == "" else [pictures])
             parts = (*_text_parts(text or ""), *(image_part(p) for p in many))
@@ -238,7 +240,9 @@ def item(content: Content, *, id: str | None = None) -> Item:
     return Item(id or content_hash(parts), parts, facts)
 
 
-def _text_parts(text: str) -> tuple[Text, ...]:
+def _text_parts(text: str | list[str]) -> tuple[Text, ...]:
+    if isinstance(text, list):
+        return (Text("\n".join(text)),) if text and _text_parts("".join(text)) else ()
     if len(text) > MAX_TEXT:
         raise InputError(f"a text of {len(text):,} characters came, the limit is {MAX_TEXT:,}; split it into passages")
     clean = hangul.normalise(text)

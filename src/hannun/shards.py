@@ -1,7 +1,9 @@
 """Tar archives of pictures with JSON (the WebDataset layout) go in, one record for each key comes out, read in place; and the reverse.
 
-A record is the files that share a name up to the first dot: `KEY.jpg` + `KEY.json` (or `KEY.txt`). Pictures are not
-unpacked: a record carries where they lie in the archive. What is written is the same byte for byte for the same records.
+A record is the files that share a name up to the first dot: `KEY.jpg` + `KEY.json` (or `KEY.txt`); what a file is, its last ending
+says: `KEY.left.jpg` is a picture of KEY. Where one such name holds several JSON or text files (`22.05.json`, `22.10.json`), its
+records are told apart by what is before the last dot. Pictures are not unpacked: a record carries where they lie in the archive.
+What is written is the same byte for byte for the same records.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ import io
 import json
 import os
 import tarfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from hannun import hangul
 from hannun.errors import InputError, StorageError
 from hannun.item import Member
 
@@ -26,33 +30,24 @@ _MAX_JSON = 16 * 2**20  # bytes; a larger one is not metadata
 
 @dataclass(frozen=True)
 class Record:
-    """A key, its JSON object (empty where there is none), its text file's content, and its pictures."""
+    """A key, its JSON object (empty where there is none), its text file's content, its pictures, and the endings of files not read."""
 
     key: str
     data: dict[str, Any]
     text: str | None
     pictures: tuple[Member, ...]
+    unread: tuple[str, ...] = ()
+
+
+_Named = tuple[str, str, tarfile.TarInfo]  # what stands between the first and the last dot, the ending, the file
 
 
 def read(path: Path) -> Iterator[Record]:
     """The records of an uncompressed tar, in order. Raises InputError, after the records before it, at the damaged place."""
     try:
         with tarfile.open(path, "r:") as archive:
-            key: str | None = None
-            files: list[tuple[str, tarfile.TarInfo]] = []
-            for member in archive:
-                folder, _, name = member.name.rpartition("/")
-                if not member.isfile() or name.startswith("."):  # macOS packs a ._NAME beside every NAME
-                    continue
-                stem, _, ending = name.partition(".")
-                this = f"{folder}/{stem}" if folder else stem
-                if this != key and files:
-                    yield _record(path, archive, key or "", files)
-                    files = []
-                key = this
-                files.append((ending.lower(), member))
-            if files:
-                yield _record(path, archive, key or "", files)
+            for key, files in _groups(archive):
+                yield _record(path, archive, key, files)
     except (tarfile.TarError, EOFError) as e:
         raise InputError(f"{path}: is not a whole uncompressed tar ({e}); pack it again with `tar cf`") from None
 
@@ -61,34 +56,64 @@ def keys(path: Path) -> Iterator[str]:
     """The keys of an uncompressed tar, in order, from its headers alone. Raises InputError as `read` does."""
     try:
         with tarfile.open(path, "r:") as archive:
-            last: str | None = None
-            for member in archive:
-                folder, _, name = member.name.rpartition("/")
-                if member.isfile() and not name.startswith("."):
-                    key = f"{folder}/{name.partition('.')[0]}"
-                    if key != last:
-                        yield key.removeprefix("/")
-                    last = key
+            for key, _ in _groups(archive):
+                yield key
     except (tarfile.TarError, EOFError) as e:
         raise InputError(f"{path}: is not a whole uncompressed tar ({e}); pack it again with `tar cf`") from None
 
 
-def _record(path: Path, archive: tarfile.TarFile, key: str, files: list[tuple[str, tarfile.TarInfo]]) -> Record:
+def _groups(archive: tarfile.TarFile) -> Iterator[tuple[str, list[_Named]]]:
+    """The files of each key: neighbours whose names are alike up to the first dot."""
+    key, files = "", list[_Named]()
+    for member in archive:
+        folder, _, name = member.name.rpartition("/")
+        if not member.isfile() or name.startswith("."):  # macOS packs a ._NAME beside every NAME
+            continue
+        stem, _, rest = name.partition(".")
+        this = f"{folder}/{stem}" if folder else stem
+        if this != key and files:
+            yield from _split(key, files)
+            files = []
+        key = this
+        between, _, last = rest.rpartition(".")
+        files.append((between, last.lower(), member))
+    if files:
+        yield from _split(key, files)
+
+
+def _split(key: str, files: list[_Named]) -> Iterator[tuple[str, list[_Named]]]:
+    """One record; or several, where the key holds several JSON or text files: then names go on to the last dot (22.05, 22.10)."""
+    described = Counter(last for _, last, _ in files if last in ("json", "txt"))
+    if max(described.values(), default=0) < 2:
+        yield key, files
+        return
+    apart: dict[str, list[_Named]] = {}
+    for between, last, member in files:
+        apart.setdefault(f"{key}.{between}" if between else key, []).append((between, last, member))
+    yield from apart.items()
+
+
+def _record(path: Path, archive: tarfile.TarFile, key: str, files: list[_Named]) -> Record:
     data: dict[str, Any] = {}
     text: str | None = None
-    for ending, member in files:
-        if ending in ("json", "txt") and member.size <= _MAX_JSON:
+    for _, ending, member in files:
+        if ending not in ("json", "txt"):
+            continue
+        try:
+            if member.size > _MAX_JSON:
+                raise ValueError(f"has {member.size:,} bytes, the limit is {_MAX_JSON:,}")
             stream = archive.extractfile(member)
-            content = stream.read() if stream is not None else b""
-            try:
-                if ending == "txt":
-                    text = content.decode("utf-8")
-                elif isinstance(parsed := json.loads(content), dict):
-                    data = parsed
-            except (ValueError, RecursionError) as e:
-                data = {"_problem": f"{member.name}: {e}"}
-    pictures = tuple(Member(path, m.offset_data, m.size, m.name) for e, m in files if e in PICTURES)
-    return Record(key, data, text, pictures)
+            content = hangul.decoded(stream.read() if stream is not None else b"")
+            if content is None:
+                raise ValueError("is not text in UTF-8, UTF-16 or CP949")
+            if ending == "txt":
+                text = content
+            elif isinstance(parsed := json.loads(content), dict):
+                data = parsed
+        except (ValueError, RecursionError) as e:
+            data = {"_problem": f"{member.name}: {e}"}
+    pictures = tuple(Member(path, m.offset_data, m.size, m.name) for _, e, m in files if e in PICTURES)
+    return Record(key, data, text, pictures, tuple(e for _, e, _ in files if e not in PICTURES | {"json", "txt"}))
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit status of a command: 0 done, 1 nothing could be done, 2 wrong usage, 130 interrupted."""
     try:
-        result = app(args=arguments or ["--help"], standalone_mode=False)
+        result = app(args=_words_last(arguments) or ["--help"], standalone_mode=False)
         if result == 130:
             return _fail(_INTERRUPTED, 130)
         return 2 if not arguments else result if isinstance(result, int) else 0
@@ -91,6 +91,20 @@ def run(arguments: list[str]) -> int:
         full = e.errno == errno.ENOSPC
         remedy = "the disk is full; free some space and run the command again" if full else f"{e.filename or 'a file'}: {e.strerror or e}"
         return _fail(remedy, 1)
+
+
+def _words_last(arguments: list[str]) -> list[str]:
+    """Words that begin with a minus (`-20도 침낭`, `-검정`) behind `--`, so that they are not taken for options: these have two here."""
+    if arguments[:1] not in (["search"], ["ask"]) or "--" in arguments:
+        return arguments
+    flags = ("--keyboard", "--explain", "--json")
+    words = [n for n, a in enumerate(arguments) if a[:1] == "-" and a[1:2] not in ("", "-") and _stands_alone(arguments[n - 1], flags)]
+    return [*(a for n, a in enumerate(arguments) if n not in words), *(["--"] if words else []), *(arguments[n] for n in words)]
+
+
+def _stands_alone(before: str, flags: tuple[str, ...]) -> bool:
+    """Whether what comes after this argument is not the value of an option."""
+    return not before.startswith("--") or "=" in before or before in flags
 
 
 def _fail(message: str, status: int) -> int:

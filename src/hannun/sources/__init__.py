@@ -1,0 +1,21 @@
+"""Paths go in (folders, pictures, text files, tables of rows, tar shards); Items, and Problems with reasons, come out.
+
+`reading` walks the paths, `tables` gives the rows of every kind of table, `columns` makes items of them, `shard` reads tars,
+`frames` takes what is in memory.
+"""
+
+from hannun.facts import fact as fact
+from hannun.facts import facts as facts
+from hannun.sources.columns import Reading as Reading
+from hannun.sources.columns import kept_facts as kept_facts
+from hannun.sources.frames import contents as contents
+from hannun.sources.reading import SOURCE as SOURCE
+from hannun.sources.reading import TEXTS as TEXTS
+from hannun.sources.reading import Survey as Survey
+from hannun.sources.reading import count as count
+from hannun.sources.reading import files as files
+from hannun.sources.reading import read as read
+from hannun.sources.reading import survey as survey
+from hannun.sources.tables import TABLES as TABLES
+from hannun.sources.tables import decode_text as decode_text
+from hannun.sources.tables import rows as rows

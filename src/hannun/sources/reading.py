@@ -1,0 +1,150 @@
+"""Paths go in (folders, pictures, texts, tables, shards) with how to read rows; Items, Problems and counts of what is not read come out.
+
+The item of a file has the file's absolute path as its id; the item of a row has its `id` column, or else the file's path
+and the row's number. Every item carries where it came from in `SOURCE`, so that `--prune` knows what has vanished.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hannun import hangul, shards
+from hannun.errors import HannunError, InputError, MissingError
+from hannun.item import Image, Item, Problem, image_part, item
+from hannun.sources import columns, shard
+from hannun.sources.columns import Reading
+from hannun.sources.tables import TABLES, about, decode_text, ending
+
+SOURCE = "_source"  # the fact that holds the absolute path of the file an item came from
+TEXTS = frozenset({"txt", "md"})
+PLAIN = Reading()
+_MAX_TEXT_FILE = 4 * 2**20  # bytes
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies below some paths: the files to read, each with whether it was named itself, and how many of each kind are not read."""
+
+    files: tuple[tuple[Path, bool], ...]
+    unread: dict[str, int]
+
+    def unread_kinds(self) -> str:
+        """ "3 .hwp, 1 .zip", the most frequent first; "" where everything is read."""
+        return ", ".join(f"{n} {kind}" for kind, n in sorted(self.unread.items(), key=lambda k: (-k[1], k[0])))
+
+
+def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN) -> Iterator[Item | Problem]:
+    """Every item below the paths, files in sorted order. Raises MissingError, before anything is read, for a path that is not there.
+
+    Files of other kinds inside a folder are counted by `survey`; one that is named itself makes a Problem. An id that comes a second
+    time makes a Problem too, and the first one stands.
+    """
+    seen: dict[str, str] = {}
+    found = paths if isinstance(paths, Survey) else survey(paths, reading)
+    for file, named in found.files:
+        source = hangul.normalise(os.path.abspath(file))
+        for one in _file(file, named, reading):
+            if isinstance(one, Problem):
+                yield one
+            elif one.id in seen:
+                yield Problem(
+                    f"{file}", f"the id {one.id!r} came before in {seen[one.id]}; the first one is kept, give this one another id"
+                )
+            else:
+                seen[one.id] = str(file)
+                yield replace(one, facts={**one.facts, SOURCE: source})
+
+
+def files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
+    """The files below the paths, and whether each was named itself. A picture that a table beside it names is the table's."""
+    return list(survey(paths).files)
+
+
+def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
+    """What lies below the paths. Hidden files and collections are passed over. Raises MissingError for a path that is not there."""
+    found: dict[str, tuple[Path, bool]] = {}  # by absolute path, so that no file comes twice however it was named
+    unread: dict[str, str] = {}
+    kinds = shards.PICTURES | TEXTS | TABLES | {"tar"}
+    for path in paths:
+        if not path.exists():
+            raise MissingError(f"{path}: no such file or folder; check the path")
+        if not path.is_dir():
+            found[os.path.abspath(path)] = (path, True)
+            continue
+        for folder, inner, names in os.walk(path):
+            inner[:] = sorted(d for d in inner if not d.startswith(".") and not d.endswith(".hannun"))
+            for name in sorted(names):
+                file = Path(folder) / name
+                if name.startswith("."):
+                    continue
+                place, kind = os.path.abspath(file), ending(file)
+                if kind not in kinds:
+                    unread[place] = f".{kind}" if kind else "without an ending"
+                elif kind == "xlsx" and importlib.util.find_spec("python_calamine") is None:
+                    unread[place] = ".xlsx (needs `pip install 'hannun[formats]'`)"
+                else:
+                    found.setdefault(place, (file, False))
+    claimed: set[str] = set()
+    if any(not named and ending(file) in shards.PICTURES for file, named in found.values()):
+        for file, _ in found.values():
+            if ending(file) in TABLES and file.is_file():
+                with suppress(OSError, HannunError):  # reported when the table itself is read
+                    claimed.update(columns.claimed(file, reading))
+    kept = tuple((file, named) for place, (file, named) in found.items() if named or place not in claimed)
+    return Survey(kept, dict(Counter(kind for place, kind in unread.items() if place not in found)))
+
+
+def count(paths: Iterable[Path] | Survey) -> int:
+    """About how many items the paths hold, cheaply: rows of tables by line count or footer, shards by their headers."""
+    total = 0
+    for file, _ in (paths if isinstance(paths, Survey) else survey(paths)).files:
+        kind = ending(file) if file.is_file() else ""  # opening a pipe would wait for its writer
+        if kind in TABLES:
+            total += about(file)
+        elif kind == "tar":
+            try:
+                total += sum(1 for _ in shards.keys(file))
+            except (HannunError, OSError):
+                total += 1
+        else:
+            total += 1
+    return total
+
+
+def _file(file: Path, named: bool, reading: Reading) -> Iterator[Item | Problem]:
+    kind, id = ending(file), hangul.normalise(os.path.abspath(file))
+    try:
+        image_part(file)  # for its check of the name, whatever the file is
+        if file.exists() and not file.is_file():
+            raise InputError(f"{file}: is a pipe or a device, expected a file")
+        if kind in shards.PICTURES:
+            yield Item(id, (Image(file),), {"title": hangul.normalise(file.stem)})
+        elif kind in TEXTS:
+            text = item(_text(file), id=id)
+            yield text if text.parts else Problem(str(file), "is empty, expected text", id)
+        elif kind in TABLES:
+            yield from columns.items(file, reading)
+        elif kind == "tar":
+            yield from shard.items(file, reading)
+        elif named:
+            kinds = ", ".join(sorted(shards.PICTURES | TEXTS | TABLES | {"tar"}))
+            yield Problem(str(file), f"is of no kind that can be indexed, expected one of {kinds}")
+    except HannunError as e:
+        where = str(file).encode("utf-8", "replace").decode()
+        yield Problem(where, str(e).removeprefix(f"{file}: ").removeprefix(f"{where!r}: "), id)
+    except OSError as e:
+        yield Problem(str(file), f"cannot be read ({e.strerror or e})", id)
+
+
+def _text(file: Path) -> str:
+    if file.stat().st_size > _MAX_TEXT_FILE:
+        raise InputError(
+            f"{file}: has {file.stat().st_size:,} bytes, the limit for a text is {_MAX_TEXT_FILE:,}; split it, or make rows of a .jsonl"
+        )
+    return decode_text(file.read_bytes(), str(file))
