@@ -34,6 +34,14 @@ class Among:
 
 
 @dataclass(frozen=True)
+class Holds:
+    """The point's words (or its initials) hold the term."""
+
+    term: str
+    initials: bool = False
+
+
+@dataclass(frozen=True)
 class Not:
     """Everything the condition does not hold for, points without the field too."""
 
@@ -54,7 +62,7 @@ class Any_:
     conditions: tuple[Condition, ...]
 
 
-Condition = Compare | Among | Not | All | Any_
+Condition = Compare | Among | Holds | Not | All | Any_
 
 
 @dataclass(frozen=True)

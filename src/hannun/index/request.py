@@ -23,6 +23,7 @@ from hannun.index.engine import (
     Any_,
     Compare,
     Condition,
+    Holds,
     Layout,
     Listing,
     Not,
@@ -197,6 +198,8 @@ def condition(where: Condition) -> Json:
             return {"should": [condition(c) for c in conditions]}
         case Not(inner):
             return {"must_not": [condition(inner)]}
+        case Holds(term, initials):
+            return has_term(INITIALS if initials else WORDS, term)
         case Among("id", ids):
             return {"must": [{"has_id": [uid(str(i)) for i in ids]}]}
         case Compare("id", "=", value):

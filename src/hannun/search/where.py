@@ -18,7 +18,7 @@ from typing import final
 
 from hannun import hangul
 from hannun.errors import WhereError
-from hannun.index.engine import All, Among, Any_, Compare, Condition, Not, Scalar
+from hannun.index.engine import All, Among, Any_, Compare, Condition, Holds, Not, Scalar
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<op><=|>=|<>|!=|==|=|<|>)|(?P<mark>[(),])|(?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|`(?P<field>[^`]+)`
@@ -42,6 +42,8 @@ def written(condition: Condition) -> str:
             return f"{_name(field)} {op} {_literal(value)}"
         case Among(field, values):
             return f"{_name(field)} in ({', '.join(map(_literal, values))})"
+        case Holds(term):
+            return f"words have {term}"  # made of a query, never read from a text
         case Not(inner):
             return f"not {_inner(inner)}"
         case All(conditions):

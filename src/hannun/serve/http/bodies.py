@@ -65,7 +65,9 @@ class SearchBody(_Strict):
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1, description="the query's own words (1) against its own picture (0)")
     weights: tuple[Share, Share] | None = Field(default=None, description="how much an item's text and picture count; not both 0")
-    words: float = Field(default=0.0, ge=0, le=1, description="share of the word score (BM25 on morphemes)")
+    words: Share | Literal["auto"] = Field(
+        default="auto", description="share of the word score (BM25 on morphemes); auto: 0.3 where there are texts"
+    )
     fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
     limit: int = Field(default=10, ge=1, le=1000)
@@ -130,7 +132,7 @@ class ExplainBody(_Strict):
     id: Id
     mix: float = Field(default=0.5, ge=0, le=1)
     weights: tuple[Share, Share] | None = None
-    words: float = Field(default=0.0, ge=0, le=1)
+    words: Share | Literal["auto"] = "auto"
     where: Where | None = None
 
 

@@ -64,7 +64,7 @@ export function query(parts) {
   return {
     ...(asked && { query: asked }),
     ...(asked?.image && asked?.text && parts && { mix: state.mix }),
-    ...(asked?.text && state.share && { words: state.share }),
+    ...(asked?.text && { words: state.share }),
     ...(parts && state.weight !== 0.5 && { weights: [state.weight, 1 - state.weight] }),
     ...(where() && { where: where() }),
   };
