@@ -279,6 +279,7 @@ class Collection:
         diversity: float = 0.0,
         shuffle: int = 0,
         explain: bool = False,
+        floor: float = 0.0,
     ) -> list[Hit]:
         """The items nearest to a query, best first.
 
@@ -305,13 +306,14 @@ class Collection:
             diversity: 0 pure relevance … 1 as varied as can be (maximal marginal relevance over the top 50).
             shuffle: into how many visual clusters the top 50 is divided; the best of each comes first. 0 is off.
             explain: fill `Hit.why`: which part scored what.
+            floor: leave out hits whose `Hit.relevance` is lower (0.5 leaves what fits): fewer than `limit` may come, or none.
 
         Raises:
             InputError: an empty query, or a value out of range. WhereError: a condition that cannot be read.
             PictureError: the query's picture cannot be read. EncoderMismatch: the encoder has changed.
             MissingError: an example's id is not there.
         """
-        o = Options(mix, weights, words, fusion, where, limit, offset, group_by, dim, rerank, diversity, shuffle, explain)
+        o = Options(mix, weights, words, fusion, where, limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor)
         return self._searcher(o).search(asked(query, like, unlike), o)
 
     def similar(

@@ -124,6 +124,7 @@ class Remote:
         diversity: float = 0.0,
         shuffle: int = 0,
         explain: bool = False,
+        floor: float = 0.0,
     ) -> list[Hit]:
         """The items nearest to a query, best first. See Collection.search; a reranking function cannot be sent."""
         if rerank is not None and not isinstance(rerank, str):
@@ -144,6 +145,7 @@ class Remote:
             "diversity": diversity,
             "shuffle": shuffle,
             "explain": explain,
+            **({"floor": floor} if floor else {}),
         }
         return [self._hit(h) for h in self._ask("POST", "/v1/search", json=body | _given(words))["hits"]]
 
@@ -262,9 +264,8 @@ class Remote:
 
     def _hit(self, told: Mapping[str, Any]) -> Hit:
         also = tuple(self._hit(h) for h in told.get("also", ()))
-        return Hit(
-            told["id"], told["score"], self._item(told), told.get("group"), also, _why(told["explain"]) if "explain" in told else None
-        )
+        why = _why(told["explain"]) if "explain" in told else None
+        return Hit(told["id"], told["score"], self._item(told), told.get("group"), also, why, told.get("relevance"))
 
 
 def _mistake(url: str, answer: httpx2.Response) -> HannunError:

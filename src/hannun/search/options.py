@@ -40,6 +40,7 @@ class Options:
     diversity: float = 0.0
     shuffle: int = 0
     explain: bool = False
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         _whole("limit", self.limit, 1, MAX_LIMIT)
@@ -48,6 +49,7 @@ class Options:
         _share("mix", self.mix, "only the query's picture", "only its words")
         if self.words != "auto":
             _share("words", self.words, "meaning and looks alone", "words alone")
+        _share("floor", self.floor, "everything", "only what has every word of the query")
         _share("diversity", self.diversity, "pure relevance", "as varied as can be")
         if self.fusion not in ("scores", "ranks"):
             raise InputError(f"fusion={self.fusion!r} came, expected 'scores' or 'ranks'")

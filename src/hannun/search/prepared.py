@@ -52,7 +52,7 @@ class Prepared:
         other = Prepared(
             self.engine, self.load, self.asked, self.options, self.background, self.dictionary, self.worded, exact or self.exact, narrower
         )
-        made = ("words", "weights", "pointed", "gains", "spread", "terms", *(() if only else ("named", "avoided")))
+        made = ("words", "weights", "pointed", "gains", "spread", "terms", "whole", *(() if only else ("named", "avoided")))
         other.__dict__ |= {k: self.__dict__[k] for k in made if k in self.__dict__}
         return other
 
@@ -131,10 +131,15 @@ class Prepared:
         return lexical.query(self.asked.words, self.dictionary)
 
     @cached_property
+    def whole(self) -> Condition | None:
+        """Holds for items that have every word of the query."""
+        return every(self.asked.words, self.dictionary)
+
+    @cached_property
     def named(self) -> frozenset[str]:
         """The ids of the FEW items at most that have every word of the query; none where there are more."""
-        whole = every(self.asked.words, self.dictionary) if 0 < self.words < 1 else None
-        if whole is None:
+        whole = self.whole
+        if whole is None or not 0 < self.words < 1:
             return frozenset()
         initials = not self.terms.words
         asked = self.terms.initials if initials else self.terms.words

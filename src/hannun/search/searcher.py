@@ -13,7 +13,7 @@ import numpy as np
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Encoder
 from hannun.errors import HannunError, InputError, MissingError
-from hannun.index.engine import All, Among, Condition, Engine, Match, Not, Words
+from hannun.index.engine import All, Among, Condition, Engine, Listing, Match, Not, Words
 from hannun.index.request import word
 from hannun.item import Item
 from hannun.search import diversify, fuse, rerank
@@ -22,6 +22,7 @@ from hannun.search.hits import Found, Hit, Patches, Why, stored_item
 from hannun.search.options import MAX_LIMIT, Options
 from hannun.search.prepared import Prepared, both
 from hannun.search.query import Asked
+from hannun.search.relevance import relevance
 from hannun.search.where import written
 
 CANDIDATES = 100  # per part; the union of these is rescored exactly
@@ -55,7 +56,8 @@ class Searcher:
         query = self._query(asked, o)
         found = self._ranked(query, o.offset + o.limit)[o.offset : o.offset + o.limit]
         self._fill(found)
-        return [self._hit(f, query) for f in found]
+        self._judge(found, query)
+        return [self._hit(f, query) for f in found if f.relevance is None or f.relevance >= o.floor]
 
     def why(self, id: str, asked: Asked, o: Options) -> Hit:
         """The item with this id as a hit of the query, wherever it ranks, and what keeps it out."""
@@ -75,6 +77,7 @@ class Searcher:
                     found.rank, found.score = f.rank, f.score
             if not found.rank:
                 notes.append("it is not among the nearest 1,000")
+        self._judge([found], only)
         return self._hit(found, only, "; ".join(notes))
 
     def _query(self, asked: Asked, o: Options) -> Prepared:
@@ -322,11 +325,29 @@ class Searcher:
         for f in every:
             f.payload = f.payload or payloads.get(f.id)
 
+    def _judge(self, found: Sequence[Found], query: Prepared) -> None:
+        """How surely each is related to the query. By words alone, only what has them all is judged: meaning was not asked for."""
+        every = {f.id: f for top in found for f in (top, *top.also[:ALSO])}
+        if query.words < 1:
+            calibration, pointed = self._load().calibration, query.pointed
+            for id, row in self._engine.vectors(sorted(every)).items() if "joint" not in query.weights else ():
+                parts = {p: unit(row[p][: len(pointed.vector)]) for p in ("text", "image") if p in row}
+                if pictures := (every[id].payload or {}).get(PICTURES):
+                    rows = unit(unpacked(pictures)[:, : len(pointed.vector)])
+                    parts["image"] = rows[rerank.best_picture(pointed.vector, rows)[0]]
+                agreement = float(parts["text"] @ parts["image"]) if len(parts) == 2 else 0.0
+                cosines = {p: float(v @ pointed.vector) for p, v in parts.items()}
+                every[id].relevance = relevance(cosines, agreement, calibration, pointed.shares, query.weights)
+        if query.words and query.whole is not None and every:
+            having = both(query.whole, Among("id", tuple(every)))
+            for match in self._engine.query(Listing(having, len(every), fields=())):
+                every[str(match.payload["id"])].relevance = 1.0
+
     def _hit(self, f: Found, query: Prepared, note: str = "") -> Hit:
         also = tuple(self._hit(g, query) for g in f.also[:ALSO])
         it = stored_item(f.payload or {"id": f.id}, self._root)
         why = self._why(f, it, query, note) if query.options.explain else None
-        return Hit(f.id, f.score, it, f.group, also, why)
+        return Hit(f.id, f.score, it, f.group, also, why, f.relevance)
 
     def _why(self, f: Found, it: Item, query: Prepared, note: str) -> Why:
         parts = {k: v for k, v in f.parts.items() if k in ("text", "image", "joint", "words", "rerank")}

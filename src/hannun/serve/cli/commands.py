@@ -103,6 +103,7 @@ def search(
     diversity: Annotated[float, typer.Option(help="0 pure relevance … 1 as varied as can be.")] = 0.0,
     shuffle: Annotated[int, typer.Option(help="Show the best of so many visual clusters first; 0 is off.")] = 0,
     keyboard: Annotated[bool, typer.Option("--keyboard", help="Words typed with the keyboard left on the other language: qkfrks.")] = False,
+    floor: Annotated[float, typer.Option(help="Leave out hits that fit less than so; 0.5 leaves what fits, 0 everything.")] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Say which part scored what.")] = False,
     why: Annotated[str | None, typer.Option(metavar="ID", help="Say where this item ranks, and what keeps it out.")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="Hits as JSON.")] = False,
@@ -111,6 +112,7 @@ def search(
     """Search a collection by words, by a picture, by both, or by examples."""
     from hannun import collection as face
     from hannun import sources
+    from hannun.search.relevance import FITS
     from hannun.serve.cli import show
 
     if words is None and image is None and not like:
@@ -164,7 +166,12 @@ def search(
                 diversity=diversity,
                 shuffle=shuffle,
                 explain=explain,
+                floor=floor,
             )
+        strange = why is None and bool(words) and not any(h.relevance is None or h.relevance >= FITS for h in hits)
+        meant = opened.readings(words) if strange and words else ()
+    if strange and words and not json_out:
+        show.nothing_fits(words, meant)
     title = " + ".join(str(p) for p in ((words or "")[:80], image, *(f"like {e}" for e in like or ())) if p)
     if html is not None:
         show.gallery(html, title, [show.Section(title, image, hits)])

@@ -78,6 +78,7 @@ class SearchBody(_Strict):
     diversity: float = Field(default=0.0, ge=0, le=1)
     shuffle: int = Field(default=0, ge=0, le=50, description="visual clusters; 0 is off")
     explain: bool = False
+    floor: float = Field(default=0.0, ge=0, le=1, description="leave out hits of less relevance; 0.5 leaves what fits")
 
 
 class PictureLink(BaseModel):
@@ -110,6 +111,7 @@ class HitOut(BaseModel):
 
     id: str
     score: float
+    relevance: float | None = None
     text: str | None = None
     facts: dict[str, Any] = {}
     images: list[PictureLink] = []
