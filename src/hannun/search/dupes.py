@@ -11,7 +11,7 @@ import numpy.typing as npt
 from hannun.embeddings import Floats
 from hannun.errors import InputError
 
-THRESHOLD = 0.95  # cosine; measured on pictures encoded anew, cropped and scaled (docs/search.md)
+THRESHOLD = 0.98  # cosine; measured on product photos encoded anew and cropped (docs/search.md)
 MOST = 20_000_000  # pairs that are kept, 20 bytes each
 _BLOCK = 4096  # rows compared at a time: 4096 × 4096 cosines are 64 MB
 
