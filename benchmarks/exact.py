@@ -1,6 +1,6 @@
 """Exactly what was typed, nothing that was unwanted, and nothing where nothing fits: three sets of queries, each way to search, in one run.
 
-    python benchmarks/exact.py [--titles 20000] [--queries 60] [--data ../shared/data]
+    python benchmarks/exact.py [--titles 20000] [--parts names,avoidance,junk]
 
 1. Names: codes, names, kinds and first consonants that one title has (benchmarks/names.tsv), among 120 titles and among many more that
    are put together of brands, things, colours and codes of the same shapes. Printed: the share of queries whose title comes first. The many
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 import hannun
-from hannun import collection
+from hannun import catalogue, collection
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.item import Content, item
 
@@ -190,23 +190,47 @@ def avoidance(encoder: Any, ways: Sequence[Any]) -> None:
                 at = {t: n for n, t in enumerate(found)}
                 wanted, unwanted = good.split("|"), bad.split("|")
                 clean.append(max(at.get(t, len(found)) for t in wanted) < min(at.get(t, len(found)) for t in unwanted))
-                shown.append(np.mean([t in unwanted for t in found[: len(wanted)]]))
+                shown.append(np.mean([t in unwanted for t in found[: len(wanted)]] or [0.0]))
             missed = ", ".join(f"{k} -{n}" for (k, n, _, _), c in zip(table, clean, strict=True) if not c)
             print(
                 f"  words={way!s:5} clean {np.mean(clean):.3f}, avoided among the first {np.mean(shown):.3f}   {missed[:160]}", flush=True
             )
 
 
+def junk(encoder: Any, count: int) -> None:
+    """Part 3."""
+    entries = catalogue.training_entries(count, seed=5)
+    asked = sorted({e.title for e in entries if "color" in e.facts})
+    strange = [line for line in (HERE / "junk.txt").read_text("utf-8").splitlines() if line]
+    made = [(e.title, e.picture()) for e in entries]
+    for name in ("titles", "pictures", "both"):
+        with tempfile.TemporaryDirectory() as place, collection.open(Path(place) / "c.hannun", encoder) as shop:
+            texts = [{"text": t} if name != "pictures" else {} for t, _ in made]
+            looks = [{"image": p} if name != "titles" else {} for _, p in made]
+            shop.add({"id": str(n), **t, **p} for n, (t, p) in enumerate(zip(texts, looks, strict=True)))
+            best = [np.array([shop.search(q, words=0, limit=1)[0].relevance for q in queries]) for queries in (asked, strange)]
+        told = ", ".join(f"{f}: {(best[0] >= f).mean():.3f} and {(best[1] >= f).mean():.3f}" for f in (0.3, 0.5, 0.7))
+        print(
+            f"  {name}: of {len(asked)} titles and of {len(strange)} queries of junk, whose best hit stands above a floor of {told}",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--titles", type=int, default=20_000)
+    parser.add_argument("--drawn", type=int, default=200, help="drawn products of part 3")
     parser.add_argument("--before", action="store_true", help="without what is new: words=0, 0.3 and 1 alone")
-    parser.add_argument("--parts", default="names,avoidance")
+    parser.add_argument("--parts", default="names,avoidance,junk")
     a = parser.parse_args()
     encoder = hannun.load("mini")
     ways = WAYS if a.before else (*WAYS, "auto")
-    parts: dict[str, Callable[[], None]] = {"names": lambda: names(encoder, ways, a.titles), "avoidance": lambda: avoidance(encoder, ways)}
+    parts: dict[str, Callable[[], None]] = {
+        "names": lambda: names(encoder, ways, a.titles),
+        "avoidance": lambda: avoidance(encoder, ways),
+        "junk": lambda: junk(encoder, a.drawn),
+    }
     for part in a.parts.split(","):
         parts[part]()
 
