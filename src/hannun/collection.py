@@ -38,8 +38,9 @@ from hannun.search.dupes import Group
 from hannun.search.hits import Hit as Hit
 from hannun.search.hits import Why as Why
 from hannun.search.hits import stored_item
+from hannun.search.options import Fusion, Options, Rerank, Share
 from hannun.search.query import Example, Known, asked
-from hannun.search.searcher import PICTURES, Fusion, Options, Rerank, Searcher, packed
+from hannun.search.searcher import PICTURES, Searcher, packed
 from hannun.search.where import Where, needed, parse_where, reads, written
 from hannun.sources import SOURCE, Reading, kept_facts
 from hannun.sources import contents as contents_of
@@ -286,7 +287,7 @@ class Collection:
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
         weights: tuple[float, float] | None = None,
-        words: float = 0.0,
+        words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
         limit: int = 10,
@@ -297,20 +298,23 @@ class Collection:
         diversity: float = 0.0,
         shuffle: int = 0,
         explain: bool = False,
+        floor: float = 0.0,
     ) -> list[Hit]:
         """The items nearest to a query, best first.
 
         Args:
-            query: words, a picture, or {"text": …, "image": …}; words after a minus are to be avoided (`원피스 -줄무늬`). None where
-                `like` says it all.
+            query: words, a picture, or {"text": …, "image": …}; words after a minus are to be avoided (`원피스 -줄무늬`): items that have
+                them come after all others. None where `like` says it all.
             like: examples of what is wanted: texts, pictures, both, or {"id": …} for an item of the collection, which is then left out
                 of the hits. Their mean counts as much as the query.
-            unlike: examples of what is not wanted; the query turns away from them.
+            unlike: examples of what is not wanted; the query turns away from them, and items that have every word of a text among them
+                come after all others.
             mix: the query's own words against its own picture, 1 (only words) … 0 (only the picture).
             weights: how much the text and the picture of an item count; (0.5, 0.5) when left out. An item that has only one
                 of them is ranked by that one. Of several pictures the nearest counts. Not for encoders that make one joint vector.
-            words: the share of the words themselves (BM25 over morphemes) in the rank: 0 meaning and looks alone … 1 words alone;
-                0.3 for both. It is leant on the more, the longer the collection's texts are.
+            words: the share of the words themselves (BM25 over morphemes) in the rank: 0 meaning and looks alone … 1 words alone.
+                "auto": 0.3 where the collection has texts that count, else 0. It is leant on the more, the longer the texts are. The
+                items that have every word of the query come first, where there are at most ten of them.
             fusion: how words and meaning are put together: by their "scores", or by their "ranks" (RRF).
             where: a condition on facts, `category = 원피스 and price < 50000`; grammar in `hannun.search.where`.
             limit: how many hits.
@@ -321,6 +325,7 @@ class Collection:
             diversity: 0 pure relevance … 1 as varied as can be (maximal marginal relevance over the top 50).
             shuffle: into how many visual clusters the top 50 is divided; the best of each comes first. 0 is off.
             explain: fill `Hit.why`: which part scored what.
+            floor: leave out hits whose `Hit.relevance` is lower (0.5 leaves what fits): fewer than `limit` may come, or none.
 
         Raises:
             InputError: an empty query, or a value out of range. WhereError: a condition that cannot be read.
@@ -328,7 +333,9 @@ class Collection:
             MissingError: an example's id is not there.
         """
         self._known_fact("group_by", group_by)
-        o = Options(mix, weights, words, fusion, self._where(where), limit, offset, group_by, dim, rerank, diversity, shuffle, explain)
+        o = Options(
+            mix, weights, words, fusion, self._where(where), limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor
+        )
         return self._searcher(o).search(asked(query, like, unlike), o)
 
     def similar(
@@ -348,7 +355,7 @@ class Collection:
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
         weights: tuple[float, float] | None = None,
-        words: float = 0.0,
+        words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
         dim: int | None = None,
@@ -358,12 +365,12 @@ class Collection:
         return self._searcher(o).why(id, asked(query, like, unlike), o)
 
     def _searcher(self, o: Options) -> Searcher:
-        if o.words and not self.settings.words:
+        if o.words not in ("auto", 0) and not self.settings.words:
             raise InputError(
                 f"words={o.words} came, but {self.name} was made without words; leave it out, or copy it into a new one with them"
             )
-        usual = self._usual() if o.words < 1 else None
-        return Searcher(self._engine, lambda: self.encoder, self._home.root, self.settings.albums, usual, self.settings.dictionary)
+        usual, s = None if o.words == 1 else self._usual(), self.settings
+        return Searcher(self._engine, lambda: self.encoder, self._home.root, s.albums, usual, s.dictionary, s.words)
 
     def _usual(self) -> Background | None:
         """What vectors are like here; sampled again when a quarter of the collection has changed."""

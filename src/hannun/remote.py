@@ -20,6 +20,7 @@ from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, StorageError
 from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
 from hannun.search.hits import Hit, Patches, Why
+from hannun.search.options import Share
 from hannun.search.query import Example, Known
 
 _ROWS = 256  # of one request
@@ -112,7 +113,7 @@ class Remote:
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
         weights: tuple[float, float] | None = None,
-        words: float = 0.0,
+        words: Share = "auto",
         fusion: str = "scores",
         where: str | None = None,
         limit: int = 10,
@@ -123,6 +124,7 @@ class Remote:
         diversity: float = 0.0,
         shuffle: int = 0,
         explain: bool = False,
+        floor: float = 0.0,
     ) -> list[Hit]:
         """The items nearest to a query, best first. See Collection.search; a reranking function cannot be sent."""
         if rerank is not None and not isinstance(rerank, str):
@@ -133,7 +135,6 @@ class Remote:
             "unlike": [_example(e) for e in unlike],
             "mix": mix,
             "weights": weights,
-            "words": words,
             "fusion": fusion,
             "where": where,
             "limit": limit,
@@ -144,8 +145,9 @@ class Remote:
             "diversity": diversity,
             "shuffle": shuffle,
             "explain": explain,
+            **({"floor": floor} if floor else {}),
         }
-        return [self._hit(h) for h in self._ask("POST", "/v1/search", json=body)["hits"]]
+        return [self._hit(h) for h in self._ask("POST", "/v1/search", json=body | _given(words))["hits"]]
 
     def similar(
         self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: str | None = None, limit: int = 10
@@ -161,11 +163,11 @@ class Remote:
         *,
         mix: float = 0.5,
         weights: tuple[float, float] | None = None,
-        words: float = 0.0,
+        words: Share = "auto",
         where: str | None = None,
     ) -> Hit:
         """A near miss explained. See Collection.why."""
-        body = {"id": id, "query": _content(query), "mix": mix, "weights": weights, "words": words, "where": where}
+        body = {"id": id, "query": _content(query), "mix": mix, "weights": weights, "where": where, **_given(words)}
         return self._hit(self._ask("POST", "/v1/explain", json=body))
 
     def get(self, id: str) -> Item:
@@ -264,9 +266,8 @@ class Remote:
 
     def _hit(self, told: Mapping[str, Any]) -> Hit:
         also = tuple(self._hit(h) for h in told.get("also", ()))
-        return Hit(
-            told["id"], told["score"], self._item(told), told.get("group"), also, _why(told["explain"]) if "explain" in told else None
-        )
+        why = _why(told["explain"]) if "explain" in told else None
+        return Hit(told["id"], told["score"], self._item(told), told.get("group"), also, why, told.get("relevance"))
 
 
 def _mistake(url: str, answer: httpx2.Response) -> HannunError:
@@ -287,6 +288,11 @@ def _why(told: Mapping[str, Any]) -> Why:
     seen = told.get("patches")
     patches = Patches(seen["rows"], seen["columns"], tuple(seen["values"])) if seen else None
     return Why(told["parts"], terms, told.get("picture"), patches, told.get("rank", 0), told.get("note", ""))
+
+
+def _given(words: Share) -> dict[str, float]:
+    """What is left to the collection is not sent: an older service knows no "auto"."""
+    return {} if words == "auto" else {"words": words}
 
 
 def _content(content: Content) -> dict[str, Any]:

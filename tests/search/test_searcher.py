@@ -99,7 +99,7 @@ def test_an_unknown_example_is_told(shop: Collection) -> None:
 
 @pytest.mark.parametrize("weights", [(0.5, 0.5), (1, 0), (0, 1), (0.2, 0.8)])
 def test_a_shorter_dim_is_the_cosine_of_renormalised_prefixes(shop: Collection, weights: tuple[float, float]) -> None:
-    hits = shop.search("빨강 셔츠", dim=32, weights=weights, limit=12)
+    hits = shop.search("빨강 셔츠", words=0, dim=32, weights=weights, limit=12)
     q = Toy().encode_query(["빨강 셔츠"]).truncate(32).dense[0]
     stored = shop.vectors(ids(hits))
     for hit in hits:
@@ -204,9 +204,9 @@ def test_of_several_pictures_the_nearest_counts(tmp_path: Path) -> None:
         assert hits[0].id == "album" and hits[0].score == pytest.approx(1, abs=1e-3)  # its mean picture would score far less
         assert float(q @ unit(album.sum(axis=0))) < 0.9
         assert hits[0].why is not None and hits[0].why.picture == 3
-        both = next(h for h in shop.search(looks[3], weights=(0.5, 0.5)) if h.id == "album")
+        both = next(h for h in shop.search(looks[3], weights=(0.5, 0.5), explain=True) if h.id == "album")
         text = Toy().encode_document(["사진첩"]).dense[0]
-        assert both.score == pytest.approx(float(q @ unit(text + album[3])), abs=1e-3)
+        assert both.why is not None and both.why.parts == pytest.approx({"text": float(q @ text), "image": 1}, abs=1e-3)
     with collection.open(tmp_path / "c", Toy()) as again:
         assert again.settings.albums and again.search(looks[1], weights=(0, 1))[0].id == "album"
 
@@ -215,7 +215,7 @@ def test_of_several_pictures_the_nearest_counts(tmp_path: Path) -> None:
 
 
 def test_reasons_add_up_to_the_score(shop: Collection) -> None:
-    for hit in shop.search("빨강 셔츠", explain=True, weights=(0.7, 0.3)):
+    for hit in shop.search("빨강 셔츠", words=0, explain=True, weights=(0.7, 0.3)):
         assert hit.why is not None and set(hit.why.parts) == {"text", "image"}
         v = shop.vectors([hit.id])[hit.id]
         expected = (0.7 * hit.why.parts["text"] + 0.3 * hit.why.parts["image"]) / float(np.linalg.norm(0.7 * v["text"] + 0.3 * v["image"]))
@@ -279,3 +279,135 @@ def test_the_encoder_s_patches_are_told(tmp_path: Path) -> None:
 def test_values_out_of_range_are_one_clear_error(shop: Collection, options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="came, "):
         shop.search("a", **options)
+
+
+# Pages
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
+    """150 items: texts that repeat, pictures, both and albums. Read only."""
+    colours, kinds = ("red", "blue", "green", "white", "black"), ("dress", "shirt", "bag", "hat", "shoe", "coat")
+    with collection.open(tmp_path_factory.mktemp("w") / "wide.hannun", Toy()) as opened:
+        items: list[dict[str, Any]] = []
+        for n in range(150):
+            row: dict[str, Any] = {"id": f"{n * 7919 % 150:03}", "shelf": n % 11}
+            if n % 3 != 1:
+                row["text"] = f"{colours[n % 5]} {kinds[n % 6]}" + (f" no {n}" if n % 4 == 0 else "")
+            if n % 3:
+                looks = [draw(seed=n % 40, size=(8, 8)), draw(seed=n % 7, size=(8, 8))]
+                row["image"] = looks if n % 10 == 2 else looks[0]
+            items.append(row)
+        opened.add(items)
+        yield opened
+
+
+@pytest.mark.parametrize("query", ["red dress", "red dress -blue", "coat"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"words": 0},
+        {"words": 1},
+        {"words": 0.3, "fusion": "ranks"},
+        {"words": 0.7, "weights": (0.9, 0.1)},
+        {"weights": (0, 1)},
+        {"group_by": "shelf"},
+        {"group_by": "none", "words": 0.5, "fusion": "ranks"},
+        {"diversity": 0.5},
+        {"shuffle": 5, "words": 0},
+        {"rerank": lambda query, items: [-float(it.facts["shelf"]) for it in items]},
+        {"like": [{"id": "007"}], "unlike": [{"id": "009"}, "green"]},
+        {"where": "shelf < 8", "dim": 32},
+    ],
+    ids=str,
+)
+def test_pages_are_pieces_of_one_list(wide: Collection, query: str, options: dict[str, Any]) -> None:
+    def told(**page: int) -> list[tuple[str, float, tuple[str, ...]]]:
+        return [(h.id, h.score, tuple(a.id for a in h.also)) for h in wide.search(query, **options, **page)]
+
+    whole = told(limit=200)
+    assert len({i for i, _, _ in whole}) == len(whole) > 3
+    assert [hit for start in range(0, 28, 7) for hit in told(limit=7, offset=start)] == whole[:28]
+    assert [hit for start in range(0, 200, 50) for hit in told(limit=50, offset=start)] == whole
+    if not options.keys() & {"diversity", "shuffle", "rerank"}:
+        assert [s for _, s, _ in whole] == sorted((s for _, s, _ in whole), reverse=True)
+
+
+def test_deep_pages_go_on_where_a_search_looks_deeper(tmp_path: Path) -> None:
+    """700 texts: a look at 100 candidates, at 200, … at 1,600. Every one is shown once, whichever way two rankings are fused."""
+    with collection.open(tmp_path / "c", Toy()) as shop:
+        names = ("ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "maple", "oak", "pine")
+        shop.add({"id": str(n), "text": f"{names[n % 10]} {names[n // 10 % 10]} {names[n // 100]}"} for n in range(700))
+        for fusion in ("scores", "ranks"):
+            whole = ids(shop.search("oak elm fir", words=0.3, fusion=fusion, limit=700))  # type: ignore[arg-type]
+            assert len(set(whole)) == 700
+            for start in range(0, 700, 140):
+                page = shop.search("oak elm fir", words=0.3, fusion=fusion, limit=140, offset=start)  # type: ignore[arg-type]
+                assert ids(page) == whole[start : start + 140]
+
+
+def test_groups_tell_true_from_one(tmp_path: Path) -> None:
+    with collection.open(tmp_path / "c", Toy()) as shop:
+        shop.add({"id": str(n), "text": "umbrella", "value": v} for n, v in enumerate((True, 1, "true", "1", 1.0, False, 0)))
+        groups = [h.group for h in shop.search("umbrella", group_by="value")]
+        assert sorted((type(g).__name__, str(g)) for g in groups) == [
+            ("bool", "False"),
+            ("bool", "True"),
+            ("int", "0"),
+            ("int", "1"),
+            ("str", "1"),
+            ("str", "true"),
+        ]
+
+
+# What is named, and what is avoided
+
+
+def test_what_has_every_word_of_a_query_comes_first_where_few_have_it(tmp_path: Path) -> None:
+    """The toy finds texts near that share letters: a longer list of the same letters is nearer than the one code in a long title."""
+    with collection.open(tmp_path / "c", Toy()) as shop:
+        near = [{"id": f"n{n}", "text": f"zx81 zx8{n}"} for n in range(2, 60)]
+        shop.add([*near, {"id": "code", "text": "a home computer of the eighties with a keyboard of foil, model zx80"}])
+        assert shop.search("zx80", words=0)[0].id != "code"
+        for words in ("auto", 0.05, 0.3, 0.9):
+            first, second = shop.search("zx80", words=words, limit=2)  # type: ignore[arg-type]
+            assert first.id == "code" and first.score > 0.5 > second.score
+        assert shop.search("zx80", fusion="ranks")[0].id == "code"
+        assert shop.why("code", "zx80").why.rank == 1  # type: ignore[union-attr]
+        # what many have names none of them: they are ranked as they were
+        assert all(h.score < 0.5 for h in shop.search("zx81", words=0.3))
+
+
+@pytest.mark.parametrize("words", [0, 0.3, 1, "auto"])
+def test_what_is_avoided_comes_after_everything_else(tmp_path: Path, words: Any) -> None:
+    with collection.open(tmp_path / "c", Toy()) as shop:
+        shop.add(
+            {"id": t, "text": t}
+            for t in ("black shoe", "brown shoe", "shoe black polish", "black shoe lace", "black and white film", "tall tree", "low shoe")
+        )
+        found = ids(shop.search("shoe -black", words=words))
+        avoided = [t for t in found if "black" in t]
+        assert found[-len(avoided) :] == avoided and {"black shoe", "shoe black polish", "black shoe lace"} <= set(avoided)
+        assert set(found[:2]) == {"brown shoe", "low shoe"}
+        # both words of a phrase, in any place
+        phrase = ids(shop.search('shoe -"black polish"', words=words))
+        assert phrase[-1] == "shoe black polish" and phrase.index("black shoe") < phrase.index("shoe black polish")
+        assert found == ids(shop.search("shoe", unlike=["black"], words=words))
+
+
+def test_words_count_where_there_are_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection of pictures asks for no words, so that what reads them is not loaded; nor where the pictures alone count."""
+    with collection.open(tmp_path / "p", Toy()) as photos, collection.open(tmp_path / "t", Toy()) as texts:
+        photos.add({"id": str(n), "image": draw(seed=n)} for n in range(3))
+        texts.add([{"id": "1", "text": "red dress", "image": draw(seed=1)}, {"id": "2", "text": "a tree"}])
+        assert texts.search("red dress") == texts.search("red dress", words=0.3) != texts.search("red dress", words=0)
+        assert texts.search("red dress", weights=(0, 1)) == texts.search("red dress", weights=(0, 1), words=0)
+
+        def unread(*_: Any) -> Any:
+            raise AssertionError("words were read")
+
+        monkeypatch.setattr("hannun.index.lexical.query", unread)
+        assert len(photos.search("빨간 원피스")) == 3
+        with pytest.raises(AssertionError, match="words were read"):
+            texts.search("빨간 원피스")

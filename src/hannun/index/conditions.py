@@ -15,13 +15,14 @@ from typing import Any
 from hannun import facts
 from hannun.errors import InputError
 from hannun.facts import HIGHEST, LOWEST, Scalar
-from hannun.index.engine import All, Among, Any_, Begins, Compare, Condition, Contains, Not, Present
+from hannun.index.engine import All, Among, Any_, Begins, Compare, Condition, Contains, Holds, Not, Present
 
 Json = dict[str, Any]
 
 # Qdrant takes only u64 and UUID ids; a name-based UUID makes every upsert of one text id land on one point.
 _NAMESPACE = uuid.UUID("6f0a9c55-57a6-5d64-9d0b-a1c6f2b8e0d3")
 OURS = "_"
+WORDS, INITIALS = f"{OURS}.w", f"{OURS}.c"
 _WORDS, _INNER, _MOMENTS, _CLOCKS, _LISTS = (f"{OURS}.{k}" for k in "fxdhl")
 LONG = "h"  # what the word for a long text begins with
 _LONG = 200  # characters
@@ -88,6 +89,8 @@ def condition(where: Condition) -> Json:
             return {"should": [condition(c) for c in conditions]}
         case Not(inner):
             return {"must_not": [condition(inner)]}
+        case Holds(term, initials):
+            return has_term(INITIALS if initials else WORDS, term)
         case Among("id", ids):
             return _ids(ids)
         case Compare("id", "=", value):
@@ -112,6 +115,11 @@ def condition(where: Condition) -> Json:
             return _either(_any(p, {"match": {"prefix": prefix}}) for p in _raw(field))
         case Present(field):
             return _either({"must_not": [{"is_empty": {"key": p}}]} for p in (values(field), *_raw(field)))
+
+
+def has_term(path: str, term: str) -> Json:
+    """The filter for points whose words (or initials) hold a term."""
+    return {"must": [{"key": path, "match": {"text": term}}]}
 
 
 def _ids(ids: Iterable[Scalar]) -> Json:

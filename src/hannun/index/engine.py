@@ -61,6 +61,14 @@ class Present:
 
 
 @dataclass(frozen=True)
+class Holds:
+    """The point's words (or its initials) hold the term."""
+
+    term: str
+    initials: bool = False
+
+
+@dataclass(frozen=True)
 class Not:
     """Everything the condition does not hold for, points without the field too."""
 
@@ -81,7 +89,7 @@ class Any_:
     conditions: tuple[Condition, ...]
 
 
-Condition = Compare | Among | Contains | Begins | Present | Not | All | Any_
+Condition = Compare | Among | Contains | Begins | Present | Holds | Not | All | Any_
 
 
 @dataclass(frozen=True)

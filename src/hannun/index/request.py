@@ -15,19 +15,22 @@ import numpy as np
 
 from hannun.embeddings import Floats
 from hannun.errors import InputError
+from hannun.index.conditions import INITIALS as INITIALS
 from hannun.index.conditions import LONG as LONG
 from hannun.index.conditions import OURS as OURS
+from hannun.index.conditions import WORDS as WORDS
 from hannun.index.conditions import Json as Json
 from hannun.index.conditions import condition as condition
-from hannun.index.conditions import kept, uid
+from hannun.index.conditions import has_term as has_term
+from hannun.index.conditions import kept
 from hannun.index.conditions import key as key
 from hannun.index.conditions import plain as plain
+from hannun.index.conditions import uid as uid
 from hannun.index.conditions import value as value
 from hannun.index.conditions import values as values
 from hannun.index.conditions import word as word
 from hannun.index.engine import All, Among, Condition, Layout, Listing, Plan, Point, Request, Words
 
-WORDS, INITIALS = f"{OURS}.w", f"{OURS}.c"
 TOKENS = "tokens"
 _FUNNEL = 4  # times the candidates are taken where whole vectors are searched and a prefix of them orders
 FIELDS = 32  # facts that get an index of their own
@@ -132,11 +135,6 @@ def size(row: Json) -> int:
     """About how many bytes a point takes: in the log, in the store, and of what it replaces."""
     numbers = sum(len(v) * (len(v[0]) if isinstance(v[0], list) else 1) for v in row["vector"].values())
     return 16 * numbers + 4 * len(json.dumps(row["payload"], default=str))
-
-
-def has_term(path: str, term: str) -> Json:
-    """The filter for points whose words (or initials) hold a term."""
-    return {"must": [{"key": path, "match": {"text": term}}]}
 
 
 # ---------------------------------------------------------------------------------------------------------------- requests

@@ -1,4 +1,4 @@
-"""Vectors and picture hashes go in, groups of items that are (nearly) the same come out: union-find over near neighbours."""
+"""Vectors and picture hashes go in, groups of items that are (nearly) the same come out: complete linkage over near neighbours."""
 
 from __future__ import annotations
 
@@ -6,70 +6,96 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from hannun.embeddings import Floats
+from hannun.errors import InputError
 
-THRESHOLD = 0.95  # cosine; measured on pictures encoded anew, cropped and scaled (docs/search.md)
+THRESHOLD = 0.98  # cosine; measured on product photos encoded anew and cropped (docs/search.md)
+MOST = 20_000_000  # pairs that are kept, 20 bytes each
 _BLOCK = 4096  # rows compared at a time: 4096 × 4096 cosines are 64 MB
 
 
 @dataclass(frozen=True)
 class Group:
-    """Items that are nearly the same: their ids, the lowest cosine that links them, and whether all have a picture in common."""
+    """Items that are nearly the same: their ids, the lowest cosine of two of them, and whether all have a picture in common (cosine 1)."""
 
     ids: tuple[str, ...]
     similarity: float
     exact: bool
 
 
-def near(rows: Floats, threshold: float) -> Iterator[tuple[int, int, float]]:
-    """Every pair (i < j) of unit rows [n, dim] whose cosine is at least `threshold`. All are compared: 100,000 take a minute or two."""
+Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]
+
+
+def near(rows: Floats, threshold: float) -> Iterator[Pairs]:
+    """Every pair (i < j) of unit rows [n, dim] whose cosine is at least `threshold`, block by block: all i, all j, all cosines.
+
+    All are compared: 100,000 take a minute or two. Raises InputError where over MOST pairs are as near as that.
+    """
+    many = 0
     for first in range(0, len(rows), _BLOCK):
         for second in range(first, len(rows), _BLOCK):
             cosines = rows[first : first + _BLOCK] @ rows[second : second + _BLOCK].T
-            for i, j in zip(*np.nonzero(cosines >= threshold), strict=True):
-                if first + i < second + j:
-                    yield first + int(i), second + int(j), float(cosines[i, j])
+            i, j = np.nonzero(cosines >= threshold)
+            below = first + i < second + j
+            i, j = i[below], j[below]
+            many += len(i)
+            if many > MOST:
+                raise InputError(f"threshold={threshold} came, and over {MOST:,} pairs are as near as that; raise it, or narrow the items")
+            yield first + i, second + j, cosines[i, j]
 
 
-def groups(ids: Sequence[str], pairs: Iterable[tuple[int, int, float]], digests: Mapping[str, Sequence[str]]) -> list[Group]:
-    """Groups of two or more, the largest first.
+def groups(ids: Sequence[str], pairs: Iterable[Pairs], digests: Mapping[str, Sequence[str]]) -> list[Group]:
+    """Groups of two or more, the largest first, in which every two are near each other (complete linkage, Sørensen 1948).
 
     Args:
         ids: of the rows that the pairs speak of.
-        pairs: rows that are near each other, and their cosine.
-        digests: hashes of the pictures of items; an equal one links two items with the cosine 1.
+        pairs: rows that are near each other, and their cosines.
+        digests: hashes of the pictures of items; an equal one links two items, with the cosine 1, whatever the vectors say.
     """
-    place = {id: n for n, id in enumerate(ids)}
-    above = list(range(len(ids)))
-    weakest = [1.0] * len(ids)
+    group, members = _alike(ids, digests)
+    weakest = dict.fromkeys(members, 1.0)
+    links: dict[int, dict[int, int]] = {}  # between two groups: how many pairs of their members are near
+    found = list(pairs)
+    i, j, cosines = (np.concatenate([block[n] for block in found]) if found else np.zeros(0, np.intp) for n in range(3))
+    # The nearest first: two groups become one with the last pair between them that was lacking, which is the farthest.
+    for at in np.lexsort((j, i, -cosines)):
+        a, b = group[int(i[at])], group[int(j[at])]
+        if a == b:
+            continue
+        count = links.setdefault(a, {}).get(b, 0) + 1
+        links[a][b] = links.setdefault(b, {})[a] = count
+        if count == len(members[a]) * len(members[b]):
+            weakest[a] = min(weakest[a], weakest.pop(b), float(cosines[at]))
+            _merge(a, b, group, members, links)
+    out = []
+    for root, rows in members.items():
+        if len(rows) > 1:
+            names = tuple(sorted(ids[n] for n in rows))
+            shared = set.intersection(*(set(digests.get(n, ())) for n in names))
+            out.append(Group(names, min(weakest[root], 1.0), bool(shared)))
+    return sorted(out, key=lambda g: (-len(g.ids), -g.similarity, g.ids))
 
-    def top(n: int) -> int:
-        while above[n] != n:
-            above[n] = above[above[n]]  # path halving
-            n = above[n]
-        return n
 
-    def join(a: int, b: int, cosine: float) -> None:
-        a, b = top(a), top(b)
-        if a != b:
-            weakest[a] = min(weakest[a], weakest[b], cosine)
-            above[b] = a
-
+def _alike(ids: Sequence[str], digests: Mapping[str, Sequence[str]]) -> tuple[list[int], dict[int, list[int]]]:
+    """The group of each row, and the rows of each group, to begin with: those with a picture in common are together."""
+    group, members = list(range(len(ids))), {n: [n] for n in range(len(ids))}
     first: dict[str, int] = {}
-    for id, hashes in digests.items():
-        for digest in hashes:
-            if id in place:
-                join(first.setdefault(digest, place[id]), place[id], 1.0)
-    # The nearest first: the weakest link of a group is then the one that it needed.
-    for i, j, cosine in sorted(pairs, key=lambda p: -p[2]):
-        join(i, j, cosine)
-    members: dict[int, list[str]] = {}
     for n, id in enumerate(ids):
-        members.setdefault(top(n), []).append(id)
-    found = []
-    for root, group in members.items():
-        if len(group) > 1:
-            shared = set.intersection(*(set(digests.get(i, ())) for i in group))
-            found.append(Group(tuple(sorted(group)), min(weakest[root], 1.0), bool(shared)))
-    return sorted(found, key=lambda g: (-len(g.ids), -g.similarity, g.ids))
+        for digest in digests.get(id, ()):
+            a, b = group[first.setdefault(digest, n)], group[n]
+            if a != b:
+                _merge(a, b, group, members, {})
+    return group, members
+
+
+def _merge(a: int, b: int, group: list[int], members: dict[int, list[int]], links: dict[int, dict[int, int]]) -> None:
+    """Let group b become part of group a."""
+    for n in members[b]:
+        group[n] = a
+    members[a] += members.pop(b)
+    for other, count in links.pop(b, {}).items():
+        links[other].pop(b)
+        if other != a:
+            links[a][other] = links[other][a] = links[a].get(other, 0) + count

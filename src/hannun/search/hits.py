@@ -66,6 +66,8 @@ class Hit:
         group: the value it stands for, where hits are grouped by a fact.
         also: further hits of its group, best first.
         why: what the score was made of, where it was asked for.
+        relevance: how surely it is related to the query, 0…1, by the encoder's calibration: it hangs on no option and on no other item;
+            1 where its text has every word of the query. From about 0.5 on a hit fits. None where the encoder is not calibrated.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Hit:
     group: Scalar | None = None
     also: tuple[Hit, ...] = ()
     why: Why | None = None
+    relevance: float | None = None
 
 
 @dataclass
@@ -87,6 +90,7 @@ class Found:
     parts: dict[str, float] = field(default_factory=dict)
     terms: tuple[tuple[str, float], ...] = ()
     picture: int | None = None
+    relevance: float | None = None
     group: Scalar | None = None
     also: list[Found] = field(default_factory=list)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 import numpy as np
 
@@ -15,80 +14,31 @@ from hannun.embeddings import Floats, unit
 from hannun.encoder import Encoder
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import values
-from hannun.index import lexical
 from hannun.index.conditions import word
-from hannun.index.engine import All, Among, Condition, Engine, Match, Not, Plan, Words
+from hannun.index.engine import All, Among, Condition, Engine, Listing, Match, Not, Words
 from hannun.item import Item
 from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
-from hannun.search.background import TAIL, Background
+from hannun.search.background import Background
 from hannun.search.hits import Found, Hit, Patches, Why, stored_item
-from hannun.search.query import Asked, Pointed, pointed
-from hannun.search.where import parse_where, written
+from hannun.search.options import MAX_LIMIT, Options
+from hannun.search.prepared import Prepared, both
+from hannun.search.query import Asked
+from hannun.search.relevance import relevance
+from hannun.search.where import written
 
 CANDIDATES = 100  # per part; the union of these is rescored exactly
-MAX_LIMIT = 10_000
+BELOW = 2.0  # what is taken from the scores of what is avoided: no cosine is so far below another
 ALSO = 5  # further hits of a group that are told
 PICTURES = "pictures"  # the payload's key for the vectors of an item's single pictures, where it has several
-
-Fusion = Literal["scores", "ranks"]
-Rerank = Literal["tokens"] | Callable[[Item, Sequence[Item]], Sequence[float]]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to rank; see `hannun.collection.Collection.search` for each. Raises InputError for a value out of range."""
-
-    mix: float = 0.5
-    weights: tuple[float, float] | None = None
-    words: float = 0.0
-    fusion: Fusion = "scores"
-    where: str | None = None
-    limit: int = 10
-    offset: int = 0
-    group_by: str | None = None
-    dim: int | None = None
-    rerank: Rerank | None = None
-    diversity: float = 0.0
-    shuffle: int = 0
-    explain: bool = False
-
-    def __post_init__(self) -> None:
-        _whole("limit", self.limit, 1, MAX_LIMIT)
-        _whole("offset", self.offset, 0, MAX_LIMIT)
-        _whole("shuffle", self.shuffle, 0, diversify.DEPTH)
-        _share("mix", self.mix, "only the query's picture", "only its words")
-        _share("words", self.words, "meaning and looks alone", "words alone")
-        _share("diversity", self.diversity, "pure relevance", "as varied as can be")
-        if self.fusion not in ("scores", "ranks"):
-            raise InputError(f"fusion={self.fusion!r} came, expected 'scores' or 'ranks'")
-        if self.weights is not None:
-            _ = self.part_weights
-        if self.rerank is not None and self.rerank != "tokens" and not callable(self.rerank):
-            raise InputError(f"rerank={self.rerank!r} came, expected 'tokens' or a function of (query, items) that gives scores")
-        if self.group_by is not None and not (isinstance(self.group_by, str) and self.group_by.strip()):
-            raise InputError(f"group_by={self.group_by!r} came, expected the name of a fact")
-
-    @cached_property
-    def part_weights(self) -> dict[str, float]:
-        """The weights of an item's text and picture, made to sum to 1."""
-        given = self.weights if self.weights is not None else (0.5, 0.5)
-        if not isinstance(given, Sequence) or len(given) != 2 or not all(isinstance(w, int | float) for w in given):
-            raise InputError(f"weights={given!r} came, expected two numbers: (item's text, item's picture)")
-        wt, wi = given
-        if not (math.isfinite(wt) and math.isfinite(wi) and wt >= 0 and wi >= 0 and wt + wi > 0):
-            raise InputError(f"weights=({wt}, {wi}) came, expected two numbers ≥ 0, not both 0: (item's text, item's picture)")
-        return {"text": wt / (wt + wi), "image": wi / (wt + wi)}
-
-    @cached_property
-    def condition(self) -> Condition | None:
-        """The parsed `where`."""
-        return None if self.where is None else parse_where(self.where)
 
 
 @final
 class Searcher:
-    """Searches one engine with one encoder (asked for when first needed); `albums`: whether items with several pictures are there."""
+    """Searches one engine with one encoder (asked for when first needed); `albums`: whether items with several pictures are there.
+
+    `words`: whether the engine keeps the words of texts.
+    """
 
     def __init__(
         self,
@@ -98,20 +48,18 @@ class Searcher:
         albums: bool = False,
         background: Background | None = None,
         dictionary: Sequence[str] = (),
+        words: bool = True,
     ) -> None:
         self._engine, self._load, self._root, self._albums, self._background = engine, encoder, root, albums, background
-        self._dictionary = dictionary
+        self._dictionary, self._words = dictionary, words
 
     def search(self, asked: Asked, o: Options) -> list[Hit]:
         """The hits of a query, best first."""
         query = self._query(asked, o)
-        page = slice(o.offset, o.offset + o.limit)
-        if self._plain(query):
-            found = self._nearest(query, o.limit, o.offset, None)
-        else:
-            found = self._ranked(query, page.stop)[page]
+        found = self._ranked(query, o.offset + o.limit)[o.offset : o.offset + o.limit]
         self._fill(found)
-        return [self._hit(f, query) for f in found]
+        self._judge(found, query)
+        return [self._hit(f, query) for f in found if f.relevance is None or f.relevance >= o.floor]
 
     def why(self, id: str, asked: Asked, o: Options) -> Hit:
         """The item with this id as a hit of the query, wherever it ranks, and what keeps it out."""
@@ -126,65 +74,96 @@ class Searcher:
         if id in asked.named:
             notes.append("it is one of the query's own examples")
         if not notes:
-            for f in self._candidates(query, 1000, None):
+            for f in self._list(query, 1000)[:1000]:
                 if f.id == id:
                     found.rank, found.score = f.rank, f.score
             if not found.rank:
                 notes.append("it is not among the nearest 1,000")
+        self._judge([found], only)
         return self._hit(found, only, "; ".join(notes))
 
-    def _query(self, asked: Asked, o: Options) -> _Query:
-        if not asked.words and 0 < o.words < 1:
-            o = replace(o, words=0.0)  # a picture has no words to rank by
-        query = _Query(self._engine, self._load, asked, o, self._background, self._dictionary)
+    def _query(self, asked: Asked, o: Options) -> Prepared:
+        query = Prepared(self._engine, self._load, asked, o, self._background, self._dictionary, self._words)
         query.check()
         return query
 
-    def _plain(self, query: _Query) -> bool:
-        o = query.options
-        return not (o.words or o.group_by or o.rerank or o.diversity or o.shuffle or self._best_pictures(query))
-
-    def _best_pictures(self, query: _Query) -> bool:
+    def _best_pictures(self, query: Prepared) -> bool:
         return self._albums and query.weights.get("image", 0) > 0
 
-    def _ranked(self, query: _Query, needed: int) -> list[Found]:
+    def _ranked(self, query: Prepared, needed: int) -> list[Found]:
+        """At least the first `needed` of the final order, where there are so many; a longer list begins as a shorter one does."""
         o = query.options
         varied = bool(o.diversity or o.shuffle)
         depth = max(needed, rerank.DEPTH if o.rerank else 0, diversify.DEPTH if varied else 0)
         if o.group_by is None:
-            # What is fused or scored anew looks deeper than it shows.
-            reach = _depth(depth) if o.words or self._best_pictures(query) else min(depth, MAX_LIMIT)
-            found = self._reranked(self._candidates(query, reach, None), query)
+            found = self._reranked(self._list(query, depth), query)
         else:
-            reach = _depth(4 * depth)
-            while True:
-                every = self._candidates(query, reach, None)
-                found = self._grouped(self._reranked(every, query), o.group_by)
-                if len(found) >= depth or len(every) < reach or reach >= MAX_LIMIT:
-                    break
-                reach = min(4 * reach, MAX_LIMIT)
-        return self._varied(found, o) if varied else found
+            found = self._groups(query, depth, o.group_by)
+        return self._varied(found, o, query) if varied else found
 
-    def _candidates(self, query: _Query, depth: int, only: Condition | None) -> list[Found]:
-        """The best `depth` by meaning, looks and words together, with their ranks."""
-        o = query.options
-        near = self._nearest(query, depth, 0, only) if o.words < 1 else []
-        if o.words:
-            near = self._with_words(query, near, depth, only)
-        for rank, f in enumerate(near, start=1):
-            f.rank = rank
-        return near[:depth]
+    def _groups(self, query: Prepared, needed: int, field: str) -> list[Found]:
+        """The first `needed` groups among the first MAX_LIMIT items."""
+        reach = _behind(needed)
+        while True:
+            every = self._reranked(self._list(query, reach)[:reach], query)
+            place = {f.id: n for n, f in enumerate(every)}
+            found = self._grouped(every, field)
+            last = place[found[min(needed, len(found)) - 1].id] if found else 0
+            if len(every) < reach or reach >= MAX_LIMIT or (len(found) >= needed and reach >= _behind(last + 1)):
+                break
+            reach = min(max(4 * reach, _behind(last + 1)) if len(found) < needed else _behind(last + 1), MAX_LIMIT)
+        for f in found:  # what is told of a group hangs on where its best stands, not on how deep this page looked
+            f.also = [g for g in f.also if place[g.id] < _behind(place[f.id] + 1)]
+        return found
 
-    def _nearest(self, query: _Query, limit: int, offset: int, only: Condition | None) -> list[Found]:
-        plan = query.plan(limit, offset, only)
-        found = [_found(m) for m in self._engine.query(plan)]
-        if self._best_pictures(query) and found:
-            self._by_best_picture(query, found)
-        for rank, f in enumerate(found, start=offset + 1):
+    def _list(self, query: Prepared, needed: int) -> list[Found]:
+        """Everything by meaning, looks and words, at least `needed` where there are so many: first what is not avoided, then what is."""
+        if query.avoided is None:
+            found = self._deeper(query, needed)
+        else:
+            found = self._deeper(query.again(only=Not(query.avoided)), needed)
+            if len(found) < needed:
+                rest = self._deeper(query.again(only=query.avoided), needed - len(found))
+                for f in rest:
+                    f.score -= BELOW
+                found += rest
+        for rank, f in enumerate(found, start=1):
             f.rank = rank
         return found
 
-    def _by_best_picture(self, query: _Query, found: list[Found]) -> None:
+    def _deeper(self, query: Prepared, needed: int) -> list[Found]:
+        """The first 50 are those of the best 100 candidates, the next 50 those of the best 200 that were not there, and so on.
+
+        A search looks the deeper, the more it shows, and a deeper look may find better candidates. So that pages neither repeat nor
+        leave out, these come where the deeper look begins.
+        """
+        found: list[Found] = []
+        seen: set[str] = set()
+        depth = CANDIDATES
+        while True:
+            candidates = self._candidates(query, depth, None)
+            whole = len(candidates) < depth // 2  # there are no more
+            fresh = [f for f in candidates if f.id not in seen]
+            found += fresh if whole else fresh[: depth // 2 - len(found)]
+            if whole or len(found) >= needed:
+                return found
+            seen.update(f.id for f in found)
+            depth *= 2
+
+    def _candidates(self, query: Prepared, depth: int, only: Condition | None) -> list[Found]:
+        """The best by meaning, looks and words of `depth` candidates by each: half as many at least, where there are so many."""
+        # What is fused or scored anew looks at all of them; the averaged top is found among twice as many by part (docs/search.md).
+        limit = depth if query.words or self._best_pictures(query) else depth // 2
+        near = self._nearest(query, limit, depth, only) if query.words < 1 else []
+        return self._with_words(query, near, depth, only) if query.words else near
+
+    def _nearest(self, query: Prepared, limit: int, candidates: int, only: Condition | None) -> list[Found]:
+        found = [_found(m) for m in self._engine.query(query.plan(limit, candidates, only))]
+        if self._best_pictures(query) and found:
+            self._by_best_picture(query, found)
+        return found
+
+    def _by_best_picture(self, query: Prepared, found: list[Found]) -> None:
         """Score items with several pictures by their nearest one instead of their mean, and put the list in order again.
 
         Documents are retrieved by their mean picture and ranked by their best, as in Naver's text and image neural matching.
@@ -206,57 +185,69 @@ class Searcher:
                 f.parts |= scores
         found.sort(key=lambda f: (-f.score, f.id))
 
-    def _with_words(self, query: _Query, near: list[Found], depth: int, only: Condition | None) -> list[Found]:
-        o, terms = query.options, query.terms
-        said = self._said(query, terms, depth, only)
+    def _with_words(self, query: Prepared, near: list[Found], depth: int, only: Condition | None) -> list[Found]:
+        said = self._said(query, depth, only)
         # What the scores are measured by is the whole collection's, also where single items are looked at.
-        all_said = said if only is None else self._said(query, terms, fuse.POOL, None)
+        all_said = said if only is None else self._said(query, fuse.POOL, None)
         by_id = {f.id: f for f in near}
-        meaning, words = {f.id: f.score for f in near}, {m.payload["id"]: m.score for m in said}
+        meaning, words = {f.id: f.score for f in near}, {str(m.payload["id"]): m.score for m in said}
         best = max((m.score for m in all_said), default=0.0)
-        reasons = {m.payload["id"]: m.parts for m in said}
-        if o.fusion == "ranks" and o.words < 1:
-            total = fuse.ranks([([f.id for f in near], 1 - o.words), ([m.payload["id"] for m in said], o.words)])
-        else:
-            if o.words < 1:  # what one list found and the other did not is scored by the other too, so that the sum is exact
-                for f in self._missing(query, [i for i in words if i not in by_id]):
-                    by_id[f.id], meaning[f.id] = f, f.score
-                unsaid = [i for i in meaning if i not in words]
-                every = len(said) < min(depth, MAX_LIMIT)  # that has one of the words
-                for m in [] if every or not unsaid else self._said(query, terms, len(unsaid), Among("id", tuple(unsaid))):
-                    words[m.payload["id"]], reasons[m.payload["id"]] = m.score, m.parts
-                all_near = near if only is None else self._nearest(query, fuse.POOL, 0, None)
-                near_scores, said_scores = [f.score for f in all_near[: fuse.POOL]], [m.score for m in all_said[: fuse.POOL]]
-                total = fuse.either(meaning, words, query.share, near_scores, said_scores, query.spread)
-            else:
-                total = {i: s / best for i, s in words.items()}
-            if query.asked.avoided:
-                unwanted = lexical.query(query.asked.avoided, self._dictionary)
-                spoken = self._said(query, unwanted, len(total), Among("id", tuple(total))) if total else []
-                worst = max((m.score for m in spoken), default=0.0)
-                for m in spoken:
-                    total[m.payload["id"]] *= 1 - o.words * m.score / worst
+        reasons = {str(m.payload["id"]): m.parts for m in said}
+        if query.words < 1:  # what one list found and the other did not is scored by the other too, so that the sum is exact
+            lacking = {*words, *(query.named if only is None else ())} - meaning.keys()
+            for f in self._missing(query, sorted(lacking)):
+                by_id[f.id], meaning[f.id] = f, f.score
+            unsaid = [i for i in meaning if i not in words]
+            every = len(said) < depth  # that has one of the words
+            for m in [] if every or not unsaid else self._said(query, len(unsaid), Among("id", tuple(unsaid))):
+                words[str(m.payload["id"])], reasons[str(m.payload["id"])] = m.score, m.parts
+        total = self._fused(query, near, said, all_said, meaning, words, only)
         found = [by_id.get(i) or Found(i, 0.0) for i in total]
         for f in found:
             f.score = total[f.id]
-            if o.explain and best and f.id in words:
+            if query.options.explain and best and f.id in words:
                 f.parts["words"] = words[f.id] / best
                 f.terms = tuple(sorted(reasons[f.id].items(), key=lambda t: -t[1]))
         found.sort(key=lambda f: (-f.score, f.id))
         return found
 
-    def _said(self, query: _Query, terms: lexical.Terms, depth: int, only: Condition | None) -> list[Match]:
+    def _fused(
+        self,
+        query: Prepared,
+        near: Sequence[Found],
+        said: Sequence[Match],
+        all_said: Sequence[Match],
+        meaning: Mapping[str, float],
+        words: Mapping[str, float],
+        only: Condition | None,
+    ) -> dict[str, float]:
+        """The scores of all that either ranking has. What has every word of the query comes first, where there are few of it."""
+        if query.words == 1:
+            best = max((m.score for m in all_said), default=0.0)
+            return {i: s / best for i, s in words.items()}
+        if query.options.fusion == "ranks":
+            by_words = sorted(words, key=lambda i: (-words[i], i))
+            by_meaning = sorted(meaning, key=lambda i: (-meaning[i], i))
+            total = fuse.ranks([(by_meaning, 1 - query.words), (by_words, query.words)])
+        else:
+            all_near = near if only is None else self._nearest(query, fuse.POOL, fuse.POOL, None)
+            near_scores, said_scores = [f.score for f in all_near[: fuse.POOL]], [m.score for m in all_said[: fuse.POOL]]
+            total = fuse.either(meaning, words, query.share, near_scores, said_scores, query.spread)
+        return fuse.first(total, query.named)
+
+    def _said(self, query: Prepared, depth: int, only: Condition | None) -> list[Match]:
+        terms = query.terms
         initials = not terms.words and bool(terms.initials)
         asked = terms.initials if initials else terms.words
         if not asked:
             return []
-        where, pool = _both(query.where, only), query.options.words < 1
-        return self._engine.query(Words(tuple(asked), where, min(depth, MAX_LIMIT), 0, initials, (), query.options.explain, pool))
+        where, pool = both(query.where, only), query.words < 1
+        return self._engine.query(Words(tuple(asked), where, depth, 0, initials, (), query.options.explain, pool))
 
-    def _missing(self, query: _Query, ids: Sequence[str]) -> list[Found]:
-        return self._nearest(replace_exact(query), len(ids), 0, Among("id", tuple(ids))) if ids else []
+    def _missing(self, query: Prepared, ids: Sequence[str]) -> list[Found]:
+        return self._nearest(query.again(exact=True), len(ids), len(ids), Among("id", tuple(ids))) if ids else []
 
-    def _reranked(self, found: list[Found], query: _Query) -> list[Found]:
+    def _reranked(self, found: list[Found], query: Prepared) -> list[Found]:
         how = query.options.rerank
         top = found[: rerank.DEPTH]
         if how is None or not top:
@@ -278,7 +269,7 @@ class Searcher:
                 f.parts["rerank"] = f.score
         return sorted(top, key=lambda f: (-f.score, f.rank)) + found[len(top) :]
 
-    def _maxsim(self, query: _Query, top: Sequence[Found], items: Sequence[Item]) -> list[float]:
+    def _maxsim(self, query: Prepared, top: Sequence[Found], items: Sequence[Item]) -> list[float]:
         """MaxSim over stored token vectors, or over ones made now where none are stored."""
         encoder, own = self._load(), query.asked.own
         if own is None:
@@ -311,7 +302,7 @@ class Searcher:
                 out.append(f)
         return out
 
-    def _varied(self, found: list[Found], o: Options) -> list[Found]:
+    def _varied(self, found: list[Found], o: Options, query: Prepared) -> list[Found]:
         """The top of a list in a new order by how its items look (or read, where an item has no picture); the rest follows."""
         top = found[: diversify.DEPTH]
         stored = self._engine.vectors([f.id for f in top])
@@ -319,7 +310,7 @@ class Searcher:
         rows = [next(stored[f.id][p] for p in ("image", "text", "joint") if p in stored[f.id]) for f in top]
         vectors = np.stack(rows) if rows else np.zeros((0, 1), np.float32)
         if o.diversity:
-            chances = 0 < o.words < 1 and o.fusion == "scores" and o.rerank is None  # their logarithms are as far apart as scores are
+            chances = 0 < query.words < 1 and o.fusion == "scores" and o.rerank is None  # their logarithms are as far apart as scores are
             relevance = [math.log(max(f.score, 1e-12)) if chances else f.score for f in top]
             order = diversify.mmr(np.array(relevance, np.float32), vectors, o.diversity)
             top, vectors = [top[i] for i in order], vectors[order]
@@ -334,18 +325,36 @@ class Searcher:
         for f in every:
             f.payload = f.payload or payloads.get(f.id)
 
-    def _hit(self, f: Found, query: _Query, note: str = "") -> Hit:
+    def _judge(self, found: Sequence[Found], query: Prepared) -> None:
+        """How surely each is related to the query. By words alone, only what has them all is judged: meaning was not asked for."""
+        every = {f.id: f for top in found for f in (top, *top.also[:ALSO])}
+        if query.words < 1:
+            calibration, pointed = self._load().calibration, query.pointed
+            for id, row in self._engine.vectors(sorted(every)).items() if "joint" not in query.weights else ():
+                parts = {p: unit(row[p][: len(pointed.vector)]) for p in ("text", "image") if p in row}
+                if pictures := (every[id].payload or {}).get(PICTURES):
+                    rows = unit(unpacked(pictures)[:, : len(pointed.vector)])
+                    parts["image"] = rows[rerank.best_picture(pointed.vector, rows)[0]]
+                agreement = float(parts["text"] @ parts["image"]) if len(parts) == 2 else 0.0
+                cosines = {p: float(v @ pointed.vector) for p, v in parts.items()}
+                every[id].relevance = relevance(cosines, agreement, calibration, pointed.shares, query.weights)
+        if query.words and query.whole is not None and every:
+            having = both(query.whole, Among("id", tuple(every)))
+            for match in self._engine.query(Listing(having, len(every), fields=())):
+                every[str(match.payload["id"])].relevance = 1.0
+
+    def _hit(self, f: Found, query: Prepared, note: str = "") -> Hit:
         also = tuple(self._hit(g, query) for g in f.also[:ALSO])
         it = stored_item(f.payload or {"id": f.id}, self._root)
         why = self._why(f, it, query, note) if query.options.explain else None
-        return Hit(f.id, f.score, it, f.group, also, why)
+        return Hit(f.id, f.score, it, f.group, also, why, f.relevance)
 
-    def _why(self, f: Found, it: Item, query: _Query, note: str) -> Why:
+    def _why(self, f: Found, it: Item, query: Prepared, note: str) -> Why:
         parts = {k: v for k, v in f.parts.items() if k in ("text", "image", "joint", "words", "rerank")}
         return Why(parts, f.terms, f.picture, self._patches(it, f.picture or 0, query), f.rank, note)
 
-    def _patches(self, it: Item, picture: int, query: _Query) -> Patches | None:
-        if not it.images or query.options.words == 1 or not query.asked.words:
+    def _patches(self, it: Item, picture: int, query: Prepared) -> Patches | None:
+        if not it.images or query.words == 1 or not query.asked.words:
             return None
         seen = getattr(self._load(), "patches", None)  # not of the Encoder protocol: few encoders see cells
         if seen is None:
@@ -357,94 +366,6 @@ class Searcher:
         near = unit(cells[:, : len(query.pointed.vector)]) @ query.pointed.vector
         side = math.isqrt(len(near))
         return Patches(side, len(near) // side, tuple(float(v) for v in near))
-
-
-class _Query:
-    """A query and its options, with its vector, gains and terms made when first needed."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        encoder: Callable[[], Encoder],
-        asked: Asked,
-        options: Options,
-        background: Background | None = None,
-        dictionary: Sequence[str] = (),
-        exact: bool = False,
-    ) -> None:
-        self.engine, self.load, self.asked, self.options, self.background = engine, encoder, asked, options, background
-        self.dictionary, self.exact = dictionary, exact
-
-    def check(self) -> None:
-        """Raises InputError where the options do not fit the encoder or the query."""
-        o, asked = self.options, self.asked
-        if o.words == 1 and not asked.words:
-            raise InputError("words=1 came with a query that has no words; write some, or leave words out")
-        _ = o.condition
-        if o.words == 1 and not (o.weights or o.dim or o.rerank):
-            return
-        encoder = self.load()
-        if not encoder.parts:
-            if o.weights is not None:
-                raise InputError(
-                    f"weights came, but the encoder {encoder.name!r} makes one joint vector of text and picture; leave weights out"
-                )
-            if o.mix != 0.5 and asked.own is not None and asked.own.text and asked.own.images:
-                raise InputError(f"mix came, but the encoder {encoder.name!r} reads words and picture in one sequence; leave mix out")
-        if o.dim is not None and (isinstance(o.dim, bool) or o.dim not in encoder.dims):
-            raise InputError(f"dim={o.dim!r} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")
-
-    @cached_property
-    def weights(self) -> dict[str, float]:
-        return self.options.part_weights if "joint" not in self.engine.layout.parts else {"joint": 1.0}
-
-    @cached_property
-    def pointed(self) -> Pointed:
-        encoder = self.load()
-        return pointed(self.engine, encoder, self.asked, self.options.mix, self.weights, self.options.dim or encoder.dims[0])
-
-    @cached_property
-    def gains(self) -> dict[str, float]:
-        if "joint" in self.weights:
-            return {"joint": 1.0}
-        calibration, shares = self.load().calibration, self.pointed.shares
-        if self.background is None:
-            return fuse.gains(calibration, shares, self.weights)
-        return self.background.gains(self.pointed.vector, self.weights, fuse.edges(calibration, shares, self.weights, TAIL))
-
-    @cached_property
-    def spread(self) -> float:
-        return 0.0 if self.background is None else self.background.spread(self.pointed.vector, self.weights, self.gains)
-
-    @cached_property
-    def share(self) -> float:
-        return self.options.words if self.background is None else fuse.leaning(self.options.words, self.background.letters)
-
-    @cached_property
-    def where(self) -> Condition | None:
-        named = self.asked.named
-        return _both(self.options.condition, Not(Among("id", named)) if named else None)
-
-    @cached_property
-    def terms(self) -> lexical.Terms:
-        return lexical.query(self.asked.words, self.dictionary)
-
-    def plan(self, limit: int, offset: int, only: Condition | None) -> Plan:
-        o = self.options
-        plain = not (o.words or o.group_by or o.rerank or o.diversity or o.shuffle)
-        fields = None if plain and limit <= o.limit else ()
-        # Twice as many as are shown, so that nothing of the averaged top is missed (docs/search.md); what is fused looks as deep already.
-        depth = max(CANDIDATES, (1 if o.words else 2) * (limit + offset))
-        where = _both(self.where, only)
-        vector = self.pointed.vector
-        return Plan(vector, self.weights, self.gains, where, limit, offset, depth, exact=self.exact, fields=fields, explain=o.explain)
-
-
-def replace_exact(query: _Query) -> _Query:
-    """The same query, compared with every point that may appear: to score named ones."""
-    exact = _Query(query.engine, query.load, query.asked, query.options, query.background, query.dictionary, exact=True)
-    exact.__dict__ |= {k: v for k, v in query.__dict__.items() if k in ("pointed", "gains", "weights", "where", "terms")}
-    return exact
 
 
 def packed(pictures: Floats) -> Mapping[str, Any]:
@@ -467,28 +388,13 @@ def _found(match: Match) -> Found:
     return Found(str(match.payload["id"]), match.score, 0, match.payload if len(match.payload) > 1 else None, parts)
 
 
-def _both(first: Condition | None, second: Condition | None) -> Condition | None:
-    given = tuple(c for c in (first, second) if c is not None)
-    return All(given) if len(given) > 1 else given[0] if given else None
-
-
 def _each(condition: Condition | None) -> tuple[Condition, ...]:
     return () if condition is None else condition.conditions if isinstance(condition, All) else (condition,)
 
 
-def _depth(needed: int) -> int:
-    """How many candidates to fuse for a page that ends at `needed`: the same for neighbouring pages, so that they agree."""
-    depth = CANDIDATES
-    while depth < 2 * needed:
-        depth *= 2
-    return min(depth, MAX_LIMIT)
-
-
-def _whole(name: str, value: int, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{name}={value!r} came, expected a whole number {low}…{high:,}")
-
-
-def _share(name: str, value: float, zero: str, one: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InputError(f"{name}={value!r} came, expected 0 ({zero}) … 1 ({one})")
+def _behind(place: int) -> int:
+    """How far down the list the others of a group are looked for, whose best stands at `place`."""
+    reach = 4 * CANDIDATES
+    while reach < 4 * place:
+        reach *= 2
+    return reach

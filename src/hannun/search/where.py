@@ -26,7 +26,7 @@ from typing import Any, final
 
 from hannun import facts, hangul
 from hannun.errors import InputError, WhereError
-from hannun.index.engine import All, Among, Any_, Begins, Compare, Condition, Contains, Not, Present, Scalar
+from hannun.index.engine import All, Among, Any_, Begins, Compare, Condition, Contains, Holds, Not, Present, Scalar
 
 EXAMPLE = "category = 원피스 and price < 50000"
 Where = str | Mapping[str, Any]
@@ -92,6 +92,8 @@ def written(condition: Condition) -> str:
             return f"{_name(field)} is not null"
         case Not(Present(field)):
             return f"{_name(field)} is null"
+        case Holds(term):
+            return f"words have {term}"  # made of a query, never read from a text
         case Not(inner):
             return f"not {_inner(inner)}"
         case All(conditions):

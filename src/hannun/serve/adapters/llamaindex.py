@@ -15,6 +15,7 @@ from hannun.encoder import Encoder
 from hannun.errors import DependencyError
 from hannun.item import Content, Item
 from hannun.remote import Remote
+from hannun.search.options import Share
 
 try:
     from llama_index.core.base.base_retriever import BaseRetriever
@@ -36,7 +37,7 @@ class HannunRetriever(BaseRetriever):
         limit: int = 10,
         where: str | None = None,
         mix: float = 0.5,
-        words: float = 0.0,
+        words: Share = "auto",
         diversity: float = 0.0,
     ) -> None:
         """The options are those of Collection.search; `mix` counts where a query has words and a picture."""

@@ -18,6 +18,7 @@ from hannun.item import Item, Problem
 if TYPE_CHECKING:
     from hannun.collection import Collection
     from hannun.home import Quantise
+    from hannun.search.options import Share
 
 # Not a Path: it may be an address, and a Path would fold the slashes of qdrant://.
 In = Annotated[str, typer.Option("--in", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="A folder, or qdrant://host:6333/name.")]
@@ -106,7 +107,10 @@ def search(
     unlike: Annotated[list[str] | None, typer.Option(metavar="ID|FILE|WORDS", help="Not like this; may be given again.")] = None,
     mix: Annotated[float, typer.Option(help="With words and a picture: 1 only the words … 0 only the picture.")] = 0.5,
     weights: Annotated[str | None, typer.Option(help="How much the items' text and picture count, e.g. 0.7,0.3.")] = None,
-    share: Annotated[float, typer.Option("--words", help="Rank by the words themselves: 0 meaning and looks … 1 words alone.")] = 0.0,
+    share: Annotated[
+        str,
+        typer.Option("--words", help="Rank by the words themselves: 0 meaning … 1 words alone; auto: 0.3 where there are texts."),
+    ] = "auto",
     fusion: Annotated[str, typer.Option(help="How words and meaning are put together: scores or ranks.")] = "scores",
     where: Annotated[str | None, typer.Option(help="Only items for which this holds: 'category = 원피스 and price < 50000'.")] = None,
     limit: Annotated[int, typer.Option(help="How many hits.")] = 10,
@@ -117,6 +121,7 @@ def search(
     diversity: Annotated[float, typer.Option(help="0 pure relevance … 1 as varied as can be.")] = 0.0,
     shuffle: Annotated[int, typer.Option(help="Show the best of so many visual clusters first; 0 is off.")] = 0,
     keyboard: Annotated[bool, typer.Option("--keyboard", help="Words typed with the keyboard left on the other language: qkfrks.")] = False,
+    floor: Annotated[float, typer.Option(help="Leave out hits that fit less than so; 0.5 leaves what fits, 0 everything.")] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Say which part scored what.")] = False,
     why: Annotated[str | None, typer.Option(metavar="ID", help="Say where this item ranks, and what keeps it out.")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="Hits as JSON.")] = False,
@@ -125,6 +130,7 @@ def search(
     """Search a collection by words, by a picture, by both, or by examples."""
     from hannun import collection as face
     from hannun import sources
+    from hannun.search.relevance import FITS
     from hannun.serve.cli import show
 
     if words is None and image is None and not like:
@@ -154,7 +160,7 @@ def search(
                     unlike=unwanted,
                     mix=mix,
                     weights=parts,
-                    words=share,
+                    words=_share(share),
                     fusion=fused,
                     where=where,
                     dim=dim,
@@ -167,7 +173,7 @@ def search(
                 unlike=unwanted,
                 mix=mix,
                 weights=parts,
-                words=share,
+                words=_share(share),
                 fusion=fused,
                 where=where,
                 limit=limit,
@@ -178,7 +184,12 @@ def search(
                 diversity=diversity,
                 shuffle=shuffle,
                 explain=explain,
+                floor=floor,
             )
+        strange = why is None and bool(words) and not any(h.relevance is None or h.relevance >= FITS for h in hits)
+        meant = opened.readings(words) if strange and words else ()
+    if strange and words and not json_out:
+        show.nothing_fits(words, meant)
     title = " + ".join(str(p) for p in ((words or "")[:80], image, *(f"like {e}" for e in like or ())) if p)
     if html is not None:
         show.gallery(html, title, [show.Section(title, image, hits)])
@@ -297,7 +308,13 @@ def _example(opened: Collection, given: str) -> Any:
         return {"id": rest} if kind == "id" else {kind: rest}
     if next(opened.items(ids=[given]), None) is not None:
         return {"id": given}
-    return Path(given) if Path(given).is_file() else given
+    from hannun.shards import PICTURES
+
+    if Path(given).is_file():
+        return Path(given)
+    if Path(given).suffix[1:].lower() in PICTURES or given.startswith(("/", "./", "../", "~/")):
+        raise MissingError(f"{given}: no such picture, and no item has this id; check the path, or write text:{given} for words")
+    return given
 
 
 def _lines(file: Path) -> list[str]:
@@ -324,6 +341,13 @@ def _quantise(name: str | None) -> Quantise | None:
         case None | "none" | "int8" | "binary":
             return name
     raise InputError(f"--quantise {name!r} came, expected none, int8 or binary")
+
+
+def _share(text: str) -> Share:
+    try:
+        return "auto" if text == "auto" else float(text)
+    except ValueError:
+        raise InputError(f"--words {text!r} came, expected a number 0 … 1, or auto") from None
 
 
 def _weights(text: str) -> tuple[float, float]:

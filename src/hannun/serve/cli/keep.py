@@ -57,7 +57,7 @@ def restore(
 
 def dupes(
     collection: At = DEFAULT,
-    threshold: Annotated[float, typer.Option(help="The lowest cosine that makes two items near-duplicates.")] = 0.95,
+    threshold: Annotated[float, typer.Option(help="The lowest cosine that makes two items near-duplicates.")] = 0.98,
     where: Annotated[str | None, typer.Option(help="Only among items for which this holds.")] = None,
     json_out: Json = False,
 ) -> int:

@@ -74,6 +74,7 @@ def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
     grid = Table(title=Styled(heading), title_justify="left")
     grid.add_column("#", justify="right")
     grid.add_column("score", justify="right")
+    grid.add_column("fits", justify="right")
     grid.add_column("title", max_width=48, overflow="ellipsis", no_wrap=True)
     grid.add_column("path", overflow="fold")
     here = Path.cwd()
@@ -81,10 +82,16 @@ def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
         path = str(hit.item.images[0]) if hit.item.images else hit.id
         near = path.removeprefix(f"{here}/")
         name = title(hit) + (f" (+{len(hit.also)})" if hit.also else "")
-        grid.add_row(str(rank), f"{hit.score:.3f}", Styled(name), Styled(near))
+        grid.add_row(str(rank), f"{hit.score:.3f}", "" if hit.relevance is None else f"{hit.relevance:.0%}", Styled(name), Styled(near))
         if hit.why is not None:
-            grid.add_row("", "", Styled(reasons(hit.why), style="dim"), "")
+            grid.add_row("", "", "", Styled(reasons(hit.why), style="dim"), "")
     console.print(grid)
+
+
+def nothing_fits(words: str, meant: Sequence[str]) -> None:
+    """That nothing is related to the words, and what they may have meant with the keyboard on the other language, on standard error."""
+    other = f"; 혹시 · did you mean {' or '.join(meant)}? search for it, or add --keyboard" if meant else ""
+    Console(stderr=True).print(f"nothing fits {words[:80]!r}{other}", markup=False, highlight=False, soft_wrap=True)
 
 
 def reasons(why: Why) -> str:
@@ -113,6 +120,7 @@ def plain(hit: Hit) -> dict[str, Any]:
     told: dict[str, Any] = {
         "id": hit.id,
         "score": round(hit.score, 6),
+        "relevance": None if hit.relevance is None else round(hit.relevance, 4),
         "text": hit.item.text,
         "images": [str(p) for p in hit.item.images],
         "facts": dict(hit.item.facts),

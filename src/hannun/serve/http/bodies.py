@@ -18,8 +18,7 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=1000), Field(json
 FieldName = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\]*[^"\\\s][^"\\]*$')]
 Share = Annotated[float, Field(ge=0, le=1)]
 WordShare = Annotated[
-    Share | Literal["auto"] | None,
-    Field(description="share of the word score (BM25 on morphemes); left out or 'auto': what the collection takes by itself"),
+    Share | Literal["auto"], Field(description="share of the word score (BM25 on morphemes); auto: 0.3 where there are texts")
 ]
 Task = Literal["retrieval.query", "retrieval.passage", "text-matching", "classification", "separation", "code.query", "code.passage"]
 Fact = str | int | float | bool | None | list[str | int | float | bool]
@@ -71,7 +70,7 @@ class SearchBody(_Strict):
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1, description="the query's own words (1) against its own picture (0)")
     weights: tuple[Share, Share] | None = Field(default=None, description="how much an item's text and picture count; not both 0")
-    words: WordShare = None
+    words: WordShare = "auto"
     fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
     limit: int = Field(default=10, ge=1, le=1000)
@@ -82,6 +81,7 @@ class SearchBody(_Strict):
     diversity: float = Field(default=0.0, ge=0, le=1)
     shuffle: int = Field(default=0, ge=0, le=50, description="visual clusters; 0 is off")
     explain: bool = False
+    floor: float = Field(default=0.0, ge=0, le=1, description="leave out hits of less relevance; 0.5 leaves what fits")
 
 
 class PictureLink(BaseModel):
@@ -114,6 +114,7 @@ class HitOut(BaseModel):
 
     id: str
     score: float
+    relevance: float | None = None
     text: str | None = None
     facts: dict[str, Any] = {}
     images: list[PictureLink] = []
@@ -136,7 +137,7 @@ class ExplainBody(_Strict):
     id: Id
     mix: float = Field(default=0.5, ge=0, le=1)
     weights: tuple[Share, Share] | None = None
-    words: WordShare = None
+    words: WordShare = "auto"
     where: Where | None = None
 
 

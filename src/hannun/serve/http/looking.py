@@ -17,7 +17,22 @@ from hannun.item import Content, Item
 from hannun.serve.http import bodies, pictures
 from hannun.serve.http.service import Service
 
-_ENGINE = ("mix", "weights", "words", "fusion", "where", "limit", "offset", "group_by", "dim", "rerank", "diversity", "shuffle", "explain")
+_ENGINE = (
+    "mix",
+    "weights",
+    "words",
+    "fusion",
+    "where",
+    "limit",
+    "offset",
+    "group_by",
+    "dim",
+    "rerank",
+    "diversity",
+    "shuffle",
+    "explain",
+    "floor",
+)
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}, 304: {"description": "as it was"}}
 
 
@@ -27,6 +42,8 @@ def routes(service: Service) -> APIRouter:
 
     def hit(h: Hit) -> dict[str, Any]:
         found = {"id": h.id, "score": round(h.score, 6), **shown(h.item, service)}
+        if h.relevance is not None:
+            found["relevance"] = round(h.relevance, 4)
         if h.group is not None:
             found |= {"group": h.group, "also": [hit(a) for a in h.also]}
         if h.why is not None:

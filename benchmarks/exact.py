@@ -1,0 +1,239 @@
+"""Exactly what was typed, nothing that was unwanted, and nothing where nothing fits: three sets of queries, each way to search, in one run.
+
+    python benchmarks/exact.py [--titles 20000] [--parts names,avoidance,junk]
+
+1. Names: codes, names, kinds and first consonants that one title has (benchmarks/names.tsv), among 120 titles and among many more that
+   are put together of brands, things, colours and codes of the same shapes. Printed: the share of queries whose title comes first. The many
+   are given vectors near those of real titles (a title's vector and noise), so that they are as near as titles are, and cost no encoding.
+2. What is avoided (benchmarks/avoidance.tsv): the share of queries for which everything that is wanted and not avoided comes before
+   everything that has what is avoided, and the mean share of avoided ones among as many hits as there are wanted.
+3. Relevance: queries that fit something in a catalogue of drawn pictures against junk (benchmarks/junk.txt), by the best hit's
+   relevance: what a floor lets through of each.
+
+Everything is of mini, words and titles of our own. `python benchmarks/exact.py --before` leaves out the options that were not there before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hannun
+from hannun import catalogue, collection
+from hannun.embeddings import Embeddings, Floats, unit
+from hannun.item import Content, item
+
+HERE = Path(__file__).parent
+WAYS: tuple[Any, ...] = (0.0, 0.3, 1.0)
+
+
+class Given:
+    """An encoder whose vectors of some texts are known; what else comes is encoded."""
+
+    def __init__(self, encoder: Any) -> None:
+        self._encoder, self.known = encoder, dict[str, Floats]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_document(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        texts = [item(c).text or "" for c in contents]
+        if not all(t in self.known for t in texts):
+            made: Embeddings = self._encoder.encode_document(contents)
+            return made
+        return Embeddings(np.stack([self.known[t] for t in texts]))
+
+
+def rows(name: str) -> list[list[str]]:
+    """The rows of a table beside this file, without its head."""
+    return [line.split("\t") for line in (HERE / name).read_text("utf-8").splitlines()[1:] if line]
+
+
+def combined(count: int, seed: int = 0) -> Iterator[str]:
+    """Titles that were put together, none of them twice."""
+    random = np.random.default_rng(seed)
+    brands = [
+        "한빛",
+        "두루",
+        "나래",
+        "솔바람",
+        "마루",
+        "가온",
+        "다온",
+        "라온",
+        "미르",
+        "바른",
+        "새론",
+        "아라",
+        "예그리나",
+        "온새",
+        "초롱",
+        "푸르미",
+        "해솔",
+        "Nova",
+        "Orbit",
+        "Peak",
+        "Lumo",
+        "Kern",
+        "Tivo",
+        "Zeta",
+    ]
+    things = [
+        "냉장고",
+        "청소기",
+        "선풍기",
+        "책상",
+        "의자",
+        "침대",
+        "소파",
+        "이불",
+        "베개",
+        "커튼",
+        "자전거",
+        "헬멧",
+        "텐트",
+        "등산화",
+        "슬리퍼",
+        "샌들",
+        "코트",
+        "재킷",
+        "셔츠",
+        "바지",
+        "치마",
+        "양말",
+        "장갑",
+        "목도리",
+        "라면",
+        "국수",
+        "만두",
+        "김치",
+        "된장",
+        "고추장",
+        "커피",
+        "녹차",
+        "우유",
+        "주스",
+        "샴푸",
+        "비누",
+        "치약",
+        "칫솔",
+        "수건",
+        "냄비",
+        "프라이팬",
+        "접시",
+        "컵",
+        "숟가락",
+        "공책",
+        "연필",
+        "지우개",
+        "가위",
+        "풀",
+        "키보드",
+        "마우스",
+        "모니터",
+        "스피커",
+        "이어폰",
+        "충전기",
+        "케이블",
+    ]
+    colours = ["빨간", "파란", "노란", "하얀", "검은", "초록", "분홍", "회색", "갈색", "남색"]
+    for n, (b, t, c) in zip(range(count), itertools.cycle(itertools.product(brands, things, colours)), strict=False):
+        letters = "".join(random.choice(list("ABCDEFGHJKLMNPRSTUVWXYZ"), 2))
+        yield f"{b} {c} {t} {letters}-{random.integers(100, 999)}{'ABCDEFGHJK'[n % 10]}{n // 1000}"
+
+
+def names(encoder: Any, ways: Sequence[Any], many: int) -> None:
+    """Part 1."""
+    table = rows("names.tsv")
+    titles = list(dict.fromkeys(t for _, t, _ in table))
+    given = Given(encoder)
+    own = encoder.encode_document(titles).dense
+    given.known = dict(zip(titles, own, strict=True))
+    random = np.random.default_rng(0)
+    for title in combined(many):
+        near = own[random.integers(len(own))]
+        given.known[title] = unit(near + 0.6 * unit(random.normal(size=len(near)).astype(np.float32)))
+    for size, chosen in ((len(titles), titles), (len(given.known), list(given.known))):
+        with tempfile.TemporaryDirectory() as place, collection.open(Path(place) / "c.hannun", given) as shop:
+            shop.add({"id": t, "text": t} for t in chosen)
+            print(f"\nnames: {len(table)} queries, {size:,} titles; the share whose title comes first")
+            kinds = sorted({k for _, _, k in table})
+            for way in ways:
+                first = {(q, k): [h.id for h in shop.search(q, limit=1, **_way(way))] == [t] for q, t, k in table}
+                parts = ", ".join(f"{k} {np.mean([v for (_, kk), v in first.items() if kk == k]):.3f}" for k in kinds)
+                print(f"  words={way!s:5} {np.mean(list(first.values())):.3f}   {parts}", flush=True)
+                if way == ways[-1]:
+                    print("  missed:", ", ".join(q for (q, _), v in first.items() if not v) or "none")
+
+
+def _way(way: Any) -> dict[str, Any]:
+    return {} if way == "auto" else {"words": way}
+
+
+def avoidance(encoder: Any, ways: Sequence[Any]) -> None:
+    """Part 2. A row: the kind, what is avoided, titles of the kind that do not have it, titles that do."""
+    table = rows("avoidance.tsv")
+    titles = list(dict.fromkeys(t for _, _, good, bad in table for t in (*good.split("|"), *bad.split("|"))))
+    with tempfile.TemporaryDirectory() as place, collection.open(Path(place) / "c.hannun", encoder) as shop:
+        shop.add({"id": t, "text": t} for t in titles)
+        print(f"\navoided: {len(table)} queries, {len(titles)} titles")
+        for way in ways:
+            clean, shown = [], []
+            for kind, no, good, bad in table:
+                found = [h.id for h in shop.search(f"{kind} -{no}", limit=len(titles), **_way(way))]
+                at = {t: n for n, t in enumerate(found)}
+                wanted, unwanted = good.split("|"), bad.split("|")
+                clean.append(max(at.get(t, len(found)) for t in wanted) < min(at.get(t, len(found)) for t in unwanted))
+                shown.append(np.mean([t in unwanted for t in found[: len(wanted)]] or [0.0]))
+            missed = ", ".join(f"{k} -{n}" for (k, n, _, _), c in zip(table, clean, strict=True) if not c)
+            print(
+                f"  words={way!s:5} clean {np.mean(clean):.3f}, avoided among the first {np.mean(shown):.3f}   {missed[:160]}", flush=True
+            )
+
+
+def junk(encoder: Any, count: int) -> None:
+    """Part 3."""
+    entries = catalogue.training_entries(count, seed=5)
+    asked = sorted({e.title for e in entries if "color" in e.facts})
+    strange = [line for line in (HERE / "junk.txt").read_text("utf-8").splitlines() if line]
+    made = [(e.title, e.picture()) for e in entries]
+    for name in ("titles", "pictures", "both"):
+        with tempfile.TemporaryDirectory() as place, collection.open(Path(place) / "c.hannun", encoder) as shop:
+            texts = [{"text": t} if name != "pictures" else {} for t, _ in made]
+            looks = [{"image": p} if name != "titles" else {} for _, p in made]
+            shop.add({"id": str(n), **t, **p} for n, (t, p) in enumerate(zip(texts, looks, strict=True)))
+            best = [np.array([shop.search(q, words=0, limit=1)[0].relevance for q in queries]) for queries in (asked, strange)]
+        told = ", ".join(f"{f}: {(best[0] >= f).mean():.3f} and {(best[1] >= f).mean():.3f}" for f in (0.3, 0.5, 0.7))
+        print(
+            f"  {name}: of {len(asked)} titles and of {len(strange)} queries of junk, whose best hit stands above a floor of {told}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--titles", type=int, default=20_000)
+    parser.add_argument("--drawn", type=int, default=200, help="drawn products of part 3")
+    parser.add_argument("--before", action="store_true", help="without what is new: words=0, 0.3 and 1 alone")
+    parser.add_argument("--parts", default="names,avoidance,junk")
+    a = parser.parse_args()
+    encoder = hannun.load("mini")
+    ways = WAYS if a.before else (*WAYS, "auto")
+    parts: dict[str, Callable[[], None]] = {
+        "names": lambda: names(encoder, ways, a.titles),
+        "avoidance": lambda: avoidance(encoder, ways),
+        "junk": lambda: junk(encoder, a.drawn),
+    }
+    for part in a.parts.split(","):
+        parts[part]()
+
+
+if __name__ == "__main__":
+    main()

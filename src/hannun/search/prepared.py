@@ -1,0 +1,193 @@
+"""A query and its options go in; its vector, gains, terms and conditions, each made when first needed, come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import final
+
+from hannun import hangul
+from hannun.encoder import Encoder
+from hannun.errors import InputError
+from hannun.index import lexical
+from hannun.index.engine import All, Among, Any_, Condition, Engine, Holds, Not, Plan, Words
+from hannun.item import Item
+from hannun.search import fuse
+from hannun.search.background import TAIL, Background
+from hannun.search.options import SHARE, Options
+from hannun.search.query import Asked, Pointed, pointed
+
+FEW = 10  # items that have every word of a query are what it names, where there are no more of them than a page shows
+MANY = 16  # words of a query above which it describes, and names nothing
+
+
+@final
+class Prepared:
+    """A query as one engine is to be asked it.
+
+    Args:
+        worded: whether the engine keeps words.
+        exact: compare with every point.
+        only: a condition beside that of the options.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        encoder: Callable[[], Encoder],
+        asked: Asked,
+        options: Options,
+        background: Background | None = None,
+        dictionary: Sequence[str] = (),
+        worded: bool = True,
+        exact: bool = False,
+        only: Condition | None = None,
+    ) -> None:
+        self.engine, self.load, self.asked, self.options, self.background = engine, encoder, asked, options, background
+        self.dictionary, self.worded, self.exact, self.only = dictionary, worded, exact, only
+
+    def again(self, exact: bool = False, only: Condition | None = None) -> Prepared:
+        """The same query, compared with every point, or with those alone for which a further condition holds."""
+        narrower = both(self.only, only)
+        other = Prepared(
+            self.engine, self.load, self.asked, self.options, self.background, self.dictionary, self.worded, exact or self.exact, narrower
+        )
+        made = ("words", "weights", "pointed", "gains", "spread", "terms", "whole", *(() if only else ("named", "avoided")))
+        other.__dict__ |= {k: self.__dict__[k] for k in made if k in self.__dict__}
+        return other
+
+    def check(self) -> None:
+        """Raises InputError where the options do not fit the encoder or the query."""
+        o, asked = self.options, self.asked
+        if o.words == 1 and not asked.words:
+            raise InputError("words=1 came with a query that has no words; write some, or leave words out")
+        _ = o.condition
+        if o.words == 1 and not (o.weights or o.dim or o.rerank):
+            return
+        encoder = self.load()
+        if not encoder.parts:
+            if o.weights is not None:
+                raise InputError(
+                    f"weights came, but the encoder {encoder.name!r} makes one joint vector of text and picture; leave weights out"
+                )
+            if o.mix != 0.5 and asked.own is not None and asked.own.text and asked.own.images:
+                raise InputError(f"mix came, but the encoder {encoder.name!r} reads words and picture in one sequence; leave mix out")
+        if o.dim is not None and (isinstance(o.dim, bool) or o.dim not in encoder.dims):
+            raise InputError(f"dim={o.dim!r} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")
+
+    @cached_property
+    def words(self) -> float:
+        """The share of the words. Where it is left to us: none for pictures, in a collection without texts, or where no text counts."""
+        given = self.options.words
+        if not self.asked.words:
+            return 0.0  # a picture has no words to rank by
+        if given != "auto":
+            return given
+        texts = self.worded and (self.background is None or self.background.letters > 0)
+        return SHARE if texts and self.weights.get("text", 1) > 0 else 0.0
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """How much each part of an item counts."""
+        return self.options.part_weights if "joint" not in self.engine.layout.parts else {"joint": 1.0}
+
+    @cached_property
+    def pointed(self) -> Pointed:
+        """The query vector."""
+        encoder = self.load()
+        return pointed(self.engine, encoder, self.asked, self.options.mix, self.weights, self.options.dim or encoder.dims[0])
+
+    @cached_property
+    def gains(self) -> dict[str, float]:
+        """What the cosine of each kind of item is multiplied by."""
+        if "joint" in self.weights:
+            return {"joint": 1.0}
+        calibration, shares = self.load().calibration, self.pointed.shares
+        if self.background is None:
+            return fuse.gains(calibration, shares, self.weights)
+        return self.background.gains(self.pointed.vector, self.weights, fuse.edges(calibration, shares, self.weights, TAIL))
+
+    @cached_property
+    def spread(self) -> float:
+        """The deviation of scores in the collection."""
+        return 0.0 if self.background is None else self.background.spread(self.pointed.vector, self.weights, self.gains)
+
+    @cached_property
+    def share(self) -> float:
+        """The share of the words' chances. Consonants alone have no meaning: there the words have nearly all."""
+        if self.terms.initials and not self.terms.words:
+            return max(self.words, 0.99)
+        return self.words if self.background is None else fuse.leaning(self.words, self.background.letters)
+
+    @cached_property
+    def where(self) -> Condition | None:
+        """Which items may appear."""
+        named = self.asked.named
+        return both(both(self.options.condition, Not(Among("id", named)) if named else None), self.only)
+
+    @cached_property
+    def terms(self) -> lexical.Terms:
+        """What is asked of the words."""
+        return lexical.query(self.asked.words, self.dictionary)
+
+    @cached_property
+    def whole(self) -> Condition | None:
+        """Holds for items that have every word of the query."""
+        return every(self.asked.words, self.dictionary)
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The ids of the FEW items at most that have every word of the query; none where there are more."""
+        whole = self.whole
+        if whole is None or not 0 < self.words < 1:
+            return frozenset()
+        initials = not self.terms.words
+        asked = self.terms.initials if initials else self.terms.words
+        found = self.engine.query(Words(tuple(asked), both(self.where, whole), FEW + 1, 0, initials, ()))
+        return frozenset(str(m.payload["id"]) for m in found) if len(found) <= FEW else frozenset()
+
+    @cached_property
+    def avoided(self) -> Condition | None:
+        """Holds for items whose text has every word of something that is to be avoided."""
+        texts = [w.text for w in self.asked.unlike if isinstance(w, Item) and w.text and not w.images]
+        found = [c for t in texts if (c := every(t, self.dictionary)) is not None] if self.worded else []
+        return (Any_(tuple(found)) if len(found) > 1 else found[0]) if found else None
+
+    def plan(self, limit: int, candidates: int, only: Condition | None) -> Plan:
+        """Ranking by meaning and looks."""
+        where, o = both(self.where, only), self.options
+        return Plan(
+            self.pointed.vector,
+            self.weights,
+            self.gains,
+            where,
+            limit,
+            candidates=candidates,
+            exact=self.exact,
+            fields=(),
+            explain=o.explain,
+        )
+
+
+def every(text: str, dictionary: Sequence[str]) -> Condition | None:
+    """Holds for items that have every word of a text, each as it is written or in all its parts; None for a text that has none, or many."""
+    typed = lexical.query(text, dictionary).initials
+    words = [w for w in text.split() if w not in typed]
+    if len(words) > MANY:
+        return None
+    needed: list[Condition] = [Holds(t, initials=True) for t in typed]
+    for word in words:
+        terms = lexical.query(word, dictionary).words
+        whole = "".join(filter(str.isalnum, hangul.normalise(word).lower()))
+        parts = tuple(Holds(t) for t in terms if t != whole)
+        if parts:
+            needed.append(Any_((Holds(whole), All(parts))) if whole in terms else All(parts))
+        elif terms:
+            needed.append(Holds(whole))
+    return All(tuple(needed)) if needed else None
+
+
+def both(first: Condition | None, second: Condition | None) -> Condition | None:
+    """Both conditions, where they are there."""
+    given = tuple(c for c in (first, second) if c is not None)
+    return All(given) if len(given) > 1 else given[0] if given else None
