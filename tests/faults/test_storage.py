@@ -22,12 +22,15 @@ import pytest
 from hannun import collection
 from hannun.errors import CollectionBusy, HannunError, MissingError, StorageError
 from hannun.files import copy_filled, filled, on_disk
+from hannun.home import Quantise
 from hannun.index import disk as store_disk
 from hannun.index import edge, integrity
+from hannun.index.engine import Layout
 from hannun.serve.cli.main import run
 from tests.conftest import draw, encoded, finished
 from tests.toy import Toy
 
+LAYOUT = Layout(("text",), (16, 8))
 WAYS = ("flipped", "cut", "removed")
 
 
@@ -38,12 +41,12 @@ def rows(count: int, first: int = 0) -> list[dict[str, object]]:
     ]
 
 
-def made(place: Path, optimised: bool) -> Path:
+def made(place: Path, optimised: bool, quantise: Quantise = "none") -> Path:
     """A collection that has been written, optimised, written again and closed."""
     with pytest.MonkeyPatch.context() as few:
         few.setattr(edge, "_INDEX_FROM", 1)
         few.setattr(collection, "_OPTIMISE_FROM", 1)
-        with collection.open(place, Toy()) as shop:
+        with collection.open(place, Toy(), quantise=quantise) as shop:
             shop.add(rows(90))
             if optimised:
                 shop.optimise()
@@ -191,9 +194,10 @@ def test_after_a_kill_what_never_changes_is_still_judged(shop: Path, tmp_path: P
             collection.open(place, Toy())
 
 
-def test_what_is_fixed_is_never_rewritten(tmp_path: Path) -> None:
+@pytest.mark.parametrize("quantise", ["none", "binary"])
+def test_what_is_fixed_is_never_rewritten(tmp_path: Path, quantise: Quantise) -> None:
     """The sums of these files are carried over from one closing to the next; it would be damage if the engine changed one."""
-    place = made(tmp_path / "c", optimised=True)
+    place = made(tmp_path / "c", True, quantise)
     before = integrity.known(place / "shard-1")
     with collection.open(place, Toy()) as c:
         c.add(rows(40))
@@ -393,21 +397,21 @@ def results_of_pictures(place: Path) -> set[str]:
 def test_a_panic_of_the_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pyo3 raises a BaseException of a module that cannot be imported; what is no panic (Ctrl-C) stays what it is."""
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
-    with collection.open(tmp_path / "c", Toy()) as c:
-        c.add(rows(3))
 
-        def fails(error: type[BaseException]) -> Callable[..., object]:
-            def call(*_: object) -> object:
-                raise error("range end index 8 out of range\n for slice of length 0")
+    class Broken:
+        def __init__(self, error: type[BaseException]) -> None:
+            self.error = error
 
-            return call
+        def retrieve(self, *_: object) -> object:
+            raise self.error("range end index 8 out of range\n for slice of length 0")
 
-        for error, expected in ((panic, StorageError), (KeyboardInterrupt, KeyboardInterrupt)):
-            with monkeypatch.context() as broken:
-                broken.setattr(edge, "request_of", fails(error) if error is KeyboardInterrupt else edge.request_of)
-                broken.setattr(edge.form, "uid", fails(error))
-                with pytest.raises(expected, match="range end index 8 out of range"), edge._storage(tmp_path / "c"):
-                    fails(error)()
+    store = edge.Edge(tmp_path / "s", LAYOUT)
+    for error, expected in ((panic, StorageError), (KeyboardInterrupt, KeyboardInterrupt)):
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "_shard", Broken(error))
+            with pytest.raises(expected, match="range end index 8 out of range"):
+                store.get(["1"])
+    store.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a mapped file cannot be cut on Windows")
