@@ -20,7 +20,7 @@ def outside(text: str, names: Iterable[tuple[str | Path, str]] = ()) -> str:
     """`text` with known folders called by their `names` (path, name), and every other absolute path by its last part."""
     for path, name in sorted(names, key=lambda n: -len(str(n[0]))):
         if len(str(path)) > 1:
-            text = re.sub(re.escape(str(path)) + r"(?![\w.-])", lambda _, name=name: name, text)  # type: ignore[misc]
+            text = re.sub(re.escape(str(path)) + r"(?![\w.-])", name.replace("\\", r"\\"), text)
     text = _FIRST.sub(_last, text, count=1) if text.startswith("/") or text[1:3] == ":\\" else text
     return _WITHIN.sub(_last, _QUOTED.sub(_last, text))
 

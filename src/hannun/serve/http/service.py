@@ -62,7 +62,7 @@ class Service:
             local = folder.is_dir()
             state = settings.state or (folder / "service" if local else Path("hannun-service"))
             self.name = folder.name.removesuffix(".hannun")
-            self._names = [
+            self._names: list[tuple[str | Path, str]] = [
                 (address, self.name),
                 *([(folder.absolute(), self.name)] if local else ()),
                 (state.absolute(), "the service's state"),

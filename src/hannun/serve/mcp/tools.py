@@ -50,7 +50,7 @@ def server(collection: Collection | Remote, *, files: Path | None = None, writab
         raise DependencyError("the tools for agents need the package mcp: pip install 'hannun[agents]'") from None
 
     called = outside(str(collection.name))
-    known = [(collection.name, called), *([(files.absolute(), files.name)] if files else ())]
+    known: list[tuple[str | Path, str]] = [(collection.name, called), *([(files.absolute(), files.name)] if files else ())]
 
     def mistake(error: HannunError) -> ToolError:
         return ToolError(outside(str(error), known))
