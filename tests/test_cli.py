@@ -499,3 +499,43 @@ def test_interrupted_and_run_again(pictures: Path) -> None:
     again = finished("-c", TOY_CLI, "index", "pics", "--to", "s.hannun", cwd=pictures.parent)
     assert again.returncode == 0 and "now has 406 items" in again.stdout, again
     assert int(re.search(r"(\d+) unchanged", again.stdout)[1]) > 0  # type: ignore[index]
+
+
+@pytest.mark.parametrize("words", ["-20도 원피스", "-검정 원피스", "-LG 원피스"])
+def test_words_that_begin_with_a_minus(shop: Path, capsys: Captured, words: str) -> None:
+    for given in (
+        [words, "--in", "shop.hannun", "--json"],
+        ["--in", "shop.hannun", "--json", words],
+        ["--json", words, "--in=shop.hannun"],
+    ):
+        assert run(["search", *given]) == 0 and len(json.loads(capsys.readouterr().out)) > 1
+    assert run(["search", "원피스", "--unlike", "-검정", "--in", "shop.hannun"]) == 0  # the value of an option stays with it
+
+
+def test_columns_and_amounts_of_a_table_and_what_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    Path("in/t.csv").write_bytes('번호,상품명,가격\n1,빨간 원피스,"39,000"\n'.encode("cp949"))
+    Path("in/a.hwp").write_text("x")
+    assert run(["index", "in", "--to", "s.hannun"]) == 1 and "--columns text=상품명,id=번호" in capsys.readouterr().err
+    given = ["index", "in", "--to", "s.hannun", "--columns", "text=상품명,id=번호", "--numbers", "가격"]
+    assert run(given) == 0 and "not read: 1 .hwp" in capsys.readouterr().out
+    assert run(["search", "원피스", "--where", "가격 >= 39000", "--in", "s.hannun", "--json"]) == 0
+    assert [h["id"] for h in json.loads(capsys.readouterr().out)] == ["1"]
+    assert run([*given[:4], "--columns", "title=a"]) == 1 and "expected text=…, image=… or id=…" in capsys.readouterr().err
+    assert (
+        run(["search", "원피스", "--where", "값 = 1", "--in", "s.hannun"]) == 1 and "no item has the fact '값'" in capsys.readouterr().err
+    )
+
+
+def test_a_folder_that_was_renamed_or_has_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("old").mkdir()
+    draw().save("old/a.png")
+    assert run(["index", "old", "--to", "s.hannun"]) == 0
+    Path("old").rename("new")
+    assert run(["index", "new", "--to", "s.hannun"]) == 0 and "1 moved" in capsys.readouterr().out
+    assert run(["index", "gone", "--to", "s.hannun"]) == 1 and "--prune" in capsys.readouterr().err
+    assert run(["index", "gone", "--prune", "--to", "s.hannun"]) == 1 and "has no items from there" in capsys.readouterr().err
+    Path("new").rename("away")
+    assert run(["index", "new", "--prune", "--to", "s.hannun"]) == 0 and "1 removed" in capsys.readouterr().out

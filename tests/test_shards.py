@@ -84,3 +84,27 @@ def test_the_records_before_a_damaged_place_come_first(tmp_path: Path) -> None:
         for record in shards.read(path):
             found.append(record.key)
     assert found == ["0", "1", "2"]
+
+
+def test_the_last_ending_says_what_a_file_is(tmp_path: Path) -> None:
+    png = encoded(draw())
+    path = pack(tmp_path / "s.tar", ("1.left.jpg", png), ("1.RIGHT.JPG", png), ("1.json", b'{"k": 1}'), ("2.seg.png", png), ("2.npy", b"x"))
+    first, second = shards.read(path)
+    assert (first.key, len(first.pictures), first.data, first.unread) == ("1", 2, {"k": 1}, ())
+    assert (second.key, len(second.pictures), second.unread) == ("2", 1, ("npy",))
+
+
+@pytest.mark.parametrize("kind", ["json", "txt"])
+def test_names_with_dots_that_are_described_each_are_records_each(tmp_path: Path, kind: str) -> None:
+    png, told = encoded(draw()), {"json": b'{"text": "%d"}', "txt": b"%d"}[kind]
+    files = [(f"d/22.{n:02}.{e}", png if e == "png" else told % n) for n in (5, 10) for e in ("png", kind)]
+    records = list(shards.read(pack(tmp_path / "s.tar", *files)))
+    assert [r.key for r in records] == ["d/22.05", "d/22.10"] == list(shards.keys(tmp_path / "s.tar"))
+    assert [(r.text or r.data["text"], len(r.pictures)) for r in records] == [("5", 1), ("10", 1)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16"])
+def test_texts_in_old_encodings(tmp_path: Path, encoding: str) -> None:
+    files = (("1.txt", "빨간 원피스".encode(encoding)), ("2.json", '{"text": "빨간 원피스"}'.encode(encoding)))
+    first, second = shards.read(pack(tmp_path / "s.tar", *files))
+    assert first.text == second.data["text"] == "빨간 원피스"

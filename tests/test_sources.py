@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import decimal
+import html
 import io
 import json
 import math
@@ -11,15 +13,18 @@ import os
 import tarfile
 import unicodedata
 import uuid
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hannun import sources
+from hannun import hangul, sources
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.item import Image, Item, Member, Problem
 from hannun.sources import SOURCE, fact
@@ -414,3 +419,199 @@ def test_facts_that_are_nested_too_deep() -> None:
     endless.append(endless)
     with pytest.raises(HannunError, match="nested"):
         fact(endless)
+
+
+# Written and read back: every reader, every kind of fact
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=12).map(hangul.normalise)
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+DECIMAL = st.floats(allow_nan=False, allow_infinity=False)
+CODES = st.sampled_from(["007", "3.10", "1e5", "+82", "-0", "1.", ".5", "9" * 19, "0x1F", "NaN", "inf", "None", "null", "1,000", "٣"])
+SINGLE = st.one_of(TEXT, CODES, WHOLE, DECIMAL, st.booleans(), st.dates(), st.datetimes(), st.times())
+NESTED = st.recursive(SINGLE, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=5)
+NAMES = TEXT.filter(lambda n: n and n not in ("id", "text", "image") and not n.startswith("_"))
+ROWS = st.lists(st.dictionaries(NAMES, NESTED, max_size=3), min_size=1, max_size=3)
+COLUMN = st.one_of(
+    *(st.lists(k | st.none(), min_size=3, max_size=3) for k in (TEXT, CODES, WHOLE, DECIMAL, st.booleans(), st.dates(), st.datetimes()))
+)
+WITHOUT_SHARED = hypothesis.settings(deadline=None, max_examples=40, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+
+
+def given_back(path: Path) -> list[dict[str, Any]]:
+    items, problems = read(path)
+    assert not problems
+    return [plain(it) for it in items]
+
+
+def as_fact(row: dict[str, Any]) -> str:
+    """A row's facts with their types: 1 is not True, 1.0 not "1.0"."""
+    return repr(sorted((k, v) for k, v in sources.facts(row).items()))
+
+
+@hypothesis.given(ROWS)
+@WITHOUT_SHARED
+def test_what_a_jsonl_or_tar_holds_is_read_back(tmp_path: Path, given: list[dict[str, Any]]) -> None:
+    told = [{"id": str(n), "text": "x", **sources.facts(row)} for n, row in enumerate(given)]
+    lines = [json.dumps(row, ensure_ascii=False) for row in told]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines), "utf-8")
+    shard(tmp_path / "t.tar", *[(f"{n}.json", line.encode()) for n, line in enumerate(lines)])
+    for file in ("t.jsonl", "t.tar"):
+        assert [*map(as_fact, given_back(tmp_path / file))] == [*map(as_fact, given)]
+
+
+@hypothesis.given(st.dictionaries(NAMES, st.lists(SINGLE, min_size=2, max_size=2), min_size=1, max_size=3))
+@WITHOUT_SHARED
+def test_a_cell_writes_back_as_it_was_read(tmp_path: Path, given: dict[str, list[Any]]) -> None:
+    def cell(value: Any) -> str:
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    rows = [[cell(v) for v in row] for row in zip(*given.values(), strict=True)]
+    for file, mark in (("t.csv", ","), ("t.tsv", "\t")):
+        with (tmp_path / file).open("w", encoding="utf-8", newline="") as f:
+            writer = csv.writer(f, delimiter=mark)
+            writer.writerows([["text", *given], *(["x", *row] for row in rows)])
+        for row, back in zip(rows, given_back(tmp_path / file), strict=True):
+            written = {k: hangul.normalise(v) for k, v in zip(given, row, strict=True) if v}
+            assert {k: cell(v) for k, v in back.items() if v != ""} == {k: v for k, v in written.items() if v}
+
+
+@hypothesis.given(st.dictionaries(NAMES, COLUMN, min_size=1, max_size=3))
+@WITHOUT_SHARED
+def test_what_a_parquet_holds_is_read_back(tmp_path: Path, given: dict[str, list[Any]]) -> None:
+    pq.write_table(pa.table({"text": ["x"] * 3, **given}), tmp_path / "t.parquet")
+    expected = [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
+    assert [*map(as_fact, given_back(tmp_path / "t.parquet"))] == [*map(as_fact, expected)]
+
+
+def test_parquet_of_odd_types_keeps_its_rows(tmp_path: Path) -> None:
+    columns = {
+        "text": pa.array([["하나", " 둘 "], ["셋"]]),
+        "map": pa.array([[("a", 1)], []], pa.map_(pa.string(), pa.int64())),
+        "ns": pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns", "Asia/Seoul")),
+        "dec": pa.array([decimal.Decimal("3.10"), None], pa.decimal128(5, 2)),
+        "big": pa.array([2**64 - 1, 5], pa.uint64()),
+        "dur": pa.array([90 * 10**9, None], pa.duration("ns")),
+        "raw": pa.array([b"x", b"y"]),
+        "mask": pa.array([{"bytes": b"x", "path": "a"}] * 2),
+        "when": pa.array([[datetime.date(2024, 1, 2)], []]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    items, problems = read(tmp_path / "t.parquet")
+    assert [it.text for it in items] == ["하나\n둘", "셋"]
+    assert plain(items[0]) == {
+        "map": {"a": 1},
+        "ns": "2023-11-15T07:13:20.123456+09:00",
+        "dec": 3.1,
+        "big": str(2**64 - 1),
+        "dur": "PT90S",
+        "when": ["2024-01-02"],
+    }
+    assert plain(items[1]) == {"map": {}, "big": 5, "when": []}
+    assert sorted(p.where.rpartition("column ")[2] for p in problems) == ["'big'", "'mask'", "'raw'"]
+
+
+# Sheets, other encodings, columns of other names
+
+
+def sheet(path: Path, *rows: list[Any]) -> Path:
+    """A minimal XLSX with one sheet, as the standard has it (ECMA-376): strings in their cells, numbers, truths."""
+
+    def one(value: Any) -> str:
+        match value:
+            case None:
+                return "<c/>"
+            case bool():
+                return f'<c t="b"><v>{int(value)}</v></c>'
+            case str():
+                return f'<c t="inlineStr"><is><t xml:space="preserve">{html.escape(value)}</t></is></c>'
+        return f"<c><v>{value!r}</v></c>"
+
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    tied = f'<Relationships xmlns="{package}/relationships">'
+    lines = "".join("<row>" + "".join(map(one, row)) + "</row>" for row in rows)
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="xml" ContentType="application/xml"/></Types>',
+        "_rels/.rels": f'{tied}<Relationship Id="r" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook {main} xmlns:r="{office}"><sheets><sheet name="s" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": tied
+        + f'<Relationship Id="r1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f"<worksheet {main}><sheetData>{lines}</sheetData></worksheet>",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, '<?xml version="1.0" encoding="UTF-8"?>' + content)
+    return path
+
+
+@hypothesis.given(
+    st.dictionaries(NAMES, TEXT.filter(bool) | CODES | st.integers(-(10**15), 10**15) | st.booleans(), min_size=1, max_size=4)
+)
+@WITHOUT_SHARED
+def test_what_an_xlsx_holds_is_read_back(tmp_path: Path, given: dict[str, Any]) -> None:
+    pytest.importorskip("python_calamine", reason="needs hannun[formats]")
+    sheet(tmp_path / "t.xlsx", ["text", *given], ["x", *given.values()])
+    assert [*map(as_fact, given_back(tmp_path / "t.xlsx"))] == [as_fact(given)]
+
+
+@pytest.mark.parametrize("data", [b"", b"PK", b"PK\x03\x04" + b"\0" * 99, b"x" * 500])
+def test_something_else_named_xlsx_is_one_problem(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "t.xlsx").write_bytes(data)
+    items, problems = read(tmp_path / "t.xlsx")
+    assert not items and len(problems) == 1 and problems[0].id == str(tmp_path / "t.xlsx") and "\n" not in problems[0].reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16"])
+@pytest.mark.parametrize(("name", "mark"), [("t.csv", ","), ("t.tsv", "\t"), ("t.csv", "\t"), ("t.csv", ";")])
+def test_tables_of_text_in_every_encoding(tmp_path: Path, encoding: str, name: str, mark: str) -> None:
+    lines = [["id", "text", "가격"], ["1", "빨간 원피스", "9900"], ["2", "파란 셔츠", "3.10"]]
+    (tmp_path / name).write_bytes("\n".join(mark.join(line) for line in lines).encode(encoding))
+    items, problems = read(tmp_path / name)
+    assert not problems and [(it.id, it.text) for it in items] == [("1", "빨간 원피스"), ("2", "파란 셔츠")]
+    assert [plain(it) for it in items] == [{"가격": 9900}, {"가격": "3.10"}]
+
+
+def test_columns_without_a_name_or_with_one_twice_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(",text,색,색\n0,하나,빨강,파랑\n", "utf-8")
+    assert given_back(tmp_path / "t.csv") == [{"column 1": 0, "색": "빨강", "색 (4)": "파랑"}]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "proposal"),
+    [
+        ("번호,상품명,가격", '1,빨간 원피스,"39,000"', "text=상품명,id=번호"),
+        ("sku,사진,title", "a,b.jpg,원피스", "text=title,image=사진,id=sku"),
+        ("a,b,c", "1,b.png,2", "image=b"),
+        ("a,b,c", "1,빨간 원피스입니다,색", "text=b"),
+    ],
+)
+def test_other_columns_are_read_as_proposed(tmp_path: Path, header: str, row: str, proposal: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{header}\n{row}\n", "utf-8")
+    _, (problem,) = read(tmp_path / "t.csv")
+    assert f"`--columns {proposal}`" in problem.reason
+    reading = sources.Reading(dict(p.split("=") for p in proposal.split(",")))
+    (found,) = sources.read([tmp_path / "t.csv"], reading)
+    assert isinstance(found, Item) and found.parts
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(("39,000원", 39000), ("₩1,200", 1200), ("19.90", 19.9), ("3만원", 30000), ("1.5만", 15000), ("-5", -5), ("12 개", 12)),
+        *(("1,00", None), ("비쌈", None), ("1~2", None), ("010-1234-5678", None), ("", None)),
+    ],
+)
+def test_amounts_are_numbers_where_they_are_asked_for(tmp_path: Path, text: str, number: float | None) -> None:
+    (tmp_path / "t.csv").write_text(f'text,가격\nx,"{text}"\n', "utf-8")
+    (found,) = sources.read([tmp_path / "t.csv"], sources.Reading(numbers=frozenset({"가격"})))
+    assert isinstance(found, Item) and plain(found).get("가격", "") == (text if number is None else number)
+
+
+def test_what_is_not_read_is_counted_by_kind(tmp_path: Path) -> None:
+    for name in ("a.hwp", "b.HWP", "c/d.zip", "README", ".hidden.zip", "e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = sources.survey([tmp_path])
+    assert found.unread == {".hwp": 2, ".zip": 1, "without an ending": 1} and [f.name for f, _ in found.files] == ["e.txt"]
+    assert found.unread_kinds() == "2 .hwp, 1 .zip, 1 without an ending"

@@ -86,7 +86,7 @@ def index(
     typer.echo(f"{report.added} added, {report.unchanged} unchanged{removed}, {len(report.problems)} problems; {to} now has {total} items")
     if found.unread:
         typer.echo(f"not read: {found.unread_kinds()}")
-    if not total and not report.problems:
+    if not total and not report.problems and not report.removed:
         raise InputError(
             f"{', '.join(map(str, paths))}: nothing to index there; expected pictures, .txt/.md, "
             ".jsonl/.csv/.tsv/.xlsx/.parquet or .tar files"
