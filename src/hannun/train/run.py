@@ -233,7 +233,8 @@ def _seed(seed: int) -> None:
 
 def _randomness() -> dict[str, Any]:
     cuda = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
-    kind, keys, *rest = np.random.get_state(legacy=True)
+    drawn: Any = np.random.get_state()
+    kind, keys, *rest = drawn
     plain = (kind, torch.from_numpy(keys.astype(np.int64)), *rest)  # a checkpoint holds tensors and plain values alone
     return {"python": random.getstate(), "numpy": plain, "torch": torch.get_rng_state(), "cuda": cuda}
 

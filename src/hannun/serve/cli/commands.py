@@ -223,7 +223,7 @@ def delete(
     if not ids and where is None:
         raise InputError("nothing to delete came, expected ids and/or --where CONDITION")
     with face.open(collection, create=False) as opened:
-        named = {}
+        named: dict[str, Item] = {}
         for each in dict.fromkeys(ids or ()):
             with contextlib.suppress(MissingError):
                 named[each] = opened.get(each)
