@@ -19,9 +19,10 @@ from hannun.index.conditions import LONG as LONG
 from hannun.index.conditions import OURS as OURS
 from hannun.index.conditions import Json as Json
 from hannun.index.conditions import condition as condition
-from hannun.index.conditions import kept, uid
+from hannun.index.conditions import kept as kept
 from hannun.index.conditions import key as key
 from hannun.index.conditions import plain as plain
+from hannun.index.conditions import uid as uid
 from hannun.index.conditions import value as value
 from hannun.index.conditions import values as values
 from hannun.index.conditions import word as word
