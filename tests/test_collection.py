@@ -925,7 +925,7 @@ def test_a_collection_of_format_1_opens_and_is_brought_up_to_date(tmp_path: Path
             assert [h.id for h in shop.search("원피스를", words=1)] == ["1"]
             assert [h.id for h in shop.search("가방", where="new != true and price > 50000")] == ["2"]
             assert shop.get("3").images[0].load().size == (16, 16)
-            short, stored = shop.search("파란 가방", words=0, dim=32, limit=1)[0], shop.vectors(["2"])["2"]["text"]
+            short, stored = shop.search("파란 가방", words=0, weights=(1, 0), dim=32, limit=1)[0], shop.vectors(["2"])["2"]["text"]
             assert short.score == pytest.approx(
                 float(Toy().encode_query(["파란 가방"]).truncate(32).dense[0] @ unit(stored[:32])), abs=1e-5
             )
