@@ -435,7 +435,7 @@ def test_an_encoder_of_one_name_that_has_changed_is_refused_when_it_is_needed(tm
         shop.add(rows(3))
     changed = Toy("1")
     changed.fingerprint = "toy-1-newer"
-    monkeypatch.setattr("hannun.collection.load", lambda name: changed)
+    monkeypatch.setattr("hannun.collection.local.load", lambda name: changed)
     with collection.open(tmp_path / "c") as shop:
         assert len(shop) == 3 and shop.info()["items"] == 3 and shop.delete(["1"]) == 1  # none of these needs it
         with pytest.raises(EncoderMismatch, match="hannun reindex"):

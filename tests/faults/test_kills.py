@@ -48,9 +48,9 @@ COMMAND = (
     SETUP
     + """
 import numpy as np
-import hannun.load, hannun.collection
+import hannun.load, hannun.collection.local
 from tests.conftest import toy
-sys.modules["hannun.load"].load = hannun.collection.load = toy
+sys.modules["hannun.load"].load = hannun.collection.local.load = toy
 from hannun.serve.cli.main import run
 
 words = json.loads(sys.argv[3])

@@ -21,7 +21,7 @@ from hannun.search.hits import Hit
 
 if TYPE_CHECKING:
     from hannun.collection import Collection
-    from hannun.remote import Remote
+    from hannun.collection.remote import Remote
 
 SIDE = 768  # pixels of the longer side of a picture that is sent: what most models look at without cutting it up
 _TEXT = 4000  # characters of a passage

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, final
 
 from hannun.collection import Collection
+from hannun.collection.remote import Remote
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError, MissingError
 from hannun.item import Content, Item, item
-from hannun.remote import Remote
 
 try:
     from langchain_core.documents import Document

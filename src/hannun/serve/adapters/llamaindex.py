@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, final
 
 from hannun.collection import Collection
+from hannun.collection.remote import Remote
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError
 from hannun.item import Content, Item
-from hannun.remote import Remote
 from hannun.search.options import Share
 
 try:

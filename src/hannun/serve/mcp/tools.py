@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer
 
     from hannun.collection import Collection
-    from hannun.remote import Remote
+    from hannun.collection.remote import Remote
 
 THUMBNAIL = 256  # pixels: enough to see what it is, little to read
 _PIXELS = 50_000_000

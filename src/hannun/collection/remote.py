@@ -1,4 +1,4 @@
-"""The address of a Hannun service goes in, a Remote comes out: a collection that is kept elsewhere, with a Collection's face."""
+"""The address of a Hannun service goes in, a Remote comes out: a collection that is kept elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx2
 import numpy as np
 
 from hannun import errors
-from hannun.collection import Contents, Map, Progress, Report
+from hannun.collection.records import Contents, Map, Progress, Report
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, StorageError
 from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
