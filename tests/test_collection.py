@@ -281,7 +281,9 @@ def test_an_older_collection_answers_the_newer_conditions(tmp_path: Path, monkey
             [{"id": "1", "text": "a", "meta": {"size": "M"}, "day": "2025-11-01", "no": 2**60}, {"id": "2", "text": "b", "no": 2**60 + 1}]
         )
     settings = json.loads((tmp_path / "shop.hannun/hannun.json").read_text())
-    (tmp_path / "shop.hannun/hannun.json").write_text(json.dumps({k: v for k, v in settings.items() if k not in ("conditions", "checksum")}))
+    (tmp_path / "shop.hannun/hannun.json").write_text(
+        json.dumps({k: v for k, v in settings.items() if k not in ("conditions", "checksum")})
+    )
     with collection.open(tmp_path / "shop.hannun", Toy()) as shop:
         assert shop.settings.conditions == 1 and shop.count(f"no = {2**60}") == shop.count(f"no > {2**60}") == 1
         assert shop.count("meta.size = M") == shop.count("day >= 2025-11-01") == 1

@@ -19,7 +19,7 @@ from hannun import encode, hangul
 from hannun.collection import integrity, overview, transfer
 from hannun.collection.backup import backup
 from hannun.collection.points import DIGESTS, batched, point, worded
-from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report
+from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
 from hannun.collection.transfer import Side
@@ -155,7 +155,7 @@ class Local:
         if ids is not None:
             if where is not None:
                 raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
-            _listed("ids", ids)
+            require_list("ids", ids)
             found = self._engine.get(list(ids))
             return (stored_item(found[i], self._storage.root) for i in ids if i in found)
         condition = self._condition(where)
@@ -261,12 +261,12 @@ class Local:
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Mapping[str, Floats]]:
         """See `Collection.vectors`."""
-        _listed("ids", ids)
+        require_list("ids", ids)
         return self._engine.vectors(list(ids))
 
     def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
         """See `Collection.update`."""
-        _listed("ids", ids)
+        require_list("ids", ids)
         gone = {hangul.normalise(str(k)) for k, v in changes.items() if v is None}
         told = facts({k: v for k, v in changes.items() if v is not None})
         if {"id", "text", "image"} & ({*told} | gone):
@@ -285,7 +285,7 @@ class Local:
 
     def delete(self, ids: Sequence[str] = (), where: Where | None = None) -> int:
         """See `Collection.delete`."""
-        _listed("ids", ids)
+        require_list("ids", ids)
         with self._writing:
             return self._remove(self._chosen(ids, where))
 
@@ -562,11 +562,6 @@ def _reads_more(told: Mapping[str, Any]) -> bool:
     """Whether conditions read more of these facts than their words: dicts, lists, dates and times."""
     found = kept(told)
     return len(found) > 1
-
-
-def _listed(name: str, ids: Sequence[str]) -> None:
-    if isinstance(ids, str):
-        raise InputError(f"{name} is the str {ids!r}, expected a list of ids")
 
 
 def _more(others: int) -> str:

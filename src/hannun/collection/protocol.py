@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self
 
 from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report
 from hannun.collection.settings import Settings
@@ -21,12 +21,12 @@ from hannun.search.query import Example
 from hannun.search.where import Where
 
 
-@runtime_checkable
 class Collection(Protocol):
     """Items with their vectors, opened by `hannun.open`; a context manager. `tests/contracts/test_collections.py` is its contract.
 
     `search`, `get` and the like may be called from several threads, also while one adds or deletes. Every method raises StorageError
-    where the disk or the server behind it fails.
+    where the disk or the server behind it fails. What can be done only where the files lie (`prune`, `copy`, `backup`, `check`,
+    `compact`, `reindex`) raises InputError for the collection of a service.
     """
 
     @property
@@ -41,8 +41,10 @@ class Collection(Protocol):
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder that made the vectors, loaded when first needed. Raises EncoderMismatch where it has changed since; InputError for
-        the collection of a service, which encodes itself."""
+        """The encoder that made the vectors, loaded when first needed.
+
+        Raises EncoderMismatch where it has changed since; InputError for the collection of a service, which encodes by itself.
+        """
         ...
 
     def __len__(self) -> int: ...

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hannun.checksums import Damage
 from hannun.embeddings import Floats
+from hannun.errors import InputError
 from hannun.item import Content, Problem
 
 Progress = Callable[[int], None]
@@ -50,3 +51,9 @@ class Checked:
     bytes: int
     damaged: tuple[Damage, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def require_list(name: str, ids: Sequence[str]) -> None:
+    """Raises InputError for a str, which would be taken for a list of its letters."""
+    if isinstance(ids, str):
+        raise InputError(f"{name} is the str {ids!r}, expected a list of ids")

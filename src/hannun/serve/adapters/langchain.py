@@ -53,7 +53,7 @@ class HannunStore(VectorStore):
     "image" as a data: URL when the store is made with `pictures`.
     """
 
-    def __init__(self, collection: Collection | Remote, *, pictures: bool = False) -> None:
+    def __init__(self, collection: Collection, *, pictures: bool = False) -> None:
         self._collection, self._pictures = collection, pictures
 
     @property
@@ -122,7 +122,7 @@ class HannunStore(VectorStore):
         where = more.pop("collection", None)
         ids = more.pop("ids", None)
         _none_of(more)
-        if not isinstance(where, Collection | Remote):
+        if not hasattr(where, "search"):
             raise InputError("collection= is missing, expected what hannun.open gives")
         made = cls(where)
         made.add_texts(texts, metadatas, ids=ids)

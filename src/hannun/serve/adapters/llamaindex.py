@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, final
 
 from hannun.collection import Collection
-from hannun.collection.remote import Remote
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError
 from hannun.item import Content, Item
@@ -32,7 +31,7 @@ class HannunRetriever(BaseRetriever):
 
     def __init__(
         self,
-        collection: Collection | Remote,
+        collection: Collection,
         *,
         limit: int = 10,
         where: str | None = None,
