@@ -75,8 +75,8 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
     for payload in engine.scan(["text", "images", "facts"]):
         texts += bool(payload.get("text"))
         pictures += bool(payload.get("images"))
-        for name in payload.get("facts") or {}:
-            named[name] = named.get(name, 0) + 1
+        for fact in payload.get("facts") or {}:
+            named[fact] = named.get(fact, 0) + 1
     s = settings
     return {
         "path": name,
@@ -89,6 +89,7 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
         "dims": list(s.dims),
         "part_vectors": s.parts,
         "words": s.words,
+        "analysis": s.analysis,
         "dictionary": list(s.dictionary),
         "tokens": s.tokens,
         "quantise": s.quantise,

@@ -187,6 +187,7 @@ def search(
             )
         strange = why is None and bool(words) and not any(h.relevance is None or h.relevance >= FITS for h in hits)
         meant = opened.readings(words) if strange and words else ()
+        show.advice(opened)
     if strange and words and not json_out:
         show.nothing_fits(words, meant)
     title = " + ".join(str(p) for p in ((words or "")[:80], image, *(f"like {e}" for e in like or ())) if p)
@@ -204,9 +205,11 @@ def search(
 def info(collection: At = DEFAULT) -> int:
     """What a collection holds and what made it, as JSON."""
     from hannun import collection as face
+    from hannun.serve.cli import show
 
     with face.open(collection, create=False) as opened:
         typer.echo(json.dumps(opened.info(), ensure_ascii=False, indent=1))
+        show.advice(opened)
     return 0
 
 
@@ -249,10 +252,12 @@ def reindex(
 
     with face.open(collection, create=False) as opened:
         encoder = load(model or opened.settings.encoder)
+        same = encoder.fingerprint == opened.settings.fingerprint
         with show.progress("encoding", len(opened)) as advance:
             report = opened.reindex(encoder, advance)
         opened.optimise()
-    typer.echo(f"{report.added} encoded, {report.unchanged} already done; {collection} is made by {encoder.name} ({encoder.fingerprint})")
+    done = "with their words made anew" if same and report.added else "encoded"
+    typer.echo(f"{report.added} {done}, {report.unchanged} already done; {collection} is made by {encoder.name} ({encoder.fingerprint})")
     return 0
 
 
