@@ -25,7 +25,7 @@ class Why:
     """What a hit's score was made of.
 
     Attributes:
-        parts: "text", "image" or "joint": the query's cosine with that part of the item; "words": its BM25 over the best one's;
+        parts: by kind (or "joint"): the query's cosine with that part of the item; "words": its BM25 over the best one's;
             "rerank": what the reranker said. Only what counted is there.
         terms: the words of the query that its text has, with what each gave to BM25, largest first.
         picture: which of its pictures is nearest to the query, from 0, where it has several.
@@ -107,3 +107,8 @@ def reference(stored: str | Mapping[str, Any], root: Path) -> Path | Member:
     if isinstance(stored, str):
         return root / stored
     return Member(Path(stored["archive"]), int(stored["offset"]), int(stored["size"]), str(stored["name"]))
+
+
+def foremost(row: Mapping[str, Any], kinds: Sequence[str]) -> str:
+    """The kind by whose vector an item is compared with others as a thing: as it looks, where it has a picture; else its first kind."""
+    return next(k for k in (Image.kind, *kinds) if k in row)
