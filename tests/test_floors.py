@@ -24,6 +24,8 @@ FLOORS: list[set[str]] = [
     {
         "item",
         "part",
+        "signals",
+        "events",
         "embeddings",
         "encoder",
         "hangul",

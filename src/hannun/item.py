@@ -17,13 +17,15 @@ import PIL.Image
 from hannun import decode, hangul
 from hannun.decode import MAX_PIXELS as MAX_PIXELS
 from hannun.errors import HannunError, InputError, MissingError, PictureError
+from hannun.events import Events as Events
 from hannun.part import AnyPart, digest
+from hannun.signals import Signal as Signal
 
 MAX_TEXT = 1_000_000  # characters; an encoder reads windows of a long text, a store must still carry it
 _SHOWN = 60  # characters of a text in a message
 
-expected_keys = "expected 'text' and/or 'image'"
-type_names = "a str (text), a Path, bytes or PIL image (picture), a dict with 'text' and/or 'image', or an Item"
+expected_keys = "expected 'text' and/or 'image' (or 'signal', a dict with 'values', or 'events', a list of dicts with 'time')"
+type_names = "a str (text), a Path, bytes or PIL image (picture), a Signal, Events, a dict with 'text' and/or 'image', or an Item"
 
 
 @dataclass(frozen=True)
@@ -203,9 +205,9 @@ def _png(picture: PIL.Image.Image) -> bytes:
     return out.getvalue()
 
 
-Part = Text | Image
+Part = Text | Image | Signal | Events
 #: Every kind of content by its name, in the order in which an item's parts stand, with the class of its parts. A new kind is named here.
-KINDS: Mapping[str, type[Part]] = {p.kind: p for p in (Text, Image)}
+KINDS: Mapping[str, type[Part]] = {p.kind: p for p in (Text, Image, Signal, Events)}
 
 
 def joined(kinds: Collection[str]) -> str:
@@ -242,6 +244,14 @@ class Item:
         """The same item with its parts of these kinds alone."""
         return replace(self, parts=tuple(p for p in self.parts if p.kind in kinds))
 
+    def json_parts(self) -> dict[str, list[Any]]:
+        """The parts by kind as plain JSON, of those kinds that have no place of their own in a store: all but texts and pictures."""
+        found: dict[str, list[Any]] = {}
+        for p in self.parts:
+            if not isinstance(p, Text | Image):
+                found.setdefault(p.kind, []).append(p.to_json())
+        return found
+
     def pieces(self, kind: str) -> tuple[Item, ...]:
         """What of one kind has a vector of its own, as items of one part each: the texts as one, of every other kind each part."""
         if kind == Text.kind:
@@ -268,7 +278,7 @@ class Problem:
     id: str | None = None
 
 
-Content = str | Path | bytes | PIL.Image.Image | Mapping[str, Any] | Item
+Content = str | Path | bytes | PIL.Image.Image | Signal | Events | Mapping[str, Any] | Item
 
 
 def image_part(value: object) -> Image:
@@ -309,8 +319,10 @@ def item(content: Content, *, id: str | None = None) -> Item:
             parts = Text.of(content)
         case Path() | bytes() | PIL.Image.Image() | bytearray() | memoryview():
             parts = Image.of(content)
+        case AnyPart():
+            parts = (content,)
         case Mapping():
-            given = contents(content)
+            given = content_of(content)
             if not given:
                 raise InputError(f"a row has the keys {sorted(map(str, content))}, {expected_keys}; rename the columns")
             parts = tuple(p for kind, value in given.items() for p in KINDS[kind].of(value))
@@ -324,9 +336,14 @@ def item(content: Content, *, id: str | None = None) -> Item:
     return Item(id or content_hash(parts), parts, facts)
 
 
-def contents(row: Mapping[str, Any]) -> dict[str, Any]:
+def content_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a row that are content, by kind; all others are its facts."""
     return {kind: row[kind] for kind, part in KINDS.items() if kind in row and part.reads(row[kind])}
+
+
+def parts_of(stored: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The inverse of `Item.json_parts`. Raises InputError."""
+    return tuple(p for kind, part in KINDS.items() for one in stored.get(kind) or () for p in part.of(one))
 
 
 def require_content(it: Item, kinds: Collection[str] = ()) -> Item:

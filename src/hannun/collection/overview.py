@@ -16,7 +16,7 @@ from hannun.files import on_disk
 from hannun.index.engine import Condition, Engine, Scalar
 from hannun.search import dupes, project
 from hannun.search.dupes import Group
-from hannun.search.hits import foremost
+from hannun.search.hits import PARTS, foremost
 
 _FEW = 50  # distinct values up to which a fact is one to choose by
 _SHOWN = 6  # facts that are offered to choose by, where none are named
@@ -73,9 +73,12 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
     """Counts and settings; see `Collection.info`."""
     texts = pictures = 0
     named: dict[str, int] = {}
-    for payload in engine.scan(["text", "images", "facts"]):
+    others: dict[str, int] = {}
+    for payload in engine.scan(["text", "images", PARTS, "facts"]):
         texts += bool(payload.get("text"))
         pictures += bool(payload.get("images"))
+        for kind in payload.get(PARTS) or {}:
+            others[f"with_{kind}"] = others.get(f"with_{kind}", 0) + 1
         for fact in payload.get("facts") or {}:
             named[fact] = named.get(fact, 0) + 1
     s = settings
@@ -85,10 +88,12 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
         "items": engine.count(),
         "with_text": texts,
         "with_picture": pictures,
+        **dict(sorted(others.items())),
         "encoder": s.encoder,
         "fingerprint": s.fingerprint,
         "dims": list(s.dims),
         "part_vectors": bool(s.kinds),
+        "kinds": list(s.kinds),
         "words": s.words,
         "dictionary": list(s.dictionary),
         "tokens": s.tokens,

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hannun.index.engine import Scalar
-from hannun.item import Image, Item, Member, Text
+from hannun.item import Image, Item, Member, Text, parts_of
+
+PARTS = "parts"  # the payload's key for the parts of kinds that have no key of their own, by kind
+STORED = ("id", "text", "images", PARTS, "facts")  # what of a payload `stored_item` reads
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def stored_item(payload: Mapping[str, Any], root: Path) -> Item:
     """The Item that a payload was made of."""
     text: Sequence[Text] = [Text(payload["text"])] if payload.get("text") else []
     pictures = [Image(reference(p, root)) for p in payload.get("images", ())]
-    return Item(str(payload["id"]), (*text, *pictures), payload.get("facts") or {})
+    return Item(str(payload["id"]), (*text, *pictures, *parts_of(payload.get(PARTS) or {})), payload.get("facts") or {})
 
 
 def reference(stored: str | Mapping[str, Any], root: Path) -> Path | Member:
