@@ -458,7 +458,7 @@ def test_reindex_encodes_everything_once_and_keeps_everything(tmp_path: Path) ->
         assert shop.reindex(toy).unchanged == 72 and toy.encoded == 73  # nothing to do; b has two parts
         report = shop.reindex(new, done.append)
         assert (report.added, report.unchanged, new.encoded, sum(done)) == (72, 0, 72, 72)
-        assert everything(shop) == before and shop.settings.parts is False and shop.encoder is new
+        assert everything(shop) == before and shop.settings.kinds == () and shop.encoder is new
         assert len(shop.search("원피스", where="sale = true", limit=100)) == 70
         assert shop.add(given).unchanged == 72  # the hashes are as before
     assert [f.name for f in path.iterdir() if f.name.startswith("shard")] == ["shard-2"]

@@ -31,12 +31,12 @@ from hannun.facts import facts, names
 from hannun.files import on_disk
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Listing, Present, Scalar
-from hannun.item import Content, Item, Problem, item
+from hannun.item import Content, Item, Problem, content_of, item, parts_of
 from hannun.load import load
 from hannun.search import dupes
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
-from hannun.search.hits import Hit, Hits, stored_item
+from hannun.search.hits import PARTS, STORED, Hit, Hits, stored_item
 from hannun.search.options import Fusion, Options, Rerank, Share
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
@@ -163,7 +163,7 @@ class Local:
             found = self._engine.get(list(ids))
             return (stored_item(found[i], self._storage.root) for i in ids if i in found)
         condition = self._condition(where)
-        return (stored_item(p, self._storage.root) for p in self._engine.scan(["id", "text", "images", "facts"], condition))
+        return (stored_item(p, self._storage.root) for p in self._engine.scan(STORED, condition))
 
     def count(self, where: Where | None = None) -> int:
         """See `Collection.count`."""
@@ -271,10 +271,11 @@ class Local:
     def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
         """See `Collection.update`."""
         require_list("ids", ids)
-        gone = {hangul.normalise(str(k)) for k, v in changes.items() if v is None}
-        told = facts({k: v for k, v in changes.items() if v is not None})
-        if {"id", "text", "image"} & ({*told} | gone):
-            raise InputError("a change of 'id', 'text' or 'image' came, expected facts; `add` the item again with its new content")
+        named = {hangul.normalise(str(k)): v for k, v in changes.items()}
+        if content := [k for k in named if k == "id" or k in content_of(named)]:
+            raise InputError(f"a change of {content[0]!r} came, expected facts; `add` the item again with its new content")
+        gone = {k for k, v in named.items() if v is None}
+        told = facts({k: v for k, v in named.items() if v is not None})
         with self._writing:
             chosen = self._chosen(ids, where)
             for some in batched(sorted(chosen), 200):
@@ -306,12 +307,12 @@ class Local:
 
     def moved(self, seen: set[str]) -> int:
         """See `Collection.moved`."""
-        fields = ["id", "source", "text", DIGESTS, "facts"]
+        fields = ["id", "source", "text", DIGESTS, PARTS, "facts"]
         here: dict[tuple[Any, ...], list[str]] = {}
         gone: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = []
         for payload in self._engine.scan(fields):
             id, source = str(payload["id"]), payload.get("source")
-            content = payload.get("text"), tuple(payload.get(DIGESTS) or ())
+            content = payload.get("text"), tuple(payload.get(DIGESTS) or ()), parts_of(payload.get(PARTS) or {})
             if id in seen:
                 here.setdefault(content, []).append(id)
             elif source and id.partition("#")[0] == source and not os.path.exists(source):

@@ -15,7 +15,7 @@ from hannun.encoder import Encoder
 from hannun.files import write_whole
 from hannun.index.engine import Engine, Point
 from hannun.item import Item
-from hannun.search.hits import stored_item
+from hannun.search.hits import STORED, stored_item
 from hannun.sources import SOURCE
 
 
@@ -79,7 +79,7 @@ def encode_anew(
     done = {str(p["id"]): str(p["hash"]) for p in engine.scan(["id", "hash"])}
     waiting = (
         Item(stored.id, stored.parts, {**stored.facts, **({SOURCE: p["source"]} if p.get("source") else {})})
-        for p in source.engine.scan(["id", "text", "images", "facts", "source"])
+        for p in source.engine.scan([*STORED, "source"])
         for stored in [stored_item(p, source.storage.root)]
     )
     for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}):

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, final
 
 from hannun.index.engine import Scalar
-from hannun.item import Image, Item, Member, Text
+from hannun.item import Image, Item, Member, Text, parts_of
 from hannun.search import preview
+
+PARTS = "parts"  # the payload's key for the parts of kinds that have no key of their own, by kind
+STORED = ("id", "text", "images", PARTS, "facts")  # what of a payload `stored_item` reads
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Why:
     """What a hit's score was made of.
 
     Attributes:
-        parts: "text", "image" or "joint": the query's cosine with that part of the item; "words": its BM25 over the best one's;
+        parts: by kind (or "joint"): the query's cosine with that part of the item; "words": its BM25 over the best one's;
             "rerank": what the reranker said. Only what counted is there.
         terms: the words of the query that its text has, with what each gave to BM25, largest first.
         picture: which of its pictures is nearest to the query, from 0, where it has several.
@@ -115,7 +118,7 @@ def stored_item(payload: Mapping[str, Any], root: Path) -> Item:
     """The Item that a payload was made of."""
     text: Sequence[Text] = [Text(payload["text"])] if payload.get("text") else []
     pictures = [Image(reference(p, root)) for p in payload.get("images", ())]
-    return Item(str(payload["id"]), (*text, *pictures), payload.get("facts") or {})
+    return Item(str(payload["id"]), (*text, *pictures, *parts_of(payload.get(PARTS) or {})), payload.get("facts") or {})
 
 
 def reference(stored: str | Mapping[str, Any], root: Path) -> Path | Member:
@@ -123,3 +126,8 @@ def reference(stored: str | Mapping[str, Any], root: Path) -> Path | Member:
     if isinstance(stored, str):
         return root / stored
     return Member(Path(stored["archive"]), int(stored["offset"]), int(stored["size"]), str(stored["name"]))
+
+
+def foremost(row: Mapping[str, Any], kinds: Sequence[str]) -> str:
+    """The kind by whose vector an item is compared with others as a thing: as it looks, where it has a picture; else its first kind."""
+    return next(k for k in (Image.kind, *kinds) if k in row)

@@ -130,10 +130,8 @@ class Service:
     async def primed(self, query: Content) -> None:
         """Encode what a search is going to ask the encoder for, without holding a thread of the engine meanwhile."""
         asked = item(query, id="-")
-        parts: list[Content] = [asked]
-        if self.encoder.parts:
-            parts = [*([asked.text] if asked.text else []), *({"image": p.source} for p in asked.images)]
-        if asked.parts and " -" not in f" {asked.text}":  # words to avoid are taken out by the engine, which then asks for the rest
+        parts: list[Content] = [piece for kind in self.encoder.kinds for piece in asked.pieces(kind)] if self.encoder.kinds else [asked]
+        if parts and " -" not in f" {asked.text}":  # words to avoid are taken out by the engine, which then asks for the rest
             await self.encoder.soon(parts, "query")
 
     async def told(self, key: Hashable, work: Callable[[], T]) -> T:
