@@ -15,7 +15,7 @@ from typing import Any
 from hannun import checksums
 from hannun.checksums import Damage
 from hannun.errors import CollectionBusy, HannunError, InputError, MissingError, StorageError
-from hannun.files import copy_filled, filled
+from hannun.files import copy_filled, filled, on_disk
 from hannun.home import Folder, own_pictures, there
 from hannun.index import integrity
 from hannun.index.edge import Edge
@@ -59,7 +59,7 @@ def check(path: str | Path, accept: bool = False) -> Checked:
         files = size = 0
         if shard is not None:
             sums = integrity.known(root / shard)
-            files, size = len(sums), sum(s for s, _ in sums.values())
+            files, size = len(sums), on_disk(root / shard)
             found += _store(root / shard, notes)
         pictures = checked_pictures(root)
         files, size = files + pictures.files, size + pictures.bytes
