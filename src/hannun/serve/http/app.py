@@ -17,11 +17,11 @@ from starlette.exceptions import HTTPException
 
 import hannun
 from hannun.errors import DependencyError, HannunError, InputError, MissingError, StorageError
-from hannun.serve.http.routes import embeddings, health, items, search
 from hannun.serve.http.bodies import Failure
 from hannun.serve.http.guard import Guard
 from hannun.serve.http.jobs import Busy
 from hannun.serve.http.refused import failure
+from hannun.serve.http.routes import embeddings, health, items, search
 from hannun.serve.http.service import Service
 
 log = logging.getLogger("hannun.http")
