@@ -70,7 +70,7 @@ class SearchBody(_Strict):
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1, description="the query's own words (1) against its own picture (0)")
     weights: tuple[Share, Share] | None = Field(default=None, description="how much an item's text and picture count; not both 0")
-    words: WordShare = "auto"
+    words: WordShare | None = "auto"
     fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
     limit: int = Field(default=10, ge=1, le=1000)
@@ -137,7 +137,7 @@ class ExplainBody(_Strict):
     id: Id
     mix: float = Field(default=0.5, ge=0, le=1)
     weights: tuple[Share, Share] | None = None
-    words: WordShare = "auto"
+    words: WordShare | None = "auto"
     where: Where | None = None
 
 
