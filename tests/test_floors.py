@@ -17,9 +17,9 @@ FLOORS: list[set[str]] = [
     {"recipes", "evaluate", "generate"},
     {"curate"},
     {"train"},
-    {"collection", "load", "remote"},
+    {"collection", "load"},
     {"search"},
-    {"encode", "home", "storage", "datasets"},
+    {"encode", "datasets"},
     {"models", "index", "mini", "shards", "sources", "catalogue"},
     {
         "item",
@@ -40,13 +40,12 @@ FLOORS: list[set[str]] = [
     },
 ]
 # Two rooms that make one thing: the collection loads the encoder it names; sources are read out of shards.
-NEIGHBOURS = {("collection", "load"), ("collection", "remote"), ("remote", "collection"), ("sources", "shards"), ("storage", "home")}
+NEIGHBOURS = {("collection", "load"), ("sources", "shards")}
 # What the HTTP server and the page may see: the face, and files and errors, which know nothing of Hannun's rooms.
 FACE = {"collection", "load", "errors", "item", "files"}
 
 # Imports that close a circle, still there; they are being removed, each with its room, and then this list goes.
 KNOWN_CIRCLES = {
-    ("hannun.remote", "hannun.collection"),
     ("hannun.curate.image.laion", "hannun.curate.image.classifier"),
     ("hannun.curate.report", "hannun.curate.run"),
 }

@@ -21,7 +21,7 @@ from hannun.serve.http.bodies import Failure
 from hannun.serve.http.guard import Guard
 from hannun.serve.http.jobs import Busy
 from hannun.serve.http.refused import failure
-from hannun.serve.http.routes import embeddings, health, items, search
+from hannun.serve.http.routes import collection, embeddings, health, items, search
 from hannun.serve.http.service import Service
 
 log = logging.getLogger("hannun.http")
@@ -70,7 +70,7 @@ def application(service: Service) -> Guard:
         redoc_url=None,
         responses=_REFUSALS,
     )
-    for routes in (search.routes, embeddings.routes, items.routes, health.routes):
+    for routes in (search.routes, collection.routes, embeddings.routes, items.routes, health.routes):
         app.include_router(routes(service))
     app.add_exception_handler(HannunError, lambda request, error: _mistake(request, error, service))
     app.add_exception_handler(HTTPException, _refusal)
