@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, final
@@ -15,13 +15,16 @@ import httpx2
 import numpy as np
 
 from hannun import errors
-from hannun.collection import Map, Progress, Report
+from hannun.collection import Contents, Map, Progress, Report
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, StorageError
 from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
 from hannun.search.hits import Hit, Patches, Why
 from hannun.search.options import Share
 from hannun.search.query import Example, Known
+from hannun.search.where import Where, parse_where, written
+from hannun.sources import SOURCE
+from hannun.sources import contents as contents_of
 
 _ROWS = 256  # of one request
 _BYTES = 8 * 2**20  # of one request's pictures, as base64
@@ -74,7 +77,7 @@ class Remote:
         """Every item, in no stated order."""
         return self.items()
 
-    def items(self, where: str | None = None) -> Iterator[Item]:
+    def items(self, where: Where | None = None) -> Iterator[Item]:
         """Items for which a condition holds, in no stated order; their pictures are brought when they are read."""
         offset = 0
         while True:
@@ -84,11 +87,11 @@ class Remote:
                 return
             offset += len(page)
 
-    def count(self, where: str | None = None) -> int:
+    def count(self, where: Where | None = None) -> int:
         """How many items there are, or for how many a condition holds."""
         return int(self._ask("GET", "/v1/facets", params={"where": where} if where else {})["count"])
 
-    def facets(self, fields: Sequence[str] | None = None, where: str | None = None, limit: int = 12) -> dict[str, list[tuple[Any, int]]]:
+    def facets(self, fields: Sequence[str] | None = None, where: Where | None = None, limit: int = 12) -> dict[str, list[tuple[Any, int]]]:
         """The commonest values of facts, with counts. See Collection.facets."""
         params: dict[str, Any] = {"limit": limit, **({"where": where} if where else {}), **({"field": list(fields)} if fields else {})}
         found = self._ask("GET", "/v1/facets", params=params)["facets"]
@@ -115,7 +118,7 @@ class Remote:
         weights: tuple[float, float] | None = None,
         words: Share = "auto",
         fusion: str = "scores",
-        where: str | None = None,
+        where: Where | None = None,
         limit: int = 10,
         offset: int = 0,
         group_by: str | None = None,
@@ -150,7 +153,7 @@ class Remote:
         return [self._hit(h) for h in self._ask("POST", "/v1/search", json=body | _given(words))["hits"]]
 
     def similar(
-        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: str | None = None, limit: int = 10
+        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10
     ) -> list[Hit]:
         """More like these. See Collection.similar."""
         named = [ids] if isinstance(ids, str) else list(ids)
@@ -164,7 +167,7 @@ class Remote:
         mix: float = 0.5,
         weights: tuple[float, float] | None = None,
         words: Share = "auto",
-        where: str | None = None,
+        where: Where | None = None,
     ) -> Hit:
         """A near miss explained. See Collection.why."""
         body = {"id": id, "query": _content(query), "mix": mix, "weights": weights, "where": where, **_given(words)}
@@ -174,7 +177,7 @@ class Remote:
         """The item with this id. Raises MissingError."""
         return self._item(self._ask("GET", f"/v1/items/{quote(id, safe='')}"))
 
-    def add(self, contents: Iterable[Content | Problem], progress: Progress | None = None) -> Report:
+    def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there. See Collection.add; pictures are read here and sent."""
         report = Report()
         rows: list[dict[str, Any]] = []
@@ -192,7 +195,7 @@ class Remote:
             rows.clear()
             size = 0
 
-        for number, content in enumerate(contents, start=1):
+        for number, content in enumerate(contents_of(contents), start=1):
             try:
                 if isinstance(content, Problem):
                     report.problems.append(content)
@@ -210,11 +213,11 @@ class Remote:
             raise InputError(f"nothing could be added: {report.problems[0].where}: {report.problems[0].reason}")
         return report
 
-    def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: str | None = None) -> int:
+    def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
         """Change facts of items. See Collection.update."""
         return int(self._done(self._ask("PATCH", "/v1/items", json={"facts": dict(changes), "ids": list(ids), "where": where}))["changed"])
 
-    def delete(self, ids: Sequence[str] = (), where: str | None = None) -> int:
+    def delete(self, ids: Sequence[str] = (), where: Where | None = None) -> int:
         """Remove items. See Collection.delete."""
         if isinstance(ids, str):
             raise InputError(f"ids is the str {ids!r}, expected a list of ids")
@@ -236,6 +239,9 @@ class Remote:
         return job
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
+        for body in (more.get("params"), more.get("json")):
+            if isinstance(body, dict) and isinstance(body.get("where"), Mapping):  # the service takes conditions as text
+                body["where"] = written(parse_where(body["where"]))
         return self._sent(method, path, **more).json()
 
     def _sent(self, method: str, path: str, **more: Any) -> httpx2.Response:
@@ -312,7 +318,7 @@ def _example(example: Example) -> dict[str, Any]:
 
 def _row(content: Content) -> dict[str, Any]:
     it = require_content(item(content))
-    given = dict(it.facts)
+    given = {k: v for k, v in it.facts.items() if k != SOURCE}
     return {
         **given,
         "id": it.id,

@@ -5,8 +5,6 @@ Everything streams: a table is read a batch at a time, pictures stay where they 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -19,6 +17,7 @@ from typing import Any
 from hannun import hangul, shards, sources
 from hannun.curate.text.korean import is_korean
 from hannun.errors import HannunError, InputError, MissingError
+from hannun.item import Problem
 
 PICTURES_PER_TASK = 1000
 _BATCH = 512  # rows of a table read at once
@@ -90,7 +89,9 @@ def tasks(paths: Sequence[Path]) -> list[Task]:
             elif ending in shards.PICTURES:
                 loose.append(str(file))
             elif file == path:
-                raise InputError(f"{file}: is of no kind that holds pairs, expected a folder, .tar, .jsonl, .csv, .parquet or a picture")
+                raise InputError(
+                    f"{file}: is of no kind that holds pairs, expected a folder, .tar, .jsonl, .csv, .tsv, .xlsx, .parquet or a picture"
+                )
         if tables:  # then loose pictures are the tables'
             loose = []
         found += [tuple(loose[n : n + PICTURES_PER_TASK]) for n in range(0, len(loose), PICTURES_PER_TASK)]
@@ -284,46 +285,14 @@ def _number(value: object) -> int | None:
 
 def _rows(file: Path, wanted: tuple[Columns, float] | None) -> Iterator[dict[str, Any]]:
     """A table's rows as dicts. A row that cannot be read has `_problem`; `wanted` lets parquet skip columns and foreign rows unread."""
-    match file.suffix.lower():
-        case ".jsonl":
-            with file.open("rb") as f:
-                for line in f:
-                    if not line.strip():
-                        continue
-                    try:
-                        row = json.loads(sources.decode_text(line, str(file)))
-                        yield (
-                            row
-                            if isinstance(row, dict)
-                            else {"image": None, "_problem": f"is a JSON {type(row).__name__}, expected an object"}
-                        )
-                    except (ValueError, RecursionError, InputError) as e:
-                        yield {"image": None, "_problem": f"is not JSON ({' '.join(str(e).split())[:120]})"}
-        case ".csv":
-            csv.field_size_limit(2**27)
-            with file.open("rb") as raw:
-                encoding = _encoding(file)
-                try:
-                    reader = csv.DictReader(io.TextIOWrapper(raw, encoding=encoding, newline=""))
-                    for cells in reader:
-                        yield {k: v for k, v in cells.items() if k}
-                except (csv.Error, UnicodeDecodeError) as e:
-                    yield {"image": None, "_problem": f"is not a CSV table from here on ({e})"}
-        case ".parquet":
-            yield from _parquet(file, wanted)
-        case other:
-            raise InputError(f"{file}: has the ending {other!r}, expected .jsonl, .csv or .parquet")
-
-
-def _encoding(file: Path) -> str:
-    with file.open("rb") as f:
-        head = f.read(1 << 16)
-    try:
-        head.decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        if e.start < len(head) - 4:  # not merely a character cut at the end
-            return "cp949"
-    return "utf-8-sig"
+    ending = file.suffix[1:].lower()
+    if ending not in sources.TABLES:
+        raise InputError(f"{file}: has the ending {file.suffix!r}, expected one of .{', .'.join(sorted(sources.TABLES))}")
+    if ending == "parquet":
+        yield from _parquet(file, wanted)
+        return
+    for row in sources.rows(file, typed=False):
+        yield {"image": None, "_problem": row.reason} if isinstance(row, Problem) else dict(row)
 
 
 def _parquet(file: Path, wanted: tuple[Columns, float] | None) -> Iterator[dict[str, Any]]:
