@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hannun.curate.describe import attributes, tags
-from hannun.curate.join import merged, tidy
+from hannun.curate.merge import merge_rows, tidy
 from hannun.curate.pair import near, score
 from hannun.curate.record import record, schema
 from hannun.recipes.naver_pairs import RULES
@@ -64,11 +64,11 @@ def test_one_picture_many_rows() -> None:
         {"source": "c", "title": None, "query": "씨발", "count": 9},
         {"source": "d", "title": "문의 010-1234-5678", "query": None, "count": None},
     ]
-    made, texts = merged(rows, linked, RULES)
+    made, texts = merge_rows(rows, linked, RULES)
     assert made["title"] == "원피스" and made["copies"] == 3 and made["url"] == "http://a.kr/1.jpg" and made["key"] == "1"
     assert list(zip(made["queries"], made["counts"], strict=True)) == [("여름 원피스", 7), ("빨간 옷", 5), ("파티 드레스", 5)]
     assert [(r.kind, r.verdict.reason) for r in texts.rejected] == [("query", "text_abuse")] and texts.masked == {"phone": 1}
-    again, _ = merged(list(reversed(rows)), list(reversed(linked)), RULES)
+    again, _ = merge_rows(list(reversed(rows)), list(reversed(linked)), RULES)
     assert again == made
 
 

@@ -12,7 +12,7 @@ pytest.importorskip("ray", reason="ray is in hannun[cluster-curate]")
 pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 
 from hannun.curate import run as factory
-from hannun.curate.engine import Engine
+from hannun.curate.runner import Runner
 from tests.conftest import child
 from tests.curate import world
 from tests.curate.test_run import hashes, plan
@@ -28,7 +28,7 @@ try:
 except ray.exceptions.GetTimeoutError:
     sys.exit(75)  # the machine is too busy to start one worker
 from hannun.curate import run as factory, stages
-from hannun.curate.engine import Engine
+from hannun.curate.runner import Runner
 from tests.curate import world
 from tests.curate.test_run import plan
 
@@ -57,7 +57,7 @@ def kill():
         time.sleep(0.05)
 
 threading.Thread(target=kill, daemon=True).start()
-result = factory.run([source], plan(out, rules=world.rules(shard=20, near=None)), Engine(workers=2, ray="local"))
+result = factory.run([source], plan(out, rules=world.rules(shard=20, near=None)), Runner(workers=2, ray="local"))
 ray.shutdown()
 tasks = [p.name.split(".")[0] for p in notes.glob("*.*")]
 print(json.dumps({
@@ -71,7 +71,7 @@ print(json.dumps({
 def test_a_worker_killed_midway_loses_nothing(tmp_path: Path) -> None:
     source = world.make(tmp_path / "raw")
     (tmp_path / "notes").mkdir()
-    here = factory.run([source], plan(tmp_path / "here", rules=world.rules(shard=20, near=None)), Engine())
+    here = factory.run([source], plan(tmp_path / "here", rules=world.rules(shard=20, near=None)), Runner())
     process = child("-c", ON_RAY, str(source), str(tmp_path / "there"), str(tmp_path / "notes"))
     try:
         out, err = process.communicate(timeout=300)

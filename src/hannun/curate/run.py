@@ -21,9 +21,10 @@ from typing import Any
 
 import filelock
 
-from hannun.curate import scan, shuffle, stages
-from hannun.curate.engine import Engine
-from hannun.curate.stages import Plan, tally_file
+from hannun.curate import shuffle, stages
+from hannun.curate.rows import ScanTask, count_rows, scan_tasks
+from hannun.curate.runner import Runner
+from hannun.curate.stages import RunPlan, tally_file
 from hannun.curate.tally import Tally, read
 from hannun.errors import CollectionBusy, HannunError, InputError, MissingError, StorageError
 
@@ -35,7 +36,7 @@ Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """Where it lies, and what was counted."""
 
     out: Path
@@ -43,15 +44,15 @@ class Result:
     tally: Tally
 
 
-def run(sources: Sequence[Path], plan: Plan, engine: Engine | None = None, bar: Bar | None = None, keep_work: bool = False) -> Result:
+def run(sources: Sequence[Path], plan: RunPlan, runner: Runner | None = None, bar: Bar | None = None, keep_work: bool = False) -> RunResult:
     """All stages.
 
     Raises InputError where `plan.out` holds another run's output, MissingError for sources that are not there, CollectionBusy
     where another run is at work in that folder, StorageError for a disk that is full or read-only.
     """
-    engine, out = engine or Engine(), Path(os.path.abspath(plan.out))
+    runner, out = runner or Runner(), Path(os.path.abspath(plan.out))
     plan = replace(plan, out=out)
-    todo = scan.tasks([Path(os.path.abspath(p)) for p in sources])
+    todo = scan_tasks([Path(os.path.abspath(p)) for p in sources])
     for path in plan.links:
         if not Path(path).exists():
             raise MissingError(f"{path}: no such file; check the path")
@@ -61,19 +62,19 @@ def run(sources: Sequence[Path], plan: Plan, engine: Engine | None = None, bar: 
         if (out / "manifest.json").exists():  # by the run that this one has waited for
             return _finished(plan, todo, keep_work)
         _claim(plan, todo)
-        return _run(sources, plan, todo, engine, bar or (lambda what, total: nullcontext(lambda done: None)), keep_work)
+        return _run(sources, plan, todo, runner, bar or (lambda what, total: nullcontext(lambda done: None)), keep_work)
 
 
-def _finished(plan: Plan, todo: Sequence[scan.Task], keep_work: bool) -> Result:
+def _finished(plan: RunPlan, todo: Sequence[ScanTask], keep_work: bool) -> RunResult:
     """The result of a run that came to its end."""
     _claim(plan, todo)
     if not keep_work:
         shutil.rmtree(plan.work, ignore_errors=True)  # it may have been killed while it tidied up
     manifest = json.loads((plan.out / "manifest.json").read_text("utf-8"))
-    return Result(plan.out, manifest, Tally.merged([json.loads((plan.out / "tally.json").read_text("utf-8"))]))
+    return RunResult(plan.out, manifest, Tally.merged([json.loads((plan.out / "tally.json").read_text("utf-8"))]))
 
 
-def _run(sources: Sequence[Path], plan: Plan, todo: Sequence[scan.Task], engine: Engine, bar: Bar, keep_work: bool) -> Result:
+def _run(sources: Sequence[Path], plan: RunPlan, todo: Sequence[ScanTask], runner: Runner, bar: Bar, keep_work: bool) -> RunResult:
     for name in [
         "work/raw",
         "work/urls",
@@ -90,13 +91,13 @@ def _run(sources: Sequence[Path], plan: Plan, todo: Sequence[scan.Task], engine:
         "shards",
     ]:
         (plan.out / name).mkdir(parents=True, exist_ok=True)
-    go = partial(_stage, plan, engine, bar)
+    go = partial(_stage, plan, runner, bar)
     go(stages.scan, [json.dumps({"number": t.number, "paths": t.paths}) for t in todo], lambda t: f"{json.loads(t)['number']:05d}")
     if plan.fetch and plan.parts("urls"):
         hosts = sorted({n for p in plan.parts("urls") for n in shuffle.buckets(p)})
         go(stages.fetch, [str(n) for n in hosts], lambda t: f"{int(t):05d}")
     plan = replace(plan, buckets=_buckets(plan))
-    go = partial(_stage, plan, engine, bar)
+    go = partial(_stage, plan, runner, bar)
     go(stages.look, [str(p) for p in plan.parts("raw")], lambda t: Path(t).stem)
     numbers = [str(n) for n in range(plan.buckets)]
 
@@ -115,12 +116,12 @@ def _run(sources: Sequence[Path], plan: Plan, todo: Sequence[scan.Task], engine:
     return _close(plan, sources, keep_work)
 
 
-def preview(sources: Sequence[Path], plan: Plan, rows: int = 1000, engine: Engine | None = None, bar: Bar | None = None) -> Tally:
+def preview(sources: Sequence[Path], plan: RunPlan, rows: int = 1000, runner: Runner | None = None, bar: Bar | None = None) -> Tally:
     """The same run on about `rows` rows spread evenly over the sources, in a temporary folder: what it counted."""
-    every = sum(scan.count(t) for t in scan.tasks(sources))
+    every = sum(count_rows(t) for t in scan_tasks(sources))
     with tempfile.TemporaryDirectory(prefix="hannun-curate-") as folder:
         sampled = replace(plan, out=Path(folder) / "out", step=max(1, every // max(1, rows)), fetch=False)
-        return run(sources, sampled, engine, bar).tally
+        return run(sources, sampled, runner, bar).tally
 
 
 def funnel(tally: Tally) -> list[tuple[str, str, int]]:
@@ -132,18 +133,23 @@ def funnel(tally: Tally) -> list[tuple[str, str, int]]:
 
 
 def _stage(
-    plan: Plan, engine: Engine, bar: Bar, stage: Callable[[Plan, str], dict[str, Any]], tasks: Sequence[str], name: Callable[[str], str]
+    plan: RunPlan,
+    runner: Runner,
+    bar: Bar,
+    stage: Callable[[RunPlan, str], dict[str, Any]],
+    tasks: Sequence[str],
+    name: Callable[[str], str],
 ) -> None:
     """Run a stage over the tasks whose tally is not there yet."""
     what = stage.__name__
     left = [t for t in tasks if not tally_file(plan, what, name(t)).exists()]
     with bar(what, len(tasks)) as advance:
         advance(len(tasks) - len(left))
-        for _ in engine.over(partial(_once, plan, stage, name), left):
+        for _ in runner.map(partial(_once, plan, stage, name), left):
             advance(1)
 
 
-def _once(plan: Plan, stage: Callable[[Plan, str], dict[str, Any]], name: Callable[[str], str], task: str) -> dict[str, Any]:
+def _once(plan: RunPlan, stage: Callable[[RunPlan, str], dict[str, Any]], name: Callable[[str], str], task: str) -> dict[str, Any]:
     """Do a task, unless another process has done it meanwhile.
 
     A worker goes on with its task for a while after its run was killed. Two at one task would write one file: the first to finish
@@ -183,7 +189,7 @@ def stored(out: Path) -> Iterator[None]:
         raise StorageError(f"{e.filename or out}: {e.strerror or e}; {remedy} and run the same command again to go on") from None
 
 
-def _claim(plan: Plan, todo: Sequence[scan.Task]) -> None:
+def _claim(plan: RunPlan, todo: Sequence[ScanTask]) -> None:
     """The output folder is this run's, or is refused: resuming with other sources or rules would mix two runs."""
     said: dict[str, Any] = {
         "rules": plan.rules.plain(),
@@ -210,7 +216,7 @@ def _claim(plan: Plan, todo: Sequence[scan.Task]) -> None:
         raise StorageError(f"{plan.out}: cannot be used ({e}); check the disk and its permissions") from None
 
 
-def _buckets(plan: Plan) -> int:
+def _buckets(plan: RunPlan) -> int:
     """As many buckets as shards are wanted, settled once: a row group is read for each bucket out of each part."""
     place = plan.work / "buckets.json"
     if place.exists():
@@ -223,7 +229,7 @@ def _buckets(plan: Plan) -> int:
     return number
 
 
-def _close(plan: Plan, sources: Sequence[Path], keep_work: bool) -> Result:
+def _close(plan: RunPlan, sources: Sequence[Path], keep_work: bool) -> RunResult:
     """Manifest, report, and the work folder gone."""
     from hannun.curate import report
 
@@ -247,10 +253,10 @@ def _close(plan: Plan, sources: Sequence[Path], keep_work: bool) -> Result:
     shuffle.text_file(plan.out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
     if not keep_work:
         shutil.rmtree(plan.work, ignore_errors=True)  # what is left of it, the next call removes
-    return Result(plan.out, manifest, tally)
+    return RunResult(plan.out, manifest, tally)
 
 
-def _scorer(plan: Plan) -> dict[str, str] | None:
+def _scorer(plan: RunPlan) -> dict[str, str] | None:
     if plan.model is None:
         return None
     encoder = stages._models(replace(plan, ocr=False, watermark=None, adult=None)).encoder

@@ -20,16 +20,16 @@ import numpy as np
 import PIL.Image
 
 from hannun import shards
-from hannun.curate import scan as sources
 from hannun.curate import shuffle
 from hannun.curate.describe import tags
-from hannun.curate.image import look as eye
+from hannun.curate.image.header import Header, image_hash, measure_pixels, read_header
 from hannun.curate.image.ocr import TextDetector
 from hannun.curate.image.watermark import Scorer, Watermarks
-from hannun.curate.join import Rejected, Texts, merged, tidy
+from hannun.curate.merge import Rejected, Texts, merge_rows, tidy
 from hannun.curate.pair import near as neighbours
-from hannun.curate.pair import score as scoring
+from hannun.curate.pair.score import agreement, picture_vectors, requires_parts
 from hannun.curate.record import record
+from hannun.curate.rows import Columns, ScanTask, chunks, read_links, read_rows
 from hannun.curate.rules import Rules
 from hannun.curate.tally import Tally
 from hannun.curate.verdict import Verdict, judge, pair_of
@@ -46,7 +46,7 @@ _SIDE = 512  # pixels of the shorter side that models look at, at most
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """Everything that decides what a run makes; it travels to every worker.
 
     `model` scores pairs (None leaves them unscored); `adult` and `watermark` name classifiers for `image.classifier` ("head" is the
@@ -57,7 +57,7 @@ class Plan:
 
     out: Path
     rules: Rules
-    columns: sources.Columns = field(default_factory=sources.Columns)
+    columns: Columns = field(default_factory=Columns)
     korean: float = 0.0
     model: str | None = "mini"
     ocr: bool = True
@@ -84,15 +84,15 @@ class Plan:
 # ------------------------------------------------------------------------------------------------------------ stages
 
 
-def scan(plan: Plan, task: str) -> dict[str, Any]:
+def scan(plan: RunPlan, task: str) -> dict[str, Any]:
     """One source file into raw parts of `part` rows; rows with a URL alone go to the fetcher's parts."""
     given = json.loads(task)
-    source = sources.Task(given["number"], tuple(given["paths"]))
+    source = ScanTask(given["number"], tuple(given["paths"]))
     book = _Book(plan, "scan", f"{source.number:05d}")
     stem, part = plan.work / "raw", 0
     texts_only: list[dict[str, Any]] = []
-    rows = sources.read(source, plan.columns, plan.korean)
-    for chunk in sources.chunks((r for n, r in enumerate(rows) if n % plan.step == 0), plan.part):
+    rows = read_rows(source, plan.columns, plan.korean)
+    for chunk in chunks((r for n, r in enumerate(rows) if n % plan.step == 0), plan.part):
         name = f"{source.number:05d}-{part:05d}"
         kept: list[dict[str, Any]] = []
         with (stem / f"{name}.pack").open("wb") as pack:
@@ -128,11 +128,11 @@ def scan(plan: Plan, task: str) -> dict[str, Any]:
     return book.close()
 
 
-def _worth_fetching(plan: Plan, row: dict[str, Any], book: _Book) -> list[dict[str, Any]]:
+def _worth_fetching(plan: RunPlan, row: dict[str, Any], book: _Book) -> list[dict[str, Any]]:
     """The row, unless its declared size or its texts would drop it: what is not fetched costs nobody anything."""
     width, height = row.get("width"), row.get("height")
     if width and height:
-        head = eye.Header(width, height, "")
+        head = Header(width, height, "")
         verdict = judge(pair_of("", _head_figures(head)), plan.rules.headers)
         if not verdict.kept:
             book.drop("picture", verdict, row)
@@ -142,26 +142,26 @@ def _worth_fetching(plan: Plan, row: dict[str, Any], book: _Book) -> list[dict[s
     return [row]
 
 
-def _urls(plan: Plan, name: str, rows: Sequence[dict[str, Any]]) -> None:
-    from hannun.curate.fetch import HOSTS, host
+def _urls(plan: RunPlan, name: str, rows: Sequence[dict[str, Any]]) -> None:
+    from hannun.curate.download import HOSTS, host
 
     shuffle.write(plan.work / "urls" / f"{name}.parquet", rows, shuffle.RAW, [shuffle.bucket(host(r["url"]), HOSTS) for r in rows])
 
 
-def fetch(plan: Plan, task: str) -> dict[str, Any]:
+def fetch(plan: RunPlan, task: str) -> dict[str, Any]:
     """The pictures of all URLs whose host is in one bucket, so that a host is asked by one task only."""
-    from hannun.curate.fetch import Fetcher
+    from hannun.curate.download import Downloader
 
     book = _Book(plan, "fetch", f"{int(task):05d}")
     rows = shuffle.of_bucket(plan.parts("urls"), int(task))
-    for part, chunk in enumerate(sources.chunks(rows, plan.part)):
+    for part, chunk in enumerate(chunks(rows, plan.part)):
         name = f"u{int(task):05d}-{part:05d}"
         done = plan.work / "raw" / f"{name}.parquet"
         notes = plan.work / "fetched" / f"{name}.json"
         if not notes.exists():
             kept, failed = [], []
             with (plan.work / "raw" / f"{name}.pack").open("wb") as pack:
-                for row, got in Fetcher(plan.politeness, plan.private).fetch(chunk):
+                for row, got in Downloader(plan.politeness, plan.private).download(chunk):
                     if isinstance(got, bytes):
                         kept.append({**row, "path": pack.name, "offset": pack.tell(), "size": pack.write(got)})
                     else:
@@ -174,7 +174,7 @@ def fetch(plan: Plan, task: str) -> dict[str, Any]:
     return book.close()
 
 
-def look(plan: Plan, task: str) -> dict[str, Any]:
+def look(plan: RunPlan, task: str) -> dict[str, Any]:
     """The pictures of one raw part: headers, pixels and texts judged; what is left goes on by image hash."""
     path = Path(task)
     book = _Book(plan, "look", path.stem)
@@ -184,14 +184,14 @@ def look(plan: Plan, task: str) -> dict[str, Any]:
         text = {"title": row["title"], "queries": row["queries"][:3]}
         try:
             data = _bytes(row)
-            row["image_hash"] = eye.image_hash(data)
+            row["image_hash"] = image_hash(data)
             book.tally.sample("_before", f"{row['source']}/{row['key']}", text, data)
-            head = eye.header(data)
+            head = read_header(data)
             figures = _head_figures(head)
             book.measure(figures)
             verdict = judge(pair_of("", figures), plan.rules.headers)
             if verdict.kept:
-                seen = eye.look(data, 0.9 if plan.rules.white is None else plan.rules.white)
+                seen = measure_pixels(data, 0.9 if plan.rules.white is None else plan.rules.white)
                 row |= {"width": head.width, "height": head.height, "white": seen.white, "phash": seen.phash, "tint": seen.tint}
                 figures["white"] = seen.white
                 book.measure({"white": seen.white})
@@ -216,19 +216,19 @@ def look(plan: Plan, task: str) -> dict[str, Any]:
     return book.close()
 
 
-def link(plan: Plan, task: str) -> dict[str, Any]:
+def link(plan: RunPlan, task: str) -> dict[str, Any]:
     """One table of documents or clicks, split by how it names its pictures."""
     given = json.loads(task)
     book = _Book(plan, "link", f"{given['number']:05d}")
-    rows = sources.links(Path(given["path"]), plan.columns)
-    for part, chunk in enumerate(sources.chunks(rows, LINKS)):
+    rows = read_links(Path(given["path"]), plan.columns)
+    for part, chunk in enumerate(chunks(rows, LINKS)):
         book.tally.counts["in/link"] += len(chunk)
         path = plan.work / "links" / f"{given['number']:05d}-{part:05d}.parquet"
         shuffle.write(path, chunk, shuffle.LINKS, [shuffle.bucket(r["ref"], plan.buckets) for r in chunk])
     return book.close()
 
 
-def join(plan: Plan, task: str) -> dict[str, Any]:
+def join(plan: RunPlan, task: str) -> dict[str, Any]:
     """The links of one bucket of names, with the image hash in the place of the name."""
     number = int(task)
     book = _Book(plan, "join", f"{number:05d}")
@@ -245,7 +245,7 @@ def join(plan: Plan, task: str) -> dict[str, Any]:
     return book.close()
 
 
-def group(plan: Plan, task: str) -> dict[str, Any]:
+def group(plan: RunPlan, task: str) -> dict[str, Any]:
     """One row for each picture of a bucket, all its texts together; its bands go to those who look for near duplicates."""
     number = int(task)
     book = _Book(plan, "group", f"{number:05d}")
@@ -257,7 +257,7 @@ def group(plan: Plan, task: str) -> dict[str, Any]:
         linked[row["image_hash"]].append(row)
     kept: list[dict[str, Any]] = []
     for name in sorted(pictures):
-        row, texts = merged(pictures[name], linked[name], plan.rules)
+        row, texts = merge_rows(pictures[name], linked[name], plan.rules)
         book.note(texts, row)
         for other in pictures[name][1:]:
             book.drop("picture", Verdict("picture_duplicate"), other, other["title"], row)
@@ -277,7 +277,7 @@ def group(plan: Plan, task: str) -> dict[str, Any]:
     return book.close()
 
 
-def near(plan: Plan, task: str) -> dict[str, Any]:
+def near(plan: RunPlan, task: str) -> dict[str, Any]:
     """The nearly equal pairs among pictures that share a band, for one bucket of bands: of each cluster, as few as hold it together."""
     number = int(task)
     book = _Book(plan, "near", f"{number:05d}")
@@ -302,7 +302,7 @@ def near(plan: Plan, task: str) -> dict[str, Any]:
     return book.close()
 
 
-def clusters(plan: Plan) -> None:
+def clusters(plan: RunPlan) -> None:
     """All near pairs into clusters: which picture gives way to which. The one step that is not a map; it holds the near pairs only."""
     target = plan.work / "clusters.parquet"
     if not target.exists():
@@ -312,7 +312,7 @@ def clusters(plan: Plan) -> None:
         shuffle.write(target, rows, shuffle.CLUSTERS, [shuffle.bucket(str(r["image_hash"]), plan.buckets) for r in rows])
 
 
-def finish(plan: Plan, task: str) -> dict[str, Any]:
+def finish(plan: RunPlan, task: str) -> dict[str, Any]:
     """One bucket's pictures measured by models, judged, scored and written: one training shard, and one for validation."""
     number = int(task)
     book = _Book(plan, "finish", f"{number:05d}")
@@ -340,7 +340,7 @@ def finish(plan: Plan, task: str) -> dict[str, Any]:
 
 
 def _finished(
-    plan: Plan, rows: Iterator[dict[str, Any]], leads: Mapping[str, tuple[str, int]], book: _Book
+    plan: RunPlan, rows: Iterator[dict[str, Any]], leads: Mapping[str, tuple[str, int]], book: _Book
 ) -> Iterator[tuple[str, bytes, Mapping[str, Any]]]:
     models = _models(plan)
     alone = []
@@ -373,7 +373,7 @@ class _Opened:
     figures: dict[str, float]
 
 
-def _scored(plan: Plan, models: _Models, batch: Any, book: _Book) -> Iterator[tuple[str, bytes, Mapping[str, Any]]]:
+def _scored(plan: RunPlan, models: _Models, batch: Any, book: _Book) -> Iterator[tuple[str, bytes, Mapping[str, Any]]]:
     ready: list[_Opened] = []
     for row, opened in batch:
         try:
@@ -400,13 +400,13 @@ def _scored(plan: Plan, models: _Models, batch: Any, book: _Book) -> Iterator[tu
     texts = [[*([o.row["title"]] if o.row["title"] else []), *o.row["queries"]] for o in passed]
     scores: list[list[float]] = [[] for _ in passed]
     if models.encoder is not None and passed:
-        vectors = scoring.picture_vectors([o.picture for o in passed], models.encoder)
-        scores = scoring.agreement(vectors, texts, models.encoder)
+        vectors = picture_vectors([o.picture for o in passed], models.encoder)
+        scores = agreement(vectors, texts, models.encoder)
     for one, found in zip(passed, scores, strict=True):
         yield from _judged(plan, one, found, book)
 
 
-def _judged(plan: Plan, one: _Opened, scores: Sequence[float], book: _Book) -> Iterator[tuple[str, bytes, Mapping[str, Any]]]:
+def _judged(plan: RunPlan, one: _Opened, scores: Sequence[float], book: _Book) -> Iterator[tuple[str, bytes, Mapping[str, Any]]]:
     """The pair as a record, if a text is left that agrees with the picture."""
     row, data, figures = one.row, one.data, one.figures
     title, title_score = row["title"], None
@@ -460,7 +460,7 @@ class _Models:
     encoder: Encoder | None
 
 
-def _models(plan: Plan) -> _Models:
+def _models(plan: RunPlan) -> _Models:
     return _loaded(plan.ocr, plan.watermark, plan.adult, plan.model)
 
 
@@ -469,7 +469,7 @@ def _loaded(ocr: bool, watermark: str | None, adult: str | None, model: str | No
     """Loaded once in each worker."""
     from hannun.curate.image.classifier import classifier
 
-    encoder = scoring.requires_parts(load(model)) if model else None
+    encoder = requires_parts(load(model)) if model else None
     marks: Scorer | None = Watermarks() if watermark == "head" else classifier(watermark) if watermark else None
     return _Models(TextDetector() if ocr else None, marks, classifier(adult) if adult else None, encoder)
 
@@ -480,7 +480,7 @@ def _loaded(ocr: bool, watermark: str | None, adult: str | None, model: str | No
 class _Book:
     """What one task writes down: its tally, and its page of the ledger."""
 
-    def __init__(self, plan: Plan, stage: str, name: str) -> None:
+    def __init__(self, plan: RunPlan, stage: str, name: str) -> None:
         self.plan, self.stage, self.name = plan, stage, name
         self.tally, self.ledger = Tally(), []  # type: ignore[var-annotated]
 
@@ -537,12 +537,12 @@ class _Book:
         return {"name": self.name, "counts": plain["counts"]}
 
 
-def tally_file(plan: Plan, stage: str, name: str) -> Path:
+def tally_file(plan: RunPlan, stage: str, name: str) -> Path:
     """Where a task's tally lies; a task is done when it is there."""
     return plan.work / "tallies" / f"{stage}-{name}.tally.json"
 
 
-def _texts(plan: Plan, row: dict[str, Any], book: _Book, keep_empty: bool, data: bytes | None = None) -> bool:
+def _texts(plan: RunPlan, row: dict[str, Any], book: _Book, keep_empty: bool, data: bytes | None = None) -> bool:
     """The row's texts cleaned in place; whether the row stays."""
     said = bool(row["title"] or row["queries"])
     texts = tidy([row["title"]], list(zip(row["queries"] or (), row["counts"] or (), strict=True)), plan.rules)
@@ -554,7 +554,7 @@ def _texts(plan: Plan, row: dict[str, Any], book: _Book, keep_empty: bool, data:
     return False
 
 
-def _head_figures(head: eye.Header) -> dict[str, float]:
+def _head_figures(head: Header) -> dict[str, float]:
     return {"width": head.width, "height": head.height, "side": head.side, "ratio": head.ratio, "pixels": head.pixels}
 
 
