@@ -35,6 +35,7 @@ from hannun.curate.image.ocr import DEFAULT_SIDE, TextDetector
 from hannun.curate.merge import tidy
 from hannun.curate.runner import Runner
 from hannun.curate.stages import RunPlan
+from hannun.curate.tally import funnel
 from hannun.curate.text import pii, profanity
 from hannun.curate.verdict import AtLeast, judge, pair_of
 from hannun.datasets import sentences
@@ -731,7 +732,7 @@ def helps(a: argparse.Namespace) -> None:
         made = pollute([replace(p, queries=()) for p in true], place, a.data, 5)
         result = factory.run([place / "rows.jsonl"], RunPlan(place / "out", replace(RULES, shard=4000, valid=0.0)), Runner())
         kept = [r for p in sorted((place / "out" / "shards").glob("*.tar")) for r in shards.read(p) if r.data["title"]]
-        print("dropped: " + ", ".join(f"{r} {n}" for _, r, n in factory.funnel(result.tally)) + "\n")
+        print("dropped: " + ", ".join(f"{r} {n}" for _, r, n in funnel(result.tally)) + "\n")
         lost: dict[str, Counter[str]] = defaultdict(Counter)
         for row in factory.ledger(place / "out"):
             if row["kind"] in ("picture", "title"):

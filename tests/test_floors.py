@@ -46,8 +46,6 @@ FACE = {"collection", "load", "errors", "item"}
 # Imports that close a circle, still there; they are being removed, each with its room, and then this list goes.
 KNOWN_CIRCLES = {
     ("hannun.remote", "hannun.collection"),
-    ("hannun.curate.image.laion", "hannun.curate.image.classifier"),
-    ("hannun.curate.report", "hannun.curate.run"),
 }
 
 

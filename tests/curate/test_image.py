@@ -225,8 +225,9 @@ def test_classifiers_from_onnx_transformers_and_laion(tmp_path: Path) -> None:
     from onnx import save
     from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
-    from hannun.curate.image.classifier import classifier, positives, probability
+    from hannun.curate.image.classifier import classifier, positives
     from hannun.curate.image.laion import network
+    from hannun.curate.image.scorer import probability
     from hannun.errors import InputError, MissingError
     from hannun.mini.graph import Graph
 

@@ -23,6 +23,7 @@ from hannun.curate.record import schema
 from hannun.curate.rows import Columns
 from hannun.curate.runner import Runner
 from hannun.curate.stages import RunPlan
+from hannun.curate.tally import funnel
 from hannun.errors import HannunError, InputError, MissingError
 from tests.conftest import encoded, finished
 from tests.curate import world
@@ -279,9 +280,7 @@ def test_pictures_are_stored_as_they_came_or_scaled(tmp_path: Path) -> None:
 def test_a_dry_run_shows_the_funnel_and_writes_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tally = factory.preview([source], plan(tmp_path / "out"), rows=10_000)
-    assert {(k, r): n for k, r, n in factory.funnel(tally)} == {
-        tuple(k.split("/")): n for k, n in world.DROPPED.items() if "masked" not in k
-    }
+    assert {(k, r): n for k, r, n in funnel(tally)} == {tuple(k.split("/")): n for k, n in world.DROPPED.items() if "masked" not in k}
     some = factory.preview([source], plan(tmp_path / "out"), rows=10)
     assert 5 <= some.counts["in/row"] <= 20 and not list(tmp_path.iterdir())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hannun.curate.rules import Rules
-from hannun.curate.tally import BINS, RANGES, Tally
+from hannun.curate.tally import BINS, RANGES, Tally, funnel
 from hannun.curate.verdict import AtLeast, Bound
 
 #: What a reason is called in the report.
@@ -102,8 +102,6 @@ def _share(part: int, whole: int) -> str:
 
 
 def _funnel(tally: Tally) -> str:
-    from hannun.curate.run import funnel
-
     rows, found = [], funnel(tally)
     most = max((n for _, _, n in found), default=1)
     last = ""

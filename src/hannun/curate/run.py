@@ -21,7 +21,7 @@ from typing import Any
 
 import filelock
 
-from hannun.curate import shuffle, stages
+from hannun.curate import report, shuffle, stages
 from hannun.curate.rows import ScanTask, count_rows, scan_tasks
 from hannun.curate.runner import Runner
 from hannun.curate.stages import RunPlan, tally_file
@@ -124,14 +124,6 @@ def preview(sources: Sequence[Path], plan: RunPlan, rows: int = 1000, runner: Ru
         return run(sources, sampled, runner, bar).tally
 
 
-def funnel(tally: Tally) -> list[tuple[str, str, int]]:
-    """(kind, reason, how many), the most frequent first within rows, pictures, titles, queries and pairs."""
-    split = [(name.partition("/"), n) for name, n in tally.counts.items() if not name.startswith(("in/", "out/", "masked/"))]
-    rows = [(kind, reason, n) for (kind, _, reason), n in split]
-    order = ("row", "link", "picture", "title", "query", "pair")
-    return sorted(rows, key=lambda f: (order.index(f[0]), -f[2], f[1]))
-
-
 def _stage(
     plan: RunPlan,
     runner: Runner,
@@ -231,8 +223,6 @@ def _buckets(plan: RunPlan) -> int:
 
 def _close(plan: RunPlan, sources: Sequence[Path], keep_work: bool) -> RunResult:
     """Manifest, report, and the work folder gone."""
-    from hannun.curate import report
-
     tally = read(plan.work / "tallies")
     made: dict[str, Any] = {}
     for path in sorted((plan.work / "tallies").glob("finish-*.tally.json")):

@@ -24,7 +24,8 @@ from hannun.curate import shuffle
 from hannun.curate.describe import tags
 from hannun.curate.image.header import Header, image_hash, measure_pixels, read_header
 from hannun.curate.image.ocr import TextDetector
-from hannun.curate.image.watermark import Scorer, Watermarks
+from hannun.curate.image.scorer import Scorer
+from hannun.curate.image.watermark import Watermarks
 from hannun.curate.merge import Rejected, Texts, merge_rows, tidy
 from hannun.curate.pair import near as neighbours
 from hannun.curate.pair.score import agreement, picture_vectors, requires_parts

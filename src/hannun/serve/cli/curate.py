@@ -62,6 +62,7 @@ def run(
     from hannun.curate.rows import Columns
     from hannun.curate.runner import Runner
     from hannun.curate.stages import RunPlan
+    from hannun.curate.tally import funnel
     from hannun.recipes.naver_pairs import RULES
     from hannun.serve.cli import show
 
@@ -80,11 +81,11 @@ def run(
     runner = Runner(workers or _cores(), ray)
     if dry_run:
         tally = factory.preview(sources, plan, dry_run, runner, show.progress)
-        _funnel(tally.counts, factory.funnel(tally))
+        _funnel(tally.counts, funnel(tally))
         typer.echo("dry run: nothing was written")
         return 0
     result = factory.run(sources, plan, runner, show.progress)
-    _funnel(result.tally.counts, factory.funnel(result.tally))
+    _funnel(result.tally.counts, funnel(result.tally))
     pairs, splits = result.manifest["pairs"], result.manifest["splits"]
     typer.echo(
         f"{pairs} pairs ({splits['train']} train, {splits['valid']} valid) in {len(result.manifest['shards'])} shards; "
