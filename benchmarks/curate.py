@@ -34,7 +34,7 @@ from hannun.curate.image.header import image_hash, measure_pixels, read_header, 
 from hannun.curate.image.ocr import DEFAULT_SIDE, TextDetector
 from hannun.curate.merge import tidy
 from hannun.curate.runner import Runner
-from hannun.curate.stages import RunPlan
+from hannun.curate.stages.plan import RunPlan
 from hannun.curate.tally import funnel
 from hannun.curate.text import pii, profanity
 from hannun.curate.verdict import AtLeast, judge, pair_of
@@ -796,7 +796,7 @@ import resource, sys
 from dataclasses import replace
 from pathlib import Path
 from hannun.curate.run import run
-from hannun.curate.stages import RunPlan
+from hannun.curate.stages.plan import RunPlan
 from hannun.recipes.naver_pairs import RULES
 result = run([Path(sys.argv[1])], RunPlan(Path(sys.argv[2]), replace(RULES, shard=500), model=None, ocr=False, watermark=None))
 used = resource.getrusage(resource.RUSAGE_SELF)

@@ -18,8 +18,9 @@ pytest.importorskip("daft", reason="daft is in hannun[curate]")
 pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 
 from hannun import shards
-from hannun.curate import download, stages
+from hannun.curate import download
 from hannun.curate import run as factory
+from hannun.curate.stages import look
 from hannun.errors import HannunError
 from tests.conftest import encoded
 from tests.curate import world
@@ -161,7 +162,7 @@ def test_a_url_list_becomes_pairs_and_a_stopped_run_asks_for_nothing_twice(
 
     stopped.__name__ = "look"
     with monkeypatch.context() as once:
-        once.setattr(stages, "look", stopped)
+        once.setattr(look, "look", stopped)
         with pytest.raises(HannunError, match="stopped"):
             factory.run([source], run)
     result = factory.run([source], run)

@@ -33,18 +33,18 @@ def test_near_pairs_are_those_of_all_against_all() -> None:
     hashes = np.concatenate([base, base ^ np.uint64(0b101), base ^ np.uint64(2**40 - 1)])
     tints = np.full((len(hashes), 8), 128, np.uint8)
     expected = {(a, b) for a, b in itertools.combinations(range(len(hashes)), 2) if int(hashes[a] ^ hashes[b]).bit_count() <= 3}
-    assert set(near.near(hashes, tints)) == expected and len(expected) == 40
-    assert set(near.near(np.repeat(hashes, 6), np.repeat(tints, 6, 0))) >= {(0, 1), (0, 5)}  # more than one chunk
+    assert set(near.near_pairs(hashes, tints)) == expected and len(expected) == 40
+    assert set(near.near_pairs(np.repeat(hashes, 6), np.repeat(tints, 6, 0))) >= {(0, 1), (0, 5)}  # more than one chunk
 
 
 def test_another_colour_is_another_picture() -> None:
     hashes = np.zeros(2, np.uint64)
     tints = np.array([[128] * 8, [128] * 7 + [128 + near.TINT + 1]], np.uint8)
-    assert list(near.near(hashes, tints)) == [] and list(near.near(hashes, tints, tint=near.TINT + 1)) == [(0, 1)]
+    assert list(near.near_pairs(hashes, tints)) == [] and list(near.near_pairs(hashes, tints, tint=near.TINT + 1)) == [(0, 1)]
 
 
 def test_clusters_lead_to_the_least_key() -> None:
-    assert near.clusters([("b", "c"), ("a", "b"), ("x", "y")]) == {"a": "a", "b": "a", "c": "a", "x": "x", "y": "x"}
+    assert near.cluster_roots([("b", "c"), ("a", "b"), ("x", "y")]) == {"a": "a", "b": "a", "c": "a", "x": "x", "y": "x"}
 
 
 def row(key: str, title: str | None, *queries: tuple[str, int], **more: object) -> dict[str, object]:

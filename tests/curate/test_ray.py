@@ -27,13 +27,14 @@ try:
     ray.get(ray.remote(lambda: 1).remote(), timeout=60)
 except ray.exceptions.GetTimeoutError:
     sys.exit(75)  # the machine is too busy to start one worker
-from hannun.curate import run as factory, stages
+from hannun.curate import run as factory
 from hannun.curate.runner import Runner
+from hannun.curate.stages import finish as stage
 from tests.curate import world
 from tests.curate.test_run import plan
 
 source, out, notes = map(Path, sys.argv[1:4])
-real = stages.finish
+real = stage.finish
 
 def finish(p, task):
     place = notes / f"{task}.{os.getpid()}"
@@ -42,7 +43,7 @@ def finish(p, task):
     return real(p, task)
 
 finish.__name__ = "finish"
-stages.finish = finish
+stage.finish = finish
 killed = []
 
 def kill():

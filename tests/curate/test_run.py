@@ -17,12 +17,12 @@ pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 
 from hannun import shards
 from hannun.curate import run as factory
-from hannun.curate import stages
 from hannun.curate.image.header import image_hash
 from hannun.curate.record import schema
 from hannun.curate.rows import Columns
 from hannun.curate.runner import Runner
-from hannun.curate.stages import RunPlan
+from hannun.curate.stages import finish, group, look, models, near, scan
+from hannun.curate.stages.plan import RunPlan
 from hannun.curate.tally import funnel
 from hannun.errors import HannunError, InputError, MissingError
 from tests.conftest import encoded, finished
@@ -107,7 +107,7 @@ def test_the_manifest_counts_and_hashes(done: factory.RunResult) -> None:
 
 
 def test_a_finished_run_is_not_done_again(source: Path, done: factory.RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factory.stages, "look", None)
+    monkeypatch.setattr(look, "look", None)
     again = factory.run([source], plan(done.out))
     assert hashes(again) == hashes(done) and again.tally.counts == done.tally.counts
 
@@ -117,8 +117,9 @@ def test_stopped_anywhere_it_goes_on_and_ends_the_same(
 ) -> None:
     """Each stage fails once, at its last task; the work done before is kept, and the end is byte for byte the same."""
     calls: Counter[str] = Counter()
-    for name in ("scan", "look", "group", "near", "finish"):
-        real = getattr(stages, name)
+    for stage in (scan, look, group, near, finish):
+        name = stage.__name__.rpartition(".")[2]
+        real = getattr(stage, name)
 
         def broken(p: RunPlan, task: str, real=real, name=name):  # type: ignore[no-untyped-def]
             calls[name] += 1
@@ -128,7 +129,7 @@ def test_stopped_anywhere_it_goes_on_and_ends_the_same(
             return real(p, task)
 
         broken.__name__ = name
-        monkeypatch.setattr(factory.stages, name, broken)
+        monkeypatch.setattr(stage, name, broken)
     for stopped in ("scan", "look", "group", "near", "finish"):
         with pytest.raises(HannunError, match=f"{stopped} was stopped"):
             factory.run([source], plan(tmp_path / "out"))
@@ -177,8 +178,8 @@ def test_documents_and_clicks_find_their_pictures(tmp_path: Path) -> None:
 
 
 def test_scores_and_thresholds(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "load", lambda name: Toy())
-    monkeypatch.setattr(stages, "_loaded", stages._loaded.__wrapped__)
+    monkeypatch.setattr(models, "load", lambda name: Toy())
+    monkeypatch.setattr(models, "_loaded", models._loaded.__wrapped__)
     every = factory.run([source], plan(tmp_path / "all", model="toy"))
     data = [r.data for p in sorted((every.out / "shards").glob("*.tar")) for r in shards.read(p)]
     scores = sorted(d["title_kelip_score"] for d in data)
@@ -198,7 +199,7 @@ def test_scores_and_thresholds(source: Path, tmp_path: Path, monkeypatch: pytest
 def test_handed_in_scorers_decide(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dark = lambda pictures: [1.0 - sum(p.resize((1, 1)).getpixel((0, 0))) / 765 for p in pictures]  # noqa: E731
     monkeypatch.setattr("hannun.curate.image.classifier.classifier", lambda place: dark)
-    monkeypatch.setattr(stages, "_loaded", stages._loaded.__wrapped__)
+    monkeypatch.setattr(models, "_loaded", models._loaded.__wrapped__)
     result = factory.run([source], plan(tmp_path / "out", adult="dark.onnx", watermark="dark.onnx"))
     dropped = result.tally.counts["picture/picture_watermark"] + result.tally.counts["picture/picture_adult"]
     assert dropped > 0 and result.manifest["pairs"] + dropped == 25
@@ -313,7 +314,7 @@ MEASURE = """
 import resource, sys, threading, time
 from pathlib import Path
 from hannun.curate.run import run
-from hannun.curate.stages import RunPlan
+from hannun.curate.stages.plan import RunPlan
 from tests.curate import world
 run([Path(sys.argv[1])], RunPlan(Path(sys.argv[2]), world.rules(shard=100), model=None, ocr=False, watermark=None))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

@@ -99,11 +99,12 @@ def test_every_step(source: Path, tmp_path: Path, how: str) -> None:
 LEFT_OVER = """
 import contextlib, sys, time
 from pathlib import Path
-from hannun.curate import run as factory, stages
+from hannun import shards
+from hannun.curate import run as factory
 from tests.curate.test_run import plan
 
 source, out, note, go = map(Path, sys.argv[1:5])
-real = stages.shards.write
+real = shards.write
 
 def slow(path, rows):
     def waiting():
@@ -115,7 +116,7 @@ def slow(path, rows):
             yield row
     return real(path, waiting())
 
-stages.shards.write = slow
+shards.write = slow
 if sys.argv[5] == "alone":
     out.mkdir()
     factory._owned = lambda out: contextlib.nullcontext()  # the lock of the run went with the run, which was killed

@@ -21,16 +21,21 @@ from typing import Any
 
 import filelock
 
-from hannun.curate import report, shuffle, stages
+from hannun.curate import report, shuffle
 from hannun.curate.rows import ScanTask, count_rows, scan_tasks
 from hannun.curate.runner import Runner
-from hannun.curate.stages import RunPlan, tally_file
+from hannun.curate.stages import fetch, finish, group, join, look, near, scan
+from hannun.curate.stages.ledger import tally_file
+from hannun.curate.stages.models import models_of
+from hannun.curate.stages.plan import RunPlan
 from hannun.curate.tally import Tally, read
 from hannun.errors import CollectionBusy, HannunError, InputError, MissingError, StorageError
 
 CLAIM, LOCK = "run.json", "run.lock"
+_WORK = ("raw", "urls", "fetched", "looked", "refs", "links", "joined", "grouped", "bands", "edges", "tallies")
 _GOING_DOWN = 3.0  # seconds that a killed run may still hold its lock
 
+Stage = Callable[[RunPlan, str], dict[str, Any]]  # (plan, task) → what it counted
 #: Opens a progress bar: what is done, how many tasks; the value is called with how many more are done.
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -75,45 +80,39 @@ def _finished(plan: RunPlan, todo: Sequence[ScanTask], keep_work: bool) -> RunRe
 
 
 def _run(sources: Sequence[Path], plan: RunPlan, todo: Sequence[ScanTask], runner: Runner, bar: Bar, keep_work: bool) -> RunResult:
-    for name in [
-        "work/raw",
-        "work/urls",
-        "work/fetched",
-        "work/looked",
-        "work/refs",
-        "work/links",
-        "work/joined",
-        "work/grouped",
-        "work/bands",
-        "work/edges",
-        "work/tallies",
-        "ledger",
-        "shards",
-    ]:
+    for name in (*(f"work/{n}" for n in _WORK), "ledger", "shards"):
         (plan.out / name).mkdir(parents=True, exist_ok=True)
     go = partial(_stage, plan, runner, bar)
-    go(stages.scan, [json.dumps({"number": t.number, "paths": t.paths}) for t in todo], lambda t: f"{json.loads(t)['number']:05d}")
+    go(scan.scan, [json.dumps({"number": t.number, "paths": t.paths}) for t in todo], _json_number)
     if plan.fetch and plan.parts("urls"):
         hosts = sorted({n for p in plan.parts("urls") for n in shuffle.buckets(p)})
-        go(stages.fetch, [str(n) for n in hosts], lambda t: f"{int(t):05d}")
+        go(fetch.fetch, [str(n) for n in hosts], _number)
     plan = replace(plan, buckets=_buckets(plan))
     go = partial(_stage, plan, runner, bar)
-    go(stages.look, [str(p) for p in plan.parts("raw")], lambda t: Path(t).stem)
+    go(look.look, [str(p) for p in plan.parts("raw")], _stem)
     numbers = [str(n) for n in range(plan.buckets)]
-
-    def padded(task: str) -> str:
-        return f"{int(task):05d}"
-
     if plan.links:
         links = [json.dumps({"number": n, "path": os.path.abspath(p)}) for n, p in enumerate(plan.links)]
-        go(stages.link, links, lambda t: f"{json.loads(t)['number']:05d}")
-        go(stages.join, numbers, padded)
-    go(stages.group, numbers, padded)
+        go(join.link, links, _json_number)
+        go(join.join, numbers, _number)
+    go(group.group, numbers, _number)
     if plan.rules.near is not None:
-        go(stages.near, numbers, padded)
-        stages.clusters(plan)
-    go(stages.finish, numbers, padded)
+        go(near.near, numbers, _number)
+        near.clusters(plan)
+    go(finish.finish, numbers, _number)
     return _close(plan, sources, keep_work)
+
+
+def _number(task: str) -> str:
+    return f"{int(task):05d}"
+
+
+def _json_number(task: str) -> str:
+    return f"{json.loads(task)['number']:05d}"
+
+
+def _stem(task: str) -> str:
+    return Path(task).stem
 
 
 def preview(sources: Sequence[Path], plan: RunPlan, rows: int = 1000, runner: Runner | None = None, bar: Bar | None = None) -> Tally:
@@ -124,14 +123,7 @@ def preview(sources: Sequence[Path], plan: RunPlan, rows: int = 1000, runner: Ru
         return run(sources, sampled, runner, bar).tally
 
 
-def _stage(
-    plan: RunPlan,
-    runner: Runner,
-    bar: Bar,
-    stage: Callable[[RunPlan, str], dict[str, Any]],
-    tasks: Sequence[str],
-    name: Callable[[str], str],
-) -> None:
+def _stage(plan: RunPlan, runner: Runner, bar: Bar, stage: Stage, tasks: Sequence[str], name: Callable[[str], str]) -> None:
     """Run a stage over the tasks whose tally is not there yet."""
     what = stage.__name__
     left = [t for t in tasks if not tally_file(plan, what, name(t)).exists()]
@@ -141,7 +133,7 @@ def _stage(
             advance(1)
 
 
-def _once(plan: RunPlan, stage: Callable[[RunPlan, str], dict[str, Any]], name: Callable[[str], str], task: str) -> dict[str, Any]:
+def _once(plan: RunPlan, stage: Stage, name: Callable[[str], str], task: str) -> dict[str, Any]:
     """Do a task, unless another process has done it meanwhile.
 
     A worker goes on with its task for a while after its run was killed. Two at one task would write one file: the first to finish
@@ -249,7 +241,7 @@ def _close(plan: RunPlan, sources: Sequence[Path], keep_work: bool) -> RunResult
 def _scorer(plan: RunPlan) -> dict[str, str] | None:
     if plan.model is None:
         return None
-    encoder = stages._models(replace(plan, ocr=False, watermark=None, adult=None)).encoder
+    encoder = models_of(replace(plan, ocr=False, watermark=None, adult=None)).encoder
     assert encoder is not None
     return {"name": encoder.name, "fingerprint": encoder.fingerprint}
 

@@ -53,6 +53,10 @@ class Header:
         """Width times height."""
         return self.width * self.height
 
+    def figures(self) -> dict[str, float]:
+        """What the filters of `Rules.headers` see."""
+        return {"width": self.width, "height": self.height, "side": self.side, "ratio": self.ratio, "pixels": self.pixels}
+
 
 @dataclass(frozen=True)
 class Pixels:

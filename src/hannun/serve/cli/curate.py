@@ -61,7 +61,7 @@ def run(
     from hannun.curate import run as factory
     from hannun.curate.rows import Columns
     from hannun.curate.runner import Runner
-    from hannun.curate.stages import RunPlan
+    from hannun.curate.stages.plan import RunPlan
     from hannun.curate.tally import funnel
     from hannun.recipes.naver_pairs import RULES
     from hannun.serve.cli import show
