@@ -306,8 +306,10 @@ def test_facets_and_update(shop: Path, capsys: Captured) -> None:
     )
     assert capsys.readouterr().out == "2 changed\n"
     assert run(["facets", "--in", "shop.hannun", "--json"]) == 0 and json.loads(capsys.readouterr().out) == {}
-    assert run(["facets", "category", "price", "--in", "shop.hannun", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"category": [{"value": "옷", "count": 2}], "price": []}
+    assert run(["facets", "category", "--in", "shop.hannun", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"category": [{"value": "옷", "count": 2}]}
+    assert run(["facets", "price", "--in", "shop.hannun"]) == 1  # no item has it any more
+    assert "no item has the fact 'price'" in capsys.readouterr().err
     assert hits(capsys, "빨간 줄무늬 원피스", "--where", "sale = true")[0]["facts"] == {"category": "옷", "sale": True}
 
 

@@ -753,7 +753,7 @@ def test_words_meaning_and_both(tmp_path: Path) -> None:
         )
         assert [h.id for h in shop.search("빨갛다", words=1)] == ["1"]  # a morpheme, however it is inflected
         assert {h.id for h in shop.search("원피스가", words=1)} == {"1", "3"} and shop.search("없는말", words=1) == []
-        meaning = {h.id: h.score for h in shop.search("파란 원피스")}
+        meaning = {h.id: h.score for h in shop.search("파란 원피스", words=0)}
         words = {h.id: h.score for h in shop.search("파란 원피스", words=1)}
         both = {h.id: h.score for h in shop.search("파란 원피스", words=0.4)}
         assert max(words.values()) == pytest.approx(1) and set(both) == {"1", "2", "3", "4"}
@@ -1022,7 +1022,7 @@ def test_a_collection_of_format_1_opens_and_is_brought_up_to_date(tmp_path: Path
             assert [h.id for h in shop.search("원피스를", words=1)] == ["1"]
             assert [h.id for h in shop.search("가방", where="new != true and price > 50000")] == ["2"]
             assert shop.get("3").images[0].load().size == (16, 16)
-            short, stored = shop.search("파란 가방", dim=32, limit=1)[0], shop.vectors(["2"])["2"]["text"]
+            short, stored = shop.search("파란 가방", words=0, weights=(1, 0), dim=32, limit=1)[0], shop.vectors(["2"])["2"]["text"]
             assert short.score == pytest.approx(
                 float(Toy().encode_query(["파란 가방"]).truncate(32).dense[0] @ unit(stored[:32])), abs=1e-5
             )

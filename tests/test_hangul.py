@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hannun import hangul
 
@@ -55,3 +57,40 @@ def test_ratio_counts_letters_only() -> None:
     assert hangul.hangul_ratio("123 👗") == 0
     assert hangul.hangul_ratio("") == 0
     assert hangul.hangul_ratio(unicodedata.normalize("NFD", "빨강red")) == 2 / 5
+
+
+# Letters that folding has to do with, so that short texts often have them side by side.
+_SIGNS = "가각ㄱㅏㅋaZé0½²①Ⅲ㎖㉠㈜ＬＧ１％ﾡￂ\u1100\u1161\u11a8\u0301\u0307\u200b\u200d\u00ad\u3164\ufe0fİß漢ｶﾞ-–' "
+FOLDED = st.text(st.one_of(st.sampled_from(_SIGNS), st.characters()))
+
+
+@given(FOLDED)
+@settings(max_examples=300, deadline=None)
+def test_folding_twice_changes_nothing(text: str) -> None:
+    once = hangul.folded(text)
+    assert hangul.folded(once) == once
+
+
+@given(st.text(st.sampled_from("가값빨간éÅÜ원피스 abc12")))
+@settings(deadline=None)
+def test_folding_sees_no_difference_of_composition_width_or_case(text: str) -> None:
+    wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+    assert {hangul.folded(t) for t in (unicodedata.normalize("NFD", text), text.upper(), wide)} == {hangul.folded(text)}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("ＬＧ ５００㎖ １００％", "lg 500ml 100%"),
+        ("㈜한눈 Ⅲ ℃", "(주)한눈 iii °c"),
+        ("ㅋㅋ ㄱㅂ", "ㅋㅋ ㄱㅂ"),  # compatibility jamo stay what is typed
+        ("ﾡﾢ", "ㄱㄲ"),
+        ("원\u200d피\u00ad스\u3164 A\ufe0f\u200bB", "원피스 ab"),
+        ("2½ 10²", "2 1\u20442 10 2"),  # no 21/2 and no 102
+        ("나이키™", "나이키"),
+        ("Café ÜBER й が", "cafe uber й が"),  # Latin letters alone lose their marks
+        ("SM–S928N Levi’s", "sm-s928n levi's"),
+    ],
+)
+def test_the_form_in_which_words_are_compared(given: str, expected: str) -> None:
+    assert hangul.folded(given) == expected

@@ -313,8 +313,8 @@ class Collection:
             weights: how much the text and the picture of an item count; (0.5, 0.5) when left out. An item that has only one
                 of them is ranked by that one. Of several pictures the nearest counts. Not for encoders that make one joint vector.
             words: the share of the words themselves (BM25 over morphemes) in the rank: 0 meaning and looks alone … 1 words alone.
-                "auto": 0.3 where the collection has texts that count, else 0. It is leant on the more, the longer the texts are. The
-                items that have every word of the query come first, where there are at most ten of them.
+                "auto": 0.3 where the collection has texts that count and the query no picture, else 0. It is leant on the more, the
+                longer the texts are. What has every word of the query comes first, where at most ten items do.
             fusion: how words and meaning are put together: by their "scores", or by their "ranks" (RRF).
             where: a condition on facts, `category = 원피스 and price < 50000`; grammar in `hannun.search.where`.
             limit: how many hits.

@@ -15,7 +15,7 @@ from typing import Any
 from hannun import checksums
 from hannun.checksums import Damage
 from hannun.errors import CollectionBusy, HannunError, InputError, MissingError, StorageError
-from hannun.files import copy_filled, filled
+from hannun.files import copy_filled, filled, on_disk
 from hannun.home import Folder, own_pictures, there
 from hannun.index import integrity
 from hannun.index.edge import Edge
@@ -59,7 +59,7 @@ def check(path: str | Path, accept: bool = False) -> Checked:
         files = size = 0
         if shard is not None:
             sums = integrity.known(root / shard)
-            files, size = len(sums), sum(s for s, _ in sums.values())
+            files, size = len(sums), on_disk(root / shard)
             found += _store(root / shard, notes)
         pictures = checked_pictures(root)
         files, size = files + pictures.files, size + pictures.bytes
@@ -198,15 +198,16 @@ class _Pieces:
     def __init__(self, file: Any, listed: bytes, pieces: list[tuple[int, int]]) -> None:
         self._file, self._left, self._pieces = file, listed, list(pieces)
 
-    def read(self, size: int) -> bytes:
-        """Exactly so many bytes, as tarfile asks for no more than there are."""
-        while len(self._left) < size and self._pieces:
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, or all that are left."""
+        while (size < 0 or len(self._left) < size) and self._pieces:
             at, length = self._pieces.pop(0)
             self._file.seek(at)
             self._left += self._file.read(min(length, 2**20))
             if length > 2**20:
                 self._pieces.insert(0, (at + 2**20, length - 2**20))
-        given, self._left = self._left[:size], self._left[size:]
+        end = len(self._left) if size < 0 else size
+        given, self._left = self._left[:end], self._left[end:]
         return given
 
 

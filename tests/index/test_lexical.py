@@ -8,6 +8,8 @@ import threading
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hannun import hangul
 from hannun.errors import InputError
@@ -87,6 +89,120 @@ def test_a_dictionary_keeps_its_words_whole() -> None:
 )
 def test_a_query_is_among_what_the_text_says(asked: str, text: str) -> None:
     assert set(query(asked).words) <= words(text)
+
+
+def meets(text: str, asked: str, *dictionary: str) -> bool:
+    return bool(words(text, *dictionary) & set(query(asked, dictionary).words))
+
+
+SAME = [
+    ("RTX4090", "RTX 4090", "RTX-4090", "ＲＴＸ４０９０"),
+    ("SM-S928N", "SMS928N", "sm s928n", "SM–S928N"),
+    ("Wi-Fi", "wifi", "Wi Fi"),
+    ("iPhone15", "iPhone 15"),
+    ("USB-C", "USBC", "usb c"),
+    ("A4용지", "A4 용지"),
+    ("500ml", "500 ml", "500㎖", "0.5L", "500 밀리리터"),
+    ("2.5kg", "2.50kg", "2500그램", "2.5 킬로"),
+    ("27인치", "27 inch"),
+    ("5만원권", "50000원", "50,000원", "오만원"),
+    ("1만2천원", "12,000원"),
+    ("辛라면", "신라면"),
+    ("大韓民國", "대한민국"),
+    ("엘지", "LG", "ＬＧ"),
+    ("빨강", "빨간", "빨간색", "빨갛다", "새빨간"),
+    ("노랑", "노란"),
+    ("검정", "까만", "검은색"),
+    ("하얀", "흰", "흰색"),
+    ("파랑", "파란"),
+]
+
+
+@pytest.mark.parametrize("ways", SAME, ids=lambda w: w[0])
+def test_ways_to_write_one_thing_meet_in_both_directions(ways: tuple[str, ...]) -> None:
+    for a in ways:
+        for b in ways:
+            assert meets(f"{a} 가방", b), (a, b)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("청도 감 5kg", "감"),
+        ("대봉감 선물세트", "대봉감"),
+        ("가지 볶음", "가지"),
+        ("꿀템 추천", "꿀템"),
+        ("나주 배 7.5kg", "배"),
+        ("LG그램 17", "그램"),
+        ("롱원피스", "원피스"),
+        ("뷔스티에원피스", "원피스"),
+        ("슬랙스팬츠", "슬랙스"),
+        ("크롭티", "티"),
+        ("물티슈", "티슈"),
+        ("어그부츠", "부츠"),
+        ("아버지가방", "가방"),
+        ("아버지가방", "아버지"),
+    ],
+)
+def test_a_noun_is_found_where_kiwi_reads_something_else(text: str, asked: str) -> None:
+    assert asked in words(text) & set(query(asked).words)
+
+
+@pytest.mark.parametrize("mark", [".", "!", "~", "?", "…"])
+def test_a_word_before_a_mark_is_the_same_word(mark: str) -> None:
+    for word in ("감", "대봉감", "가지"):
+        assert query(word + mark) == query(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("쌀 2.5kg", "25kg"),
+        ("생수 1.5L", "15L"),
+        ("펌웨어 v2.0", "v20"),
+        ("감자 5kg", "감"),
+        ("배추 김치", "배"),
+        ("3-5세", "35"),
+        ("5만원", "5천원"),
+        ("500ml", "5000ml"),
+        ("무게 5kg", "kg"),  # a unit is in every weight
+        ("선글라스", "글라스"),
+        ("손가락 골무", "가락"),
+        ("오이", "OE"),
+        ("강아지가 집에 간다", "의자"),
+    ],
+)
+def test_a_text_has_no_term_that_it_does_not_say(text: str, asked: str) -> None:
+    assert not meets(text, asked)
+
+
+def test_codes_that_differ_by_a_sign_are_not_equal() -> None:
+    for mine, other in (("RTX 4090", "RTX 4080"), ("SM-S928N", "SM-S926N"), ("WH-1000XM5", "WH-1000XM4"), ("iPhone 15", "iPhone 16")):
+        asked = set(query(mine).words)
+        assert asked <= words(mine) and not asked <= words(other)
+
+
+TEXTS = st.text(st.sampled_from("가방감배빨간원피스를 은이ㅋㄱaBs059.,-½％漢辛~!\u200d\u3164"), max_size=12)
+
+
+@given(TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_a_text_has_every_word_that_it_asks_by(text: str) -> None:
+    typed = query(text).initials
+    rest = " ".join(w for w in hangul.folded(text).split() if w not in typed)
+    assert set(query(text).words) <= words(rest)
+    assert document(unicodedata.normalize("NFD", text)) == document(text) == document(text.upper())
+    assert all(t.isalnum() and t == t.lower() for t in document(text).words)
+
+
+def test_a_dictionary_takes_codes_and_phrases() -> None:
+    own = lexical.entries(["A-100", "디올 소바쥬", "Levi's"])
+    assert own == ("a-100", "디올 소바쥬", "levi's")
+    for text in ("필터 A-100 정품", "필터 A100", "필터 a 100"):
+        assert "a100" in words(text, *own) and "100" not in words(text, *own)
+    assert "디올소바쥬" in words("디올소바쥬 향수", *own) & words("디올 소바쥬 향수", *own)
+    assert "디올" in words("디올 소바쥬 향수", *own)  # the words of a phrase stay words
+    assert meets("리바이스 Levi's 501", "levis", *own)
 
 
 def test_nfd_and_nfc_say_the_same() -> None:

@@ -89,9 +89,7 @@ def scan_tasks(paths: Sequence[Path]) -> list[ScanTask]:
             elif ending in shards.PICTURES:
                 loose.append(str(file))
             elif file == path:
-                raise InputError(
-                    f"{file}: is of no kind that holds pairs, expected a folder, .tar, .jsonl, .csv, .tsv, .xlsx, .parquet or a picture"
-                )
+                raise InputError(f"{file}: is of no kind that holds pairs, expected a folder, a .tar, a table or a picture")
         if tables:  # then loose pictures are the tables'
             loose = []
         found += [tuple(loose[n : n + PICTURES_PER_TASK]) for n in range(0, len(loose), PICTURES_PER_TASK)]

@@ -22,7 +22,7 @@ from hannun.index.conditions import WORDS as WORDS
 from hannun.index.conditions import Json as Json
 from hannun.index.conditions import condition as condition
 from hannun.index.conditions import has_term as has_term
-from hannun.index.conditions import kept
+from hannun.index.conditions import kept as kept
 from hannun.index.conditions import key as key
 from hannun.index.conditions import plain as plain
 from hannun.index.conditions import uid as uid

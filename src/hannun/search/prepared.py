@@ -77,12 +77,14 @@ class Prepared:
 
     @cached_property
     def words(self) -> float:
-        """The share of the words. Where it is left to us: none for pictures, in a collection without texts, or where no text counts."""
+        """The share of the words. Left to us: none beside a picture, whose words say how it is to differ, nor where no texts count."""
         given = self.options.words
         if not self.asked.words:
             return 0.0  # a picture has no words to rank by
         if given != "auto":
             return given
+        if self.asked.own is not None and self.asked.own.images:
+            return 0.0
         texts = self.worded and (self.background is None or self.background.letters > 0)
         return SHARE if texts and self.weights.get("text", 1) > 0 else 0.0
 
@@ -139,7 +141,7 @@ class Prepared:
     def named(self) -> frozenset[str]:
         """The ids of the FEW items at most that have every word of the query; none where there are more."""
         whole = self.whole
-        if whole is None or not 0 < self.words < 1:
+        if whole is None or not 0 < self.words < 1 or (self.asked.own is not None and self.asked.own.images):
             return frozenset()
         initials = not self.terms.words
         asked = self.terms.initials if initials else self.terms.words

@@ -6,6 +6,7 @@ and the row's number. Every item carries where it came from in `SOURCE`, so that
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from collections import Counter
@@ -13,9 +14,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hannun import hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
+from hannun.facts import facts
 from hannun.item import Image, Item, Problem, image_part, item
 from hannun.sources import columns, shard
 from hannun.sources.columns import Reading
@@ -124,7 +127,7 @@ def _file(file: Path, named: bool, reading: Reading) -> Iterator[Item | Problem]
         if file.exists() and not file.is_file():
             raise InputError(f"{file}: is a pipe or a device, expected a file")
         if kind in shards.PICTURES:
-            yield Item(id, (Image(file),), {"title": hangul.normalise(file.stem)})
+            yield Item(id, (Image(file),), {"title": hangul.normalise(file.stem), **(_exif(file) if reading.exif else {})})
         elif kind in TEXTS:
             text = item(_text(file), id=id)
             yield text if text.parts else Problem(str(file), "is empty, expected text", id)
@@ -140,6 +143,16 @@ def _file(file: Path, named: bool, reading: Reading) -> Iterator[Item | Problem]
         yield Problem(where, str(e).removeprefix(f"{file}: ").removeprefix(f"{where!r}: "), id)
     except OSError as e:
         yield Problem(str(file), f"cannot be read ({e.strerror or e})", id)
+
+
+def _exif(file: Path) -> dict[str, Any]:
+    """The date, place and camera that a picture's file tells; nothing of one that cannot be read, which is told when it is encoded."""
+    if importlib.util.find_spec("hannun.exif") is None:
+        return {}
+    told = importlib.import_module("hannun.exif").facts_of
+    with suppress(HannunError, OSError):
+        return facts(told(file.read_bytes()))
+    return {}
 
 
 def _text(file: Path) -> str:

@@ -80,14 +80,10 @@ def _plain(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Ite
 
 def _whole(tokens: Sequence[Any]) -> Iterator[str]:
     """A word of several parts as it is written: 형태소분석기, 대학생, 아이폰15. Latin letters and digits alone are left to `codes`."""
+    if len(tokens) < 2 or not any(t.tag in kiwi.NOUNS for t in tokens) or any("." in t.form for t in tokens):
+        return
     text = "".join(_RUN.findall("".join(t.form for t in tokens)))
-    if (
-        len(tokens) > 1
-        and len(text) > 1
-        and not text.isascii()
-        and not any("." in t.form for t in tokens)
-        and any(t.tag in kiwi.NOUNS for t in tokens)
-    ):
+    if len(text) > 1 and not text.isascii():
         yield text
 
 
