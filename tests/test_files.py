@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hannun.errors import StorageError
-from hannun.files import copy_filled, write_whole
+from hannun.files import copy_filled, whole, write_whole
 
 
 def test_the_order_of_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +31,7 @@ def test_the_order_of_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     write_whole(tmp_path / "sub" / "a", b"one")
     assert (tmp_path / "sub" / "a").read_bytes() == b"one"
     if os.path.isdir("/proc/self/fd"):
-        assert steps == ["sync a.part", "name", "sync sub"]
+        assert steps == [f"sync {tmp_path.name}", "sync a.part", "name", "sync sub"]  # the new folder's own name first
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "os.replace"])
@@ -44,6 +44,27 @@ def test_a_failed_step_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(step, full)
     with pytest.raises(StorageError, match=r"a: cannot be written \(No space left on device\); free some space"):
         write_whole(tmp_path / "a", b"two")
+    assert [f.name for f in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_bytes() == b"one"
+
+
+def test_a_file_for_its_owners_eyes(tmp_path: Path) -> None:
+    """What a killed process left beside it is not written into: it may be open to others."""
+    (tmp_path / "a.part").touch(0o666)
+    write_whole(tmp_path / "a", b"secret", 0o600)
+    assert os.name != "posix" or (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+    umask = os.umask(0o022)
+    try:
+        write_whole(tmp_path / "b", b"open")
+    finally:
+        os.umask(umask)
+    assert os.name != "posix" or (tmp_path / "b").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_block_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a", b"one")
+    with pytest.raises(KeyError), whole(tmp_path / "a") as f:
+        f.write(b"two")
+        raise KeyError
     assert [f.name for f in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_bytes() == b"one"
 
 

@@ -32,6 +32,7 @@ FLOORS: list[set[str]] = [
         "errors",
         "files",
         "checksums",
+        "journal",
         "decode",
         "exif",
         "runtime",
@@ -40,8 +41,8 @@ FLOORS: list[set[str]] = [
 ]
 # Two rooms that make one thing: the collection loads the encoder it names; sources are read out of shards.
 NEIGHBOURS = {("collection", "load"), ("collection", "remote"), ("remote", "collection"), ("sources", "shards"), ("storage", "home")}
-# What the HTTP server and the page may see: the face.
-FACE = {"collection", "load", "errors", "item"}
+# What the HTTP server and the page may see: the face, and files and errors, which know nothing of Hannun's rooms.
+FACE = {"collection", "load", "errors", "item", "files"}
 
 # Imports that close a circle, still there; they are being removed, each with its room, and then this list goes.
 KNOWN_CIRCLES = {

@@ -107,8 +107,12 @@ def sweep(
     thresholds: Annotated[str | None, typer.Option(help="Similarities to try: -1,0,0.1,0.2.")] = None,
     steps: Annotated[int, typer.Option(help="Training steps at each threshold.")] = 300,
 ) -> int:
-    """Choose the similarity thresholds: train the same small model at each, and take the one with the best zero-shot accuracy."""
+    """Choose the similarity thresholds: train the same small model at each, and take the one with the best zero-shot accuracy.
+
+    Stopped and run again, it goes on where it was.
+    """
     from hannun.curate import sweep as sweeping
+    from hannun.journal import Journal
     from hannun.load import load
     from hannun.serve.cli import show
 
@@ -117,15 +121,17 @@ def sweep(
         tried = tuple(float(x) for x in thresholds.split(",")) if thresholds else sweeping.THRESHOLDS
     except ValueError:
         raise InputError(f"--thresholds {thresholds!r} came, expected numbers with commas: -1,0,0.1") from None
+    journal = Journal(to / "sweep.json.work")
     with show.progress("encoding", 0) as advance:
-        pairs = sweeping.read_pairs(shards, encoder, advance)
-        target = sweeping.read_labelled(labelled, encoder, advance)
+        pairs = sweeping.read_pairs(shards, encoder, advance, journal)
+        target = sweeping.read_labelled(labelled, encoder, advance, journal)
     small = sweeping.Small(steps=steps)
     swept = []
     with show.progress("training", len(pairs) * len(tried)) as advance:
         for kind, scored in pairs.items():
-            swept.append(sweeping.sweep(kind, scored, target, tried, small, done=advance))
+            swept.append(sweeping.sweep(kind, scored, target, tried, small, done=advance, journal=journal))
     page = sweeping.write(to, swept, encoder, small)
+    journal.close()
     for one in swept:
         typer.echo(f"{one.kind}:")
         for p in one.points:
