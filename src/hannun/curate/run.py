@@ -22,6 +22,7 @@ from typing import Any
 import filelock
 
 from hannun.curate import report, shuffle
+from hannun.curate.record import SCHEMA
 from hannun.curate.rows import ScanTask, count_rows, scan_tasks
 from hannun.curate.runner import Runner
 from hannun.curate.stages import fetch, finish, group, join, look, near, scan
@@ -30,6 +31,7 @@ from hannun.curate.stages.models import models_of
 from hannun.curate.stages.plan import RunPlan
 from hannun.curate.tally import Tally, read
 from hannun.errors import CollectionBusy, HannunError, InputError, MissingError, StorageError
+from hannun.files import write_whole
 
 CLAIM, LOCK = "run.json", "run.lock"
 _WORK = ("raw", "urls", "fetched", "looked", "refs", "links", "joined", "grouped", "bands", "edges", "tallies")
@@ -175,29 +177,32 @@ def stored(out: Path) -> Iterator[None]:
 
 def _claim(plan: RunPlan, todo: Sequence[ScanTask]) -> None:
     """The output folder is this run's, or is refused: resuming with other sources or rules would mix two runs."""
-    said: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "rules": plan.rules.plain(),
         "model": plan.model,
         "ocr": plan.ocr,
         "watermark": plan.watermark,
         "adult": plan.adult,
+        "korean": plan.korean,
+        "columns": dict(plan.columns.given),
+        "fetch": plan.fetch,
+        "step": plan.step,
+        "links": list(plan.links),
     }
-    said |= {"korean": plan.korean, "columns": dict(plan.columns.given), "fetch": plan.fetch, "step": plan.step, "links": list(plan.links)}
-    h = hashlib.blake2b(json.dumps(said, sort_keys=True, ensure_ascii=False).encode(), digest_size=16)
+    h = hashlib.blake2b(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode(), digest_size=16)
     for path in [p for t in todo for p in t.paths] + list(plan.links):
         stat = os.stat(path)
         h.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "replace"))
     place = plan.out / CLAIM
+    if not place.exists():
+        write_whole(place, json.dumps({"fingerprint": h.hexdigest(), **settings}, ensure_ascii=False, indent=1).encode())
+        return
     try:
-        if place.exists():
-            if json.loads(place.read_text("utf-8")).get("fingerprint") != h.hexdigest():
-                raise InputError(f"{plan.out}: holds a run with other sources or rules; name another --to, or remove that folder")
-        else:
-            shuffle.text_file(place, json.dumps({"fingerprint": h.hexdigest(), **said}, ensure_ascii=False, indent=1))
+        claimed = json.loads(place.read_text("utf-8")).get("fingerprint")
     except (OSError, ValueError) as e:
-        if isinstance(e, InputError):
-            raise
         raise StorageError(f"{plan.out}: cannot be used ({e}); check the disk and its permissions") from None
+    if claimed != h.hexdigest():
+        raise InputError(f"{plan.out}: holds a run with other sources or rules; name another --to, or remove that folder")
 
 
 def _buckets(plan: RunPlan) -> int:
@@ -209,7 +214,7 @@ def _buckets(plan: RunPlan) -> int:
 
     rows = sum(pq.read_metadata(p).num_rows for p in plan.parts("raw"))
     number = int(max(1, -(-rows // plan.rules.shard)))
-    shuffle.text_file(place, json.dumps(number))
+    write_whole(place, json.dumps(number).encode())
     return number
 
 
@@ -229,10 +234,10 @@ def _close(plan: RunPlan, sources: Sequence[Path], keep_work: bool) -> RunResult
         "pairs": sum(s["records"] for s in made.values()),
         "splits": {split: sum(s["records"] for n, s in made.items() if n.startswith(split)) for split in ("train", "valid")},
     }
-    shuffle.text_file(plan.out / "tally.json", json.dumps(tally.plain(), ensure_ascii=False))
+    write_whole(plan.out / "tally.json", json.dumps(tally.plain(), ensure_ascii=False).encode())
     report.write(plan.out / "report.html", manifest, tally, plan.rules)
-    shutil.copyfile(Path(__file__).with_name("record.schema.json"), plan.out / "record.schema.json")
-    shuffle.text_file(plan.out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
+    write_whole(plan.out / "record.schema.json", SCHEMA.read_bytes())
+    write_whole(plan.out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1).encode())
     if not keep_work:
         shutil.rmtree(plan.work, ignore_errors=True)  # what is left of it, the next call removes
     return RunResult(plan.out, manifest, tally)

@@ -12,6 +12,7 @@ from hannun.curate.rows import chunks
 from hannun.curate.stages.ledger import TaskLedger
 from hannun.curate.stages.plan import RunPlan
 from hannun.curate.verdict import Verdict
+from hannun.files import write_whole
 
 
 def fetch(plan: RunPlan, task: str) -> dict[str, Any]:
@@ -38,4 +39,4 @@ def _download(plan: RunPlan, name: str, rows: list[dict[str, Any]], failures: Pa
                 failed.append({"reason": answer, "row": {k: row[k] for k in ("key", "url", "source", "title")}})
     kept.sort(key=lambda r: (r["source"], r["key"]))
     shuffle.write(plan.work / "raw" / f"{name}.parquet", kept, shuffle.RAW)
-    shuffle.text_file(failures, json.dumps(failed, ensure_ascii=False))
+    write_whole(failures, json.dumps(failed, ensure_ascii=False).encode())

@@ -15,6 +15,7 @@ from hannun.curate.tally import RANGES, Tally
 from hannun.curate.text import pii
 from hannun.curate.verdict import Verdict
 from hannun.errors import HannunError
+from hannun.files import write_whole
 
 
 @final
@@ -88,7 +89,7 @@ class TaskLedger:
         """Write ledger and tally, in this order; returns what the run wants to know at once."""
         shuffle.write(self.plan.out / "ledger" / f"{self.stage}-{self.name}.parquet", self.rows, shuffle.LEDGER)
         plain = {**self.tally.plain(), **(more or {})}
-        shuffle.text_file(tally_file(self.plan, self.stage, self.name), json.dumps(plain, ensure_ascii=False))
+        write_whole(tally_file(self.plan, self.stage, self.name), json.dumps(plain, ensure_ascii=False).encode())
         return {"name": self.name, "counts": plain["counts"]}
 
 
