@@ -14,6 +14,7 @@ from hannun.checksums import Damage
 from hannun.collection.records import Checked
 from hannun.collection.storage import FolderStorage, own_pictures, require_collection
 from hannun.errors import CollectionBusy, InputError, StorageError
+from hannun.files import on_disk
 from hannun.index import integrity
 from hannun.index.edge import Edge
 

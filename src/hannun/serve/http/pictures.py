@@ -20,6 +20,7 @@ from typing import NamedTuple, final
 import PIL.Image
 
 from hannun.errors import HannunError, MissingError
+from hannun.files import write_cached
 from hannun.item import Image, Item, Member
 from hannun.serve.http.keys import Signer
 
@@ -122,12 +123,7 @@ class Pictures:
             drawn.save(out, "JPEG", quality=82, optimize=True)
         place = self._place(name)
         with contextlib.suppress(OSError):  # a full disk must not keep a picture from being shown
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part = place.with_name(f"{place.name}.{threading.get_ident()}.part")
-            part.write_bytes(out.getvalue())
-            if made is not None:
-                os.utime(part, ns=(made, made))
-            os.replace(part, place)
+            write_cached(place, out.getvalue(), made)
         return Rendition(out.getvalue(), name[:24])
 
     def _place(self, name: str) -> Path:
