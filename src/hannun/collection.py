@@ -24,7 +24,7 @@ from hannun.embeddings import Floats, unit
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError, WhereError, neighbours
-from hannun.facts import facts, names
+from hannun.facts import Range, facts, names, ranges
 from hannun.files import on_disk, write_whole
 from hannun.home import CONDITIONS, FORMAT, Folder, Home, Quantise, Server, Settings, own_pictures, there, write_settings
 from hannun.index import lexical
@@ -542,6 +542,10 @@ class Collection:
             self._known_fact("facets", name)
         wanted = self._offers() if fields is None else list(fields)
         return {n: self._engine.facets(n, condition, limit) for n in wanted}
+
+    def ranges(self, limit: int = 12) -> list[Range]:
+        """The least and greatest value of facts that are numbers or dates, at most `limit` of them; those that most items have first."""
+        return ranges((p.get("facts") or {} for p in self._engine.scan(["facts"])), limit)
 
     def _offers(self) -> list[str]:
         """The facts that a page would offer to choose by; looked up again when something has changed."""

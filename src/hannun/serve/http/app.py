@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 import hannun
 from hannun.errors import DependencyError, HannunError, InputError, MissingError, StorageError
-from hannun.serve.http import items, looking, vectors, watching
+from hannun.serve.http import choices, items, looking, vectors, watching
 from hannun.serve.http.bodies import Failure
 from hannun.serve.http.guard import Guard
 from hannun.serve.http.jobs import Busy
@@ -70,7 +70,7 @@ def application(service: Service) -> Guard:
         redoc_url=None,
         responses=_REFUSALS,
     )
-    for routes in (looking.routes, vectors.routes, items.routes, watching.routes):
+    for routes in (looking.routes, choices.routes, vectors.routes, items.routes, watching.routes):
         app.include_router(routes(service))
     app.add_exception_handler(HannunError, lambda request, error: _mistake(request, error, service))
     app.add_exception_handler(HTTPException, _refusal)
@@ -82,6 +82,10 @@ def application(service: Service) -> Guard:
         @app.get("/", include_in_schema=False)
         def page() -> FileResponse:
             return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
+
+        @app.get("/docs", include_in_schema=False)
+        def reference() -> FileResponse:
+            return FileResponse(WEB / "docs.html", headers={"cache-control": "no-cache"})
 
     _describe(app, service)
     guard = Guard(app, service.settings, service.keys, service.measures)
