@@ -367,6 +367,22 @@ class FacetsOut(BaseModel):
     count: int
 
 
+class Range(BaseModel):
+    """A fact that is a number or an ISO date, and its least and greatest value as they are kept."""
+
+    field: str
+    kind: Literal["number", "date"]
+    least: float | int | str
+    greatest: float | int | str
+    count: int
+
+
+class RangesOut(BaseModel):
+    """Facts that can be asked for with < and >; those that most items have come first."""
+
+    ranges: list[Range]
+
+
 class CollectionOut(BaseModel):
     """What is served."""
 

@@ -53,6 +53,18 @@ class Pictures:
             found.append({"picture": f"/v1/pictures/{token}", "thumbnail": f"/v1/thumbnails/{token}"})
         return found
 
+    def whole(self, token: str) -> Rendition:
+        """The picture that a link names in its own size, which is not kept; where its file is gone, the largest that is kept."""
+        version, number, id = self._signer.read(token).split(":", 2)
+        with contextlib.suppress(MissingError, IndexError):
+            picture = self._get(id).images[int(number)]
+            if _version(picture) == version:
+                with self._drawing:
+                    out = io.BytesIO()
+                    picture.load().save(out, "JPEG", quality=92)
+                return Rendition(out.getvalue(), hashlib.blake2b(out.getvalue(), digest_size=12).hexdigest())
+        return self._rendition(id, int(number), version, SIDES[-1])
+
     def draw(self, token: str, side: int) -> Rendition:
         """The picture that a link names, at most about `side` pixels wide or high. Raises MissingError where it is gone for good."""
         version, number, id = self._signer.read(token).split(":", 2)
