@@ -63,7 +63,9 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Collection]
 
 @pytest.mark.parametrize("kind", [Local, Remote])
 def test_every_method_is_there_as_it_is_declared(kind: type) -> None:
-    declared = {n: m for n, m in vars(Collection).items() if not n.startswith("_") or n in ("__len__", "__iter__", "__contains__", "__enter__")}
+    declared = {
+        n: m for n, m in vars(Collection).items() if not n.startswith("_") or n in ("__len__", "__iter__", "__contains__", "__enter__")
+    }
     assert len(declared) > 25
     for name, member in declared.items():
         if isinstance(member, property):
@@ -93,7 +95,7 @@ def test_what_is_there(shop: Collection) -> None:
 
 
 def test_searching(shop: Collection) -> None:
-    assert [h.id for h in shop.search("파란 치마", words=0, limit=2)][0] == "b"
+    assert next(h.id for h in shop.search("파란 치마", words=0, limit=2)) == "b"
     assert [h.id for h in shop.search("원피스", words=1)] == ["a", "d/1"] or {h.id for h in shop.search("원피스", words=1)} == {"a", "d/1"}
     assert shop.search(None, like=[{"id": "a"}], words=0, limit=1)[0].id == "d/1" == shop.similar("a", limit=1)[0].id
     assert shop.search(draw(seed=1), limit=1)[0].id == "e"
