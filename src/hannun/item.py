@@ -355,6 +355,6 @@ def require_content(it: Item, kinds: Collection[str] = ()) -> Item:
     return it
 
 
-def content_hash(parts: tuple[Part, ...]) -> str:
-    """128 bits of BLAKE2b over the parts' kinds and bytes, as hex: equal content, equal hash. Reads the pictures."""
-    return digest(parts)
+def content_hash(parts: tuple[Part, ...], more: bytes = b"") -> str:
+    """128 bits of BLAKE2b over the parts' kinds and bytes and `more`, as hex: equal content, equal hash. Reads the pictures."""
+    return digest(parts, more=more)

@@ -14,6 +14,7 @@ from hannun import collection
 from hannun.collection.remote import Remote
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, WhereError
 from hannun.item import Problem
+from hannun.serve.cli.main import run
 from tests.conftest import draw, encoded
 from tests.serve.conftest import Running, Start, picture
 from tests.toy import DIM, Toy
@@ -128,8 +129,6 @@ def test_open_takes_the_address_of_a_service(shop: Running) -> None:
 
 
 def test_the_command_line_takes_the_address_of_a_service(shop: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from hannun.serve.cli.main import run
-
     (tmp_path / "more.jsonl").write_text('{"id": "m", "text": "초록 모자"}\n', "utf-8")
     assert run(["index", str(tmp_path / "more.jsonl"), "--to", shop.url]) == 0
     assert f"1 added, 0 unchanged, 0 problems; {shop.url} now has 5 items" in capsys.readouterr().out
@@ -147,3 +146,13 @@ def test_the_command_line_takes_the_address_of_a_service(shop: Running, tmp_path
         assert run(refused) == 1
         assert "only where its files lie" in capsys.readouterr().err
     assert run(["index", str(tmp_path), "--to", shop.url, "--prune"]) == 1 and "hannun delete" in capsys.readouterr().err
+
+
+def test_a_delete_is_run_again(shop: Running, remote: Remote, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that was stopped is run from its start: what it deleted before is no mistake, by any way to the service."""
+    for told in ("1 removed", "0 removed, 1 not there"):
+        assert run(["delete", "a", "--in", shop.url]) == 0
+        assert f"{told}; {shop.url} now has 3 items" in capsys.readouterr().out
+    assert remote.delete(["a"]) == 0 == remote.delete([])
+    gone = shop.client.request("DELETE", "/v1/items", params={"wait": 20}, json={"ids": ["a"]})
+    assert gone.status_code == 200 and gone.json()["state"] == "done" and gone.json()["removed"] == 0

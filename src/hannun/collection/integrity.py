@@ -14,6 +14,7 @@ from hannun.checksums import Damage
 from hannun.collection.records import Checked
 from hannun.collection.storage import FolderStorage, own_pictures, require_collection
 from hannun.errors import CollectionBusy, InputError, StorageError
+from hannun.files import on_disk
 from hannun.index import integrity
 from hannun.index.edge import Edge
 
@@ -45,7 +46,7 @@ def check(path: str | Path, accept: bool = False) -> Checked:
         files = size = 0
         if shard is not None:
             sums = integrity.known(root / shard)
-            files, size = len(sums), sum(s for s, _ in sums.values())
+            files, size = len(sums), on_disk(root / shard)
             found += _store(root / shard, notes)
         pictures = checked_pictures(root)
         files, size = files + pictures.files, size + pictures.bytes

@@ -27,7 +27,7 @@ from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError, WhereError, neighbours
-from hannun.facts import facts, names
+from hannun.facts import Range, facts, names, ranges
 from hannun.files import on_disk
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Listing, Present, Scalar
@@ -412,6 +412,10 @@ class Local:
             self._known_fact("facets", name)
         wanted = self._offers() if fields is None else list(fields)
         return {n: self._engine.facets(n, condition, limit) for n in wanted}
+
+    def ranges(self, limit: int = 12) -> list[Range]:
+        """See `Collection.ranges`."""
+        return ranges((p.get("facts") or {} for p in self._engine.scan(["facts"])), limit)
 
     def _offers(self) -> list[str]:
         """The facts that a page would offer to choose by; looked up again when something has changed."""

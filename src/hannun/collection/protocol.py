@@ -11,7 +11,7 @@ from hannun.collection.records import Checked, Compacted, Contents, Map, Progres
 from hannun.collection.settings import Settings
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
-from hannun.facts import Scalar
+from hannun.facts import Range, Scalar
 from hannun.item import Content, Item
 from hannun.search import dupes
 from hannun.search.dupes import Group
@@ -225,6 +225,10 @@ class Collection(Protocol):
             where: count only the items this holds for.
             limit: how many values of each.
         """
+        ...
+
+    def ranges(self, limit: int = 12) -> list[Range]:
+        """The least and greatest value of facts that are numbers or dates, at most `limit` of them; those that most items have first."""
         ...
 
     def dupes(self, threshold: float = dupes.THRESHOLD, where: Where | None = None) -> list[Group]:

@@ -23,6 +23,7 @@ from hannun.collection.settings import Settings
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
+from hannun.facts import Range
 from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
 from hannun.search.dupes import THRESHOLD, Group
 from hannun.search.hits import Hit, Hits, Patches, Why
@@ -139,6 +140,10 @@ class Remote:
         params: dict[str, Any] = {"limit": limit, **({"where": where} if where else {}), **({"field": list(fields)} if fields else {})}
         found = self._ask("GET", "/v1/facets", params=params)["facets"]
         return {f["field"]: [(v["value"], v["count"]) for v in f["values"]] for f in found}
+
+    def ranges(self, limit: int = 12) -> list[Range]:
+        """See `Collection.ranges`."""
+        return [Range(**r) for r in self._ask("GET", "/v1/ranges")["ranges"]][:limit]
 
     def info(self) -> dict[str, Any]:
         """See `Collection.info`; the service's bounds are among them."""
@@ -298,6 +303,8 @@ class Remote:
     def delete(self, ids: Sequence[str] = (), where: Where | None = None) -> int:
         """Remove items. See Collection.delete."""
         require_list("ids", ids)
+        if not ids and where is None:
+            return 0  # as with a folder; the service takes it for a mistake
         return int(self._done(self._ask("DELETE", "/v1/items", json={"ids": list(ids), "where": where}))["removed"])
 
     def moved(self, seen: set[str]) -> int:

@@ -70,7 +70,7 @@ class SearchBody(_Strict):
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1, description="the query's own words (1) against its own picture (0)")
     weights: tuple[Share, Share] | None = Field(default=None, description="how much an item's text and picture count; not both 0")
-    words: WordShare = "auto"
+    words: WordShare | None = "auto"
     fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
     limit: int = Field(default=10, ge=1, le=1000)
@@ -141,7 +141,7 @@ class ExplainBody(_Strict):
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1)
     weights: tuple[Share, Share] | None = None
-    words: WordShare = "auto"
+    words: WordShare | None = "auto"
     fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
     dim: int | None = Field(default=None, ge=1, description="one of the collection's dims")
@@ -365,6 +365,22 @@ class FacetsOut(BaseModel):
 
     facets: list[Facet]
     count: int
+
+
+class Range(BaseModel):
+    """A fact that is a number or an ISO date, and its least and greatest value as they are kept."""
+
+    field: str
+    kind: Literal["number", "date"]
+    least: float | int | str
+    greatest: float | int | str
+    count: int
+
+
+class RangesOut(BaseModel):
+    """Facts that can be asked for with < and >; those that most items have come first."""
+
+    ranges: list[Range]
 
 
 class CollectionOut(BaseModel):

@@ -1,4 +1,4 @@
-"""What is asked of the whole collection goes in; its settings, counts, near-duplicates and stored vectors come out.
+"""What is asked of the whole collection goes in; its settings, counts, bounds of facts, near-duplicates and stored vectors come out.
 
 With these a collection that is opened by the service's address answers what one on this machine does.
 """
@@ -6,6 +6,7 @@ With these a collection that is opened by the service's address answers what one
 from __future__ import annotations
 
 import base64
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from hannun.serve.http.service import Service
 
 
 def routes(service: Service) -> APIRouter:
-    """/v1/settings, /v1/info, /v1/dupes, /v1/readings, /v1/vectors."""
+    """/v1/settings, /v1/info, /v1/dupes, /v1/ranges, /v1/readings, /v1/vectors."""
     at = APIRouter(prefix="/v1", tags=["collection"])
 
     @at.get("/settings", response_model=bodies.SettingsOut)
@@ -41,10 +42,16 @@ def routes(service: Service) -> APIRouter:
         groups = await service.told(("dupes", threshold, where), lambda: service.collection.dupes(threshold, where))
         return _json({"groups": [{"ids": g.ids, "similarity": g.similarity, "exact": g.exact} for g in groups]})
 
+    @at.get("/ranges", response_model=bodies.RangesOut)
+    async def bounds() -> Response:
+        """The least and the greatest value of facts that are numbers or dates: what one may ask for with < and >."""
+        return _json({"ranges": [asdict(r) for r in await service.told(("ranges",), service.collection.ranges)]})
+
     @at.get("/readings", response_model=bodies.ReadingsOut)
     async def readings(words: Annotated[str, Query(max_length=1000)]) -> Response:
-        """What words may have meant that were typed with the keyboard on the other language, likeliest first."""
-        return _json({"readings": await service.engine(service.collection.readings, words)})
+        """What words may have meant that were typed with the keyboard on the other language, likeliest first; mostly nothing."""
+        found = await service.engine(service.collection.readings, words) if service.collection.settings.words else ()
+        return _json({"readings": found})
 
     @at.post("/vectors", response_model=bodies.StoredVectorsOut)
     async def vectors(body: bodies.IdsBody) -> Response:

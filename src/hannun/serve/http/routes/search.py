@@ -136,6 +136,15 @@ def routes(service: Service) -> APIRouter:
         """The collection's geometry in two dimensions, of at most `limit` items."""
         return _json(await service.told(("map", limit, seed, where), lambda: _map(service, limit, seed, where)))
 
+    @at.get("/pictures/{token}/full", response_class=Response, responses=_JPEG)
+    async def full(token: str, request: Request) -> Response:
+        """A picture of an item in its own size, drawn anew like every other: no metadata, no foreign bytes."""
+        made = await service.write(service.pictures.whole, token)
+        headers = {"etag": f'"{made.tag}"', "cache-control": "private, max-age=86400"}
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(made.data, media_type="image/jpeg", headers=headers)
+
     @at.get("/pictures/{token}", response_class=Response, responses=_JPEG)
     async def picture(token: str, request: Request) -> Response:
         """A picture of an item, drawn anew with its longer side at most 1600 pixels; the link is in the hits."""
