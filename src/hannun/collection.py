@@ -39,7 +39,9 @@ from hannun.search.hits import Hit as Hit
 from hannun.search.hits import Why as Why
 from hannun.search.hits import stored_item
 from hannun.search.options import Fusion, Options, Rerank, Share
-from hannun.search.query import Example, Known, asked
+from hannun.search.query import Example, Known
+from hannun.search.query import asked as asked
+from hannun.search.query import needs as needs
 from hannun.search.searcher import PICTURES, Searcher, packed
 from hannun.search.where import Where, needed, parse_where, reads, written
 from hannun.sources import SOURCE, Reading, kept_facts
@@ -866,6 +868,18 @@ class Collection:
         vectors = {k: v for k, v in row.vectors.items() if k not in ("pictures", "tokens")}
         point = Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
         return _worded(point, self.settings) if self.settings.words else point
+
+
+def read_settings(path: str | Path, *, create: bool = False) -> Settings | None:
+    """What made the collection at `path` (a folder or qdrant://…), without opening it; None where `create` is to begin one there.
+
+    Raises what `open` raises.
+    """
+    home = _home(path, create)
+    try:
+        return home.read()
+    finally:
+        home.close()
 
 
 def _home(path: str | Path, create: bool = True) -> Home:

@@ -5,10 +5,10 @@ Words that follow a minus are to be avoided: `원피스 -줄무늬`, `셔츠 -"�
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from hannun.embeddings import Floats, unit
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError
 from hannun.index.engine import Engine
-from hannun.item import Content, Image, Item, Part, Text, item, require_content, type_names
+from hannun.item import Content, Item, Part, Text, item, require_content, type_names
 from hannun.search import fuse
 
 _AVOID = re.compile(r"""(?:^|(?<=\s))[-−–](?:"([^"]+)"|“([^”]+)”|([^\W\d_][^\s"“”]*))""")
@@ -122,6 +122,29 @@ def _avoided(own: Item) -> tuple[Item, tuple[Wanted, ...]]:
     return Item(own.id, tuple(parts), own.facts), tuple(avoided)
 
 
+def needs(query: Asked, encoder: Encoder, mix: float = 0.5) -> list[Item]:
+    """Every content that a search gives the encoder to make its query's vector, so that these vectors can be made beforehand."""
+    found: list[Item] = []
+    for content in (query.own, *query.like, *query.unlike):
+        if isinstance(content, Item):
+            shares = _shares(content, mix if content is query.own else 0.5)
+            found += itertools.chain.from_iterable(_pieces(content, encoder, shares).values())
+    return found
+
+
+def _pieces(content: Item, encoder: Encoder, shares: Mapping[str, float]) -> dict[str, list[Item]]:
+    """What is encoded alone, by kind: the text and each picture where these count; the whole where they are read in one sequence."""
+    if not encoder.parts:
+        return {"joint": [content]}
+    found = {"text": [item(content.text, id=content.id)] if content.text else [], "image": [Item(content.id, (p,)) for p in content.images]}
+    return {kind: pieces for kind, pieces in found.items() if pieces and shares.get(kind)}
+
+
+def _shares(content: Item, mix: float) -> dict[str, float]:
+    """How much a content's own words and its own pictures count."""
+    return {"text": mix, "image": 1 - mix} if content.text and content.images else {"text": 1.0} if content.text else {"image": 1.0}
+
+
 @dataclass(frozen=True)
 class Pointed:
     """A unit query vector [dim], and how much of it is words and how much is pictures (they sum to 1)."""
@@ -158,19 +181,14 @@ def _pointed(encoder: Encoder, wanted: Wanted, stored: Mapping[str, Mapping[str,
 
 def _seen(encoder: Encoder, asked: Item, mix: float) -> Pointed:
     """The weighted mean of the content's own words and pictures; of a one-sequence encoder its one vector."""
-    if not encoder.parts:
-        return Pointed(encoder.encode_query([asked]).dense[0], {"joint": 1.0})
-    shares = {"text": mix, "image": 1 - mix} if asked.text and asked.images else {"text": 1.0} if asked.text else {"image": 1.0}
+    shares = _shares(asked, mix)
+    vectors = {kind: encoder.encode_query(pieces).dense for kind, pieces in _pieces(asked, encoder, shares).items()}
+    if "joint" in vectors:
+        return Pointed(vectors["joint"][0], {"joint": 1.0})
     total = np.zeros(encoder.dims[0], dtype=np.float32)
-    if asked.text and shares.get("text"):
-        total += shares["text"] * encoder.encode_query([asked.text]).dense[0]
-    if asked.images and shares.get("image"):
-        total += shares["image"] * unit(encoder.encode_query([_picture(p) for p in asked.images]).dense.mean(axis=0))
+    for kind, rows in vectors.items():
+        total += shares[kind] * (rows[0] if kind == "text" else unit(rows.mean(axis=0)))
     return Pointed(unit(total), shares)
-
-
-def _picture(picture: Image) -> Mapping[str, Any]:
-    return {"image": picture.source}
 
 
 def _mean(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -109,11 +109,15 @@ class Batched:
         """The inner encoder's."""
         return self._inner.calibration
 
-    def __getattr__(self, name: str) -> object:
-        # What only some encoders have (`patches`), and only where the inner one has it: callers ask with getattr.
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._inner, name)
+    @property
+    def token_dim(self) -> int:
+        """The length of the inner encoder's token vectors; 0 where it gives none."""
+        return int(getattr(self._inner, "token_dim", 0) or 0)
+
+    @property
+    def patches(self) -> Callable[[Sequence[Image]], Floats] | None:
+        """The inner encoder's vectors of the cells of pictures, [n, cells, dim]; None where it sees no cells."""
+        return getattr(self._inner, "patches", None)
 
     @property
     def waiting(self) -> int:
