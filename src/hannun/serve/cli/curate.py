@@ -63,7 +63,7 @@ def run(
     from hannun.curate.scan import Columns
     from hannun.curate.stages import Plan
     from hannun.recipes.naver_pairs import RULES
-    from hannun.serve.cli import show
+    from hannun.serve.cli import output
 
     if personal not in ("mask", "drop"):
         raise InputError(f"--personal {personal!r} came, expected 'mask' or 'drop'")
@@ -79,11 +79,11 @@ def run(
     )  # fmt: skip
     engine = Engine(workers or _cores(), ray)
     if dry_run:
-        tally = factory.preview(sources, plan, dry_run, engine, show.progress)
+        tally = factory.preview(sources, plan, dry_run, engine, output.progress)
         _funnel(tally.counts, factory.funnel(tally))
         typer.echo("dry run: nothing was written")
         return 0
-    result = factory.run(sources, plan, engine, show.progress)
+    result = factory.run(sources, plan, engine, output.progress)
     _funnel(result.tally.counts, factory.funnel(result.tally))
     pairs, splits = result.manifest["pairs"], result.manifest["splits"]
     typer.echo(
@@ -109,19 +109,19 @@ def sweep(
     """Choose the similarity thresholds: train the same small model at each, and take the one with the best zero-shot accuracy."""
     from hannun.curate import sweep as sweeping
     from hannun.load import load
-    from hannun.serve.cli import show
+    from hannun.serve.cli import output
 
     encoder = load(model)
     try:
         tried = tuple(float(x) for x in thresholds.split(",")) if thresholds else sweeping.THRESHOLDS
     except ValueError:
         raise InputError(f"--thresholds {thresholds!r} came, expected numbers with commas: -1,0,0.1") from None
-    with show.progress("encoding", 0) as advance:
+    with output.progress("encoding", 0) as advance:
         pairs = sweeping.read_pairs(shards, encoder, advance)
         target = sweeping.read_labelled(labelled, encoder, advance)
     small = sweeping.Small(steps=steps)
     swept = []
-    with show.progress("training", len(pairs) * len(tried)) as advance:
+    with output.progress("training", len(pairs) * len(tried)) as advance:
         for kind, scored in pairs.items():
             swept.append(sweeping.sweep(kind, scored, target, tried, small, done=advance))
     page = sweeping.write(to, swept, encoder, small)
