@@ -23,8 +23,8 @@ from hannun import collection
 from hannun.collection import Quantise
 from hannun.errors import CollectionBusy, HannunError, MissingError, StorageError
 from hannun.files import copy_filled, filled, on_disk
-from hannun.index import disk as store_disk
-from hannun.index import edge, integrity
+from hannun.index.edge import Edge, binding, integrity
+from hannun.index.edge import disk as store_disk
 from hannun.index.engine import Layout
 from hannun.serve.cli.main import run
 from tests.conftest import draw, encoded, finished
@@ -44,7 +44,7 @@ def rows(count: int, first: int = 0) -> list[dict[str, object]]:
 def made(place: Path, optimised: bool, quantise: Quantise = "none") -> Path:
     """A collection that has been written, optimised, written again and closed."""
     with pytest.MonkeyPatch.context() as few:
-        few.setattr(edge, "_INDEX_FROM", 1)
+        few.setattr(binding, "INDEX_FROM", 1)
         few.setattr(collection.local, "_OPTIMISE_FROM", 1)
         with collection.open(place, Toy(), quantise=quantise) as shop:
             shop.add(rows(90))
@@ -405,7 +405,7 @@ def test_a_panic_of_the_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.M
         def retrieve(self, *_: object) -> object:
             raise self.error("range end index 8 out of range\n for slice of length 0")
 
-    store = edge.Edge(tmp_path / "s", LAYOUT)
+    store = Edge(tmp_path / "s", LAYOUT)
     for error, expected in ((panic, StorageError), (KeyboardInterrupt, KeyboardInterrupt)):
         with monkeypatch.context() as broken:
             broken.setattr(store, "_shard", Broken(error))

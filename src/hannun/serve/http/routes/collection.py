@@ -1,4 +1,4 @@
-"""GET /v1/collection, /v1/settings, /v1/info, /v1/facets, /v1/dupes, /v1/map, POST /v1/vectors: what a whole collection is and holds.
+"""GET /v1/collection, /v1/settings, /v1/info, /v1/facets, /v1/ranges, /v1/dupes, /v1/readings, /v1/map, POST /v1/vectors: what a whole collection is and holds.
 
 With these a collection that is opened by the service's address answers what one on this machine does.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
@@ -91,10 +92,17 @@ async def dupes(
     return answer({"groups": [{"ids": g.ids, "similarity": g.similarity, "exact": g.exact} for g in groups]})
 
 
+@router.get("/ranges", response_model=bodies.RangesOut)
+async def bounds(service: Served) -> Response:
+    """The least and the greatest value of facts that are numbers or dates: what one may ask for with < and >."""
+    return answer({"ranges": [asdict(r) for r in await service.told(("ranges",), service.collection.ranges)]})
+
+
 @router.get("/readings", response_model=bodies.ReadingsOut)
 async def readings(service: Served, words: Annotated[str, Query(max_length=1000)]) -> Response:
-    """What words may have meant that were typed with the keyboard on the other language, likeliest first."""
-    return answer({"readings": await service.engine(service.collection.readings, words)})
+    """What words may have meant that were typed with the keyboard on the other language, likeliest first; mostly nothing."""
+    found = await service.engine(service.collection.readings, words) if service.collection.settings.words else ()
+    return answer({"readings": found})
 
 
 @router.post("/vectors", response_model=bodies.StoredVectorsOut)
