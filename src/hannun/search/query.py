@@ -5,6 +5,7 @@ Words that follow a minus are to be avoided: `원피스 -줄무늬`, `셔츠 -"�
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,6 +122,32 @@ def _avoided(own: Item) -> tuple[Item, tuple[Wanted, ...]]:
     return Item(own.id, tuple(parts), own.facts), tuple(avoided)
 
 
+def needs(query: Asked, encoder: Encoder, mix: float = 0.5) -> list[Item]:
+    """Every content that a search gives the encoder to make its query's vector, so that these vectors can be made beforehand."""
+    found: list[Item] = []
+    for content in (query.own, *query.like, *query.unlike):
+        if isinstance(content, Item):
+            shares = _shares(content, encoder, mix if content is query.own else 0.5)
+            found += itertools.chain.from_iterable(_pieces(content, shares).values())
+    return found
+
+
+def _pieces(content: Item, shares: Mapping[str, float]) -> dict[str, Sequence[Item]]:
+    """What is encoded alone, by kind where it counts; the whole where an encoder reads it in one sequence."""
+    return {kind: [content] if kind == JOINT else content.pieces(kind) for kind, share in shares.items() if share}
+
+
+def _shares(content: Item, encoder: Encoder, mix: float) -> dict[str, float]:
+    """How much a content's own words count (`mix`, beside other kinds) and each other kind of it. Raises InputError where none is read."""
+    if not encoder.kinds:
+        return {JOINT: 1.0}
+    there = [k for k in encoder.kinds if content.pieces(k)]
+    require_content(content, encoder.kinds)
+    others = [k for k in there if k != Text.kind]
+    mixed = bool(others) and len(others) < len(there)
+    return {k: 1 / len(there) if not mixed else mix if k == Text.kind else (1 - mix) / len(others) for k in there}
+
+
 @dataclass(frozen=True)
 class Pointed:
     """A unit query vector [dim], and how much of it is of each kind (they sum to 1)."""
@@ -156,20 +183,11 @@ def _pointed(encoder: Encoder, wanted: Wanted, stored: Mapping[str, Mapping[str,
 
 
 def _encoded(encoder: Encoder, asked: Item, mix: float) -> Pointed:
-    """The weighted mean of the content's parts, `mix` for its words and the rest for all else; of a joint encoder its one vector."""
-    if not encoder.kinds:
-        return Pointed(encoder.encode_query([asked]).dense[0], {JOINT: 1.0})
-    require_content(asked, encoder.kinds)
-    there = [k for k in encoder.kinds if asked.pieces(k)]
-    others = [k for k in there if k != Text.kind]
-    if Text.kind in there and others:
-        shares = {k: mix if k == Text.kind else (1 - mix) / len(others) for k in there}
-    else:
-        shares = {k: 1 / len(there) for k in there}
+    """The weighted mean of the content's parts by kind; of a joint encoder its one vector."""
+    shares = _shares(asked, encoder, mix)
     total = np.zeros(encoder.dims[0], dtype=np.float32)
-    for kind, share in shares.items():
-        if share:
-            total += share * unit(encoder.encode_query(asked.pieces(kind)).dense.mean(axis=0))
+    for kind, pieces in _pieces(asked, shares).items():
+        total += shares[kind] * unit(encoder.encode_query(pieces).dense.mean(axis=0))
     return Pointed(unit(total), shares)
 
 
