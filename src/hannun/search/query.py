@@ -128,27 +128,24 @@ def needs(query: Asked, encoder: Encoder, mix: float = 0.5) -> list[Item]:
     for content in (query.own, *query.like, *query.unlike):
         if isinstance(content, Item):
             shares = _shares(content, encoder, mix if content is query.own else 0.5)
-            found += itertools.chain.from_iterable(_pieces(content, encoder, shares).values())
+            found += itertools.chain.from_iterable(_pieces(content, shares).values())
     return found
 
 
-def _pieces(content: Item, encoder: Encoder, shares: Mapping[str, float]) -> dict[str, Sequence[Item]]:
-    """What is encoded alone, by kind, of the kinds that count; the whole where all is read in one sequence."""
-    if not encoder.kinds:
-        return {JOINT: [content]}
-    return {kind: content.pieces(kind) for kind, share in shares.items() if share}
+def _pieces(content: Item, shares: Mapping[str, float]) -> dict[str, Sequence[Item]]:
+    """What is encoded alone, by kind where it counts; the whole where an encoder reads it in one sequence."""
+    return {kind: [content] if kind == JOINT else content.pieces(kind) for kind, share in shares.items() if share}
 
 
 def _shares(content: Item, encoder: Encoder, mix: float) -> dict[str, float]:
-    """How much each kind of a content counts: its words `mix`, the others the rest, in equal parts; none where all is read as one."""
+    """How much a content's own words count (`mix`, beside other kinds) and each other kind of it. Raises InputError where none is read."""
     if not encoder.kinds:
-        return {}
-    require_content(content, encoder.kinds)
+        return {JOINT: 1.0}
     there = [k for k in encoder.kinds if content.pieces(k)]
+    require_content(content, encoder.kinds)
     others = [k for k in there if k != Text.kind]
-    if Text.kind in there and others:
-        return {k: mix if k == Text.kind else (1 - mix) / len(others) for k in there}
-    return {k: 1 / len(there) for k in there}
+    mixed = bool(others) and len(others) < len(there)
+    return {k: 1 / len(there) if not mixed else mix if k == Text.kind else (1 - mix) / len(others) for k in there}
 
 
 @dataclass(frozen=True)
@@ -186,14 +183,11 @@ def _pointed(encoder: Encoder, wanted: Wanted, stored: Mapping[str, Mapping[str,
 
 
 def _encoded(encoder: Encoder, asked: Item, mix: float) -> Pointed:
-    """The weighted mean of the content's parts, `mix` for its words and the rest for all else; of a joint encoder its one vector."""
+    """The weighted mean of the content's parts by kind; of a joint encoder its one vector."""
     shares = _shares(asked, encoder, mix)
-    vectors = {kind: encoder.encode_query(pieces).dense for kind, pieces in _pieces(asked, encoder, shares).items()}
-    if JOINT in vectors:
-        return Pointed(vectors[JOINT][0], {JOINT: 1.0})
     total = np.zeros(encoder.dims[0], dtype=np.float32)
-    for kind, rows in vectors.items():
-        total += shares[kind] * unit(rows.mean(axis=0))
+    for kind, pieces in _pieces(asked, shares).items():
+        total += shares[kind] * unit(encoder.encode_query(pieces).dense.mean(axis=0))
     return Pointed(unit(total), shares)
 
 

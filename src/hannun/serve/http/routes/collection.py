@@ -1,4 +1,4 @@
-"""GET /v1/collection, /v1/settings, /v1/info, /v1/facets, /v1/ranges, /v1/dupes, /v1/readings, /v1/map, POST /v1/vectors: what a whole collection is and holds.
+"""What a whole collection is and holds: settings, counts, facts, near-duplicates, other readings of words, vectors, a map; as JSON.
 
 With these a collection that is opened by the service's address answers what one on this machine does.
 """
