@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from hannun.errors import StorageError
-from hannun.files import copy_filled, whole, write_whole
+from hannun.files import copy_filled, whole, write_cached, write_whole
 
 
 def test_the_order_of_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,3 +82,37 @@ def test_copies_keep_their_holes(tmp_path: Path) -> None:
         assert (tmp_path / "b").read_bytes() == (tmp_path / name).read_bytes()
         if name == "a" and hasattr(os, "SEEK_DATA") and (tmp_path / "a").stat().st_blocks * 512 < 2**20:
             assert (tmp_path / "b").stat().st_blocks * 512 < 2**20
+
+
+def test_an_error_of_the_blocks_own_stays_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"^the picture is damaged$"), whole(tmp_path / "a", remedy="never said"):
+        raise StorageError("the picture is damaged")  # an OSError too, but not of this file
+    with (
+        pytest.raises(StorageError, match=r"a: cannot be written \(too long\); name another --to"),
+        whole(tmp_path / "a", remedy="name another --to"),
+    ):
+        raise OSError("too long")
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_can_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many may write one at the same time: each has a name of its own for the unfinished file."""
+    names: list[str] = []
+    replace = os.replace
+
+    def named(old: Path, new: Path) -> None:
+        names.append(Path(old).name)
+        if len(names) == 1:
+            thread = threading.Thread(target=write_cached, args=(tmp_path / "sub" / "a", b"two"))
+            thread.start()
+            thread.join()
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", named)
+    write_cached(tmp_path / "sub" / "a", b"one", modified=10**18)
+    assert len(set(names)) == 2 and (tmp_path / "sub" / "a").read_bytes() == b"one"
+    assert (tmp_path / "sub" / "a").stat().st_mtime_ns == 10**18
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(OSError, match="full"):
+        write_cached(tmp_path / "sub" / "a", b"three")
+    assert [f.name for f in (tmp_path / "sub").iterdir()] == ["a"] and (tmp_path / "sub" / "a").read_bytes() == b"one"

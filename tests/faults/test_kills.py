@@ -70,9 +70,9 @@ def counting(real):
 #: A command with the toy encoder. What changes from run to run (times, the ids of a plot) is left out; arrays are told by their values.
 COMMAND = """
 import numpy as np
-import hannun.load, hannun.collection
+import hannun.load, hannun.collection.local
 from tests.conftest import toy
-sys.modules["hannun.load"].load = hannun.collection.load = toy
+sys.modules["hannun.load"].load = hannun.collection.local.load = toy
 from hannun import encode
 from hannun.serve.cli.main import run
 

@@ -18,10 +18,10 @@ from tests.toy import DIM, Toy
 
 
 def test_search_by_words(shop: Running) -> None:
-    found = shop.post("/v1/search", query="빨간 원피스").json()
+    found = shop.post("/v1/search", query="빨간 원피스", explain=True).json()
     first = found["hits"][0]
     assert first["id"] == "a" and first["text"] == "빨간 원피스" and first["facts"] == {"category": "원피스", "price": 30000}
-    assert first["score"] == pytest.approx(1, abs=1e-5) and found["took_ms"] > 0
+    assert first["explain"]["parts"]["text"] == pytest.approx(1, abs=1e-5) and found["took_ms"] > 0  # the cosine; the score is balanced
     assert [h["score"] for h in found["hits"]] == sorted((h["score"] for h in found["hits"]), reverse=True)
 
 

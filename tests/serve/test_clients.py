@@ -11,9 +11,9 @@ import PIL.Image
 import pytest
 
 from hannun import collection
+from hannun.collection.remote import Remote
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, WhereError
 from hannun.item import Problem
-from hannun.remote import Remote
 from hannun.serve.cli.main import run
 from tests.conftest import draw, encoded
 from tests.serve.conftest import Running, Start, picture

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun import encode, metrics, shards, sources
-from hannun.curate.shuffle import text_file
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError
+from hannun.files import write_whole
 from hannun.item import Image, Item, Problem
 from hannun.journal import Journal, digest
 
@@ -246,20 +246,16 @@ def read_labelled(
 
 def write(out: Path, swept: Sequence[Swept], encoder: Encoder, small: Small) -> Path:
     """`sweep.json` and `sweep.html` with a plot for titles and one for queries; returns the page's path."""
-    out.mkdir(parents=True, exist_ok=True)
     said: Mapping[str, Any] = {
         "scorer": {"name": encoder.name, "fingerprint": encoder.fingerprint},
         "small": asdict(small),
         "swept": [asdict(s) for s in swept],
     }
-    text_file(out / "sweep.json", json.dumps(said, ensure_ascii=False, indent=1))
+    write_whole(out / "sweep.json", json.dumps(said, ensure_ascii=False, indent=1).encode())
     figures = "".join(f"<figure>{plot(s)}</figure>" for s in swept if s.points)
     page = out / "sweep.html"
-    text_file(
-        page,
-        "<!doctype html><html lang=ko><meta charset=utf-8><title>sweep</title>"
-        f"<h1>유사도 문턱 · similarity thresholds</h1>{figures}</html>",
-    )
+    head = "<!doctype html><html lang=ko><meta charset=utf-8><title>sweep</title>"
+    write_whole(page, f"{head}<h1>유사도 문턱 · similarity thresholds</h1>{figures}</html>".encode())
     return page
 
 

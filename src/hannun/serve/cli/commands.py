@@ -16,8 +16,7 @@ from hannun.errors import InputError, MissingError
 from hannun.item import Item, Problem
 
 if TYPE_CHECKING:
-    from hannun.collection import Collection
-    from hannun.home import Quantise
+    from hannun.collection import Collection, Quantise
     from hannun.search.options import Share
 
 # Not a Path: it may be an address, and a Path would fold the slashes of qdrant://.

@@ -59,9 +59,10 @@ def run(
     from dataclasses import replace
 
     from hannun.curate import run as factory
-    from hannun.curate.engine import Engine
-    from hannun.curate.scan import Columns
-    from hannun.curate.stages import Plan
+    from hannun.curate.rows import Columns
+    from hannun.curate.runner import Runner
+    from hannun.curate.stages.plan import RunPlan
+    from hannun.curate.tally import funnel
     from hannun.recipes.naver_pairs import RULES
     from hannun.serve.cli import show
 
@@ -72,19 +73,19 @@ def run(
         rules = _with_words(rules, noise_words)
     if shard is not None:
         rules = replace(rules, shard=max(1, shard))
-    plan = Plan(
+    plan = RunPlan(
         to, replace(rules, store=store), Columns(_columns(columns)), korean, None if model == "none" else model, ocr,
         None if watermark == "none" else watermark, adult, tuple(str(p) for p in (*(documents or ()), *(clicks or ()))), fetch, politeness,
         private_hosts,
     )  # fmt: skip
-    engine = Engine(workers or _cores(), ray)
+    runner = Runner(workers or _cores(), ray)
     if dry_run:
-        tally = factory.preview(sources, plan, dry_run, engine, show.progress)
-        _funnel(tally.counts, factory.funnel(tally))
+        tally = factory.preview(sources, plan, dry_run, runner, show.progress)
+        _funnel(tally.counts, funnel(tally))
         typer.echo("dry run: nothing was written")
         return 0
-    result = factory.run(sources, plan, engine, show.progress)
-    _funnel(result.tally.counts, factory.funnel(result.tally))
+    result = factory.run(sources, plan, runner, show.progress)
+    _funnel(result.tally.counts, funnel(result.tally))
     pairs, splits = result.manifest["pairs"], result.manifest["splits"]
     typer.echo(
         f"{pairs} pairs ({splits['train']} train, {splits['valid']} valid) in {len(result.manifest['shards'])} shards; "

@@ -69,7 +69,8 @@ def compare(
     from hannun.evaluate import suites
     from hannun.evaluate.compare import compare as compared
     from hannun.evaluate.page import comparison_page
-    from hannun.evaluate.report import EvalReport, write
+    from hannun.evaluate.report import EvalReport
+    from hannun.files import write_whole
 
     if len(models) < 2:
         raise InputError(f"{len(models)} model came, expected two or more to compare")
@@ -88,8 +89,8 @@ def compare(
     found = compared(reports, seed=seed)
     if to is not None:
         to.mkdir(parents=True, exist_ok=True)
-        write(to / "compare.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
-        write(to / "compare.html", comparison_page(found))
+        write_whole(to / "compare.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1).encode())
+        write_whole(to / "compare.html", comparison_page(found).encode())
     if json_out:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
         return 0
@@ -126,11 +127,11 @@ def _measured(
 def _written(report: EvalReport, folder: Path) -> None:
     from hannun.evaluate.card import card
     from hannun.evaluate.page import report_page
-    from hannun.evaluate.report import write
+    from hannun.files import write_whole
 
     report.save(folder)
-    write(folder / "report.html", report_page(report))
-    write(folder / "card.md", card(report))
+    write_whole(folder / "report.html", report_page(report).encode())
+    write_whole(folder / "card.md", card(report).encode())
 
 
 def _tables(report: EvalReport) -> None:

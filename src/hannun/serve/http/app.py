@@ -17,11 +17,11 @@ from starlette.exceptions import HTTPException
 
 import hannun
 from hannun.errors import DependencyError, HannunError, InputError, MissingError, StorageError
-from hannun.serve.http import items, looking, vectors, watching
 from hannun.serve.http.bodies import Failure
 from hannun.serve.http.guard import Guard
 from hannun.serve.http.jobs import Busy
 from hannun.serve.http.refused import failure
+from hannun.serve.http.routes import collection, embeddings, health, items, search
 from hannun.serve.http.service import Service
 
 log = logging.getLogger("hannun.http")
@@ -70,7 +70,7 @@ def application(service: Service) -> Guard:
         redoc_url=None,
         responses=_REFUSALS,
     )
-    for routes in (looking.routes, vectors.routes, items.routes, watching.routes):
+    for routes in (search.routes, collection.routes, embeddings.routes, items.routes, health.routes):
         app.include_router(routes(service))
     app.add_exception_handler(HannunError, lambda request, error: _mistake(request, error, service))
     app.add_exception_handler(HTTPException, _refusal)
@@ -83,8 +83,12 @@ def application(service: Service) -> Guard:
         def page() -> FileResponse:
             return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
 
+        @app.get("/docs", include_in_schema=False)
+        def reference() -> FileResponse:
+            return FileResponse(WEB / "docs.html", headers={"cache-control": "no-cache"})
+
     _describe(app, service)
-    guard = Guard(app, service.settings, service.keys, service.measures)
+    guard = Guard(app, service.settings, service.keys, service.metrics)
     return guard
 
 

@@ -22,7 +22,7 @@ from typing import final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hannun.serve.http.keys import SCOPES, Key, Keys
-from hannun.serve.http.measures import Measures
+from hannun.serve.http.metrics import Metrics
 from hannun.serve.http.receiving import Receiving
 from hannun.serve.http.refused import Refused, failure
 from hannun.serve.http.settings import Settings
@@ -33,7 +33,7 @@ _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
 _ALWAYS = ("/healthz", "/readyz")  # asked by machines that watch: never refused for load
 #: Pictures are named by signed links, the page is the same for everybody: neither asks for a key.
-_KEYLESS = re.compile(r"/(healthz|readyz|favicon\.ico|openapi\.json|web/.*|v1/(pictures|thumbnails)/.*)?")
+_KEYLESS = re.compile(r"/(healthz|readyz|favicon\.ico|openapi\.json|docs|web/.*|v1/(pictures|thumbnails)/.*)?")
 _PAGE = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; connect-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -60,8 +60,8 @@ class _Bucket:
 class Guard:
     """ASGI middleware around the whole service."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, keys: Keys, measures: Measures) -> None:
-        self._app, self._settings, self._keys, self._measures = app, settings, keys, measures
+    def __init__(self, app: ASGIApp, settings: Settings, keys: Keys, metrics: Metrics) -> None:
+        self._app, self._settings, self._keys, self._metrics = app, settings, keys, metrics
         self._hosts = {*_LOCAL, settings.host.lower(), *settings.hosts}
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._at_work, self._receiving = 0, Receiving(settings)
@@ -70,7 +70,7 @@ class Guard:
         # It stays so when the last key is revoked, also through a restart: the door opens when the file of keys is deleted, or by setting.
         self._guarded = len(keys) > 0 or (keys.kept and not settings.without_keys)
         self.closing = False
-        measures.watch("receiving", "Bodies that are being received now.", lambda: self._receiving.count)
+        metrics.watch("receiving", "Bodies that are being received now.", lambda: self._receiving.count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -98,15 +98,15 @@ class Guard:
                 begun = time.perf_counter()
                 await self._worked(scope, whole, answer, counted)
         except Refused as refusal:
-            self._measures.refused.labels(refusal.reason).inc()
+            self._metrics.refused.labels(refusal.reason).inc()
             await answer.refuse(refusal)
         except Exception as e:
             log.exception("failed", extra={"fields": {"id": id.decode(), "error": type(e).__name__}})
             await answer.refuse(Refused(500, "internal", f"an error of the service's own; its log has it under the id {id.decode()}"))
         took = time.perf_counter() - started
         route = getattr(scope.get("route"), "path", "other")
-        self._measures.requests.labels(scope["method"] if scope["method"] in _METHODS else "other", route, answer.status).inc()
-        self._measures.seconds.labels(route).observe(took)
+        self._metrics.requests.labels(scope["method"] if scope["method"] in _METHODS else "other", route, answer.status).inc()
+        self._metrics.seconds.labels(route).observe(took)
         if counted and answer.status < 400:
             self._pace += 0.05 * (time.perf_counter() - begun - self._pace)
         if log.isEnabledFor(logging.INFO):
@@ -116,7 +116,7 @@ class Guard:
 
     async def _worked(self, scope: Scope, receive: Receive, answer: _Answer, counted: bool) -> None:
         self._at_work += counted
-        self._measures.in_flight.set(self._at_work)
+        self._metrics.in_flight.set(self._at_work)
         try:
             async with asyncio.timeout(self._settings.timeout):
                 await self._app(scope, receive, answer)
@@ -124,7 +124,7 @@ class Guard:
             raise Refused(504, "timeout", f"the answer took more than {self._settings.timeout:g} seconds; ask for less at once") from None
         finally:
             self._at_work -= counted
-            self._measures.in_flight.set(self._at_work)
+            self._metrics.in_flight.set(self._at_work)
 
     def _addressed(self, headers: Mapping[bytes, bytes]) -> None:
         """Names that others made to point here (DNS rebinding) and pages of other sites must not reach a service without keys."""
@@ -199,7 +199,7 @@ class _Answer:
 
     def __init__(self, send: Send, id: bytes, path: str) -> None:
         self._send, self._id, self.status, self._begun = send, id, 0, False
-        self._policy = (_PAGE if path == "/" or path.startswith("/web/") else _NOTHING).encode()
+        self._policy = (_PAGE if path in ("/", "/docs") or path.startswith("/web/") else _NOTHING).encode()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -24,7 +24,7 @@ from hannun.serve.http import contents
 from hannun.serve.http.fetch import Fetch
 from hannun.serve.http.jobs import Job, Jobs
 from hannun.serve.http.keys import Keys, Signer
-from hannun.serve.http.measures import Measures
+from hannun.serve.http.metrics import Metrics
 from hannun.serve.http.pictures import Pictures, Rendition
 from hannun.serve.http.settings import Settings
 from hannun.serve.outside import outside
@@ -45,12 +45,12 @@ class Service:
         address = str(path)
         if address.startswith(("http://", "https://")):
             raise InputError(f"{address}: is a service already, expected a folder or qdrant://host:6333/name")
-        self.settings, self.measures = settings, Measures()
+        self.settings, self.metrics = settings, Metrics()
         self._unindexed, self._optimising = 0, threading.Thread()
         with face.open(address, create=create) as first:  # to learn which encoder made it
             name = first.settings.encoder
         self.encoder = Batched(
-            load(name), batch=settings.batch, wait=settings.batch_wait, remember=settings.remember, seen=self.measures.batch
+            load(name), batch=settings.batch, wait=settings.batch_wait, remember=settings.remember, seen=self.metrics.batch
         )
         try:
             self.collection: Collection = face.open(address, self.encoder)
@@ -81,7 +81,7 @@ class Service:
         self._decoders = ThreadPoolExecutor(settings.threads, thread_name_prefix="hannun-picture")
         self._known: OrderedDict[Hashable, tuple[object, float, Any]] = OrderedDict()
         self._keeper = threading.Thread(target=self._keep, name="hannun-keep", daemon=True)
-        watch = self.measures.watch
+        watch = self.metrics.watch
         watch("items", "Items in the collection.", lambda: len(self.collection))
         watch("jobs_unfinished", "Jobs that wait or run.", lambda: self.jobs.unfinished)
         watch("jobs_set_aside", "Files of accepted work that were set aside: torn, or not done for an unexpected error.", self._aside)

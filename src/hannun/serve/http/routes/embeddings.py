@@ -17,7 +17,7 @@ from hannun.serve.batching import Vector, together
 from hannun.serve.http.bodies import Content as Said
 from hannun.serve.http.bodies import EmbeddingsBody, EmbeddingsOut, Models, RerankBody, RerankOut
 from hannun.serve.http.service import Service
-from hannun.serve.rank import scores
+from hannun.serve.rerank import scores
 
 _ASKING = ("retrieval.query", "code.query", "text-matching", "classification", "separation")  # one role on both sides for the last three
 

@@ -60,19 +60,24 @@ def routes(service: Service) -> APIRouter:
     async def examples(given: list[str | bodies.Content | bodies.ById]) -> list[Content]:
         return [await service.content(g if isinstance(g, str) else g.model_dump()) for g in given]
 
-    @at.post("/search", response_model=bodies.SearchOut)
-    async def search(body: bodies.SearchBody) -> Response:
-        """The items nearest to words, a picture, or both; or to other items."""
-        started = time.perf_counter()
+    async def wanted(body: bodies.SearchBody | bodies.ExplainBody) -> tuple[Content | None, dict[str, Any]]:
+        """The query, and the examples beside it."""
+        if body.query is None and not body.like:
+            raise InputError("neither a query nor 'like' came, expected words, a picture, or items to be like")
         query = await asked(body.query)
         more: dict[str, Any] = {}
         if body.like:
             more["like"] = await examples(body.like)
         if body.unlike:
             more["unlike"] = await examples(body.unlike)
+        return query, more
+
+    @at.post("/search", response_model=bodies.SearchOut)
+    async def search(body: bodies.SearchBody) -> Response:
+        """The items nearest to words, a picture, or both; or to other items."""
+        started = time.perf_counter()
+        query, more = await wanted(body)
         said = given(body, _ENGINE)
-        if query is None and not body.like:
-            raise InputError("neither a query nor 'like' came, expected words, a picture, or items to be like")
         hits = await service.engine(service.collection.search, query, **said, **more)
         took = (time.perf_counter() - started) * 1e3
         return _json({"took_ms": round(took, 3), "hits": [hit(h) for h in hits]})
@@ -80,9 +85,9 @@ def routes(service: Service) -> APIRouter:
     @at.post("/explain", response_model=bodies.HitOut)
     async def explain(body: bodies.ExplainBody) -> Response:
         """Why an item stands where it stands for a query, shown among the hits or not."""
-        query = await asked(body.query)
-        said = given(body, ("mix", "weights", "words", "where"))
-        return _json(hit(await service.engine(service.collection.why, body.id, query, **said)))
+        query, more = await wanted(body)
+        said = given(body, ("mix", "weights", "words", "fusion", "where", "dim"))
+        return _json(hit(await service.engine(service.collection.why, body.id, query, **said, **more)))
 
     async def facets(where: str | None, field: list[str] | None, limit: int) -> list[dict[str, Any]]:
         fields = tuple(field) if field else None
@@ -122,9 +127,22 @@ def routes(service: Service) -> APIRouter:
         )
 
     @at.get("/map", response_model=bodies.MapOut)
-    async def map(limit: Annotated[int, Query(ge=1, le=5000)] = 2000, seed: Annotated[int, Query(ge=0, le=2**31)] = 0) -> Response:
+    async def map(
+        limit: Annotated[int, Query(ge=1, le=5000)] = 2000,
+        seed: Annotated[int, Query(ge=0, le=2**31)] = 0,
+        where: Annotated[bodies.Where | None, Query()] = None,
+    ) -> Response:
         """The collection's geometry in two dimensions, of at most `limit` items."""
-        return _json(await service.told(("map", limit, seed), lambda: _map(service, limit, seed)))
+        return _json(await service.told(("map", limit, seed, where), lambda: _map(service, limit, seed, where)))
+
+    @at.get("/pictures/{token}/full", response_class=Response, responses=_JPEG)
+    async def full(token: str, request: Request) -> Response:
+        """A picture of an item in its own size, drawn anew like every other: no metadata, no foreign bytes."""
+        made = await service.write(service.pictures.whole, token)
+        headers = {"etag": f'"{made.tag}"', "cache-control": "private, max-age=86400"}
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(made.data, media_type="image/jpeg", headers=headers)
 
     @at.get("/pictures/{token}", response_class=Response, responses=_JPEG)
     async def picture(token: str, request: Request) -> Response:
@@ -159,8 +177,8 @@ def shown(it: Item, service: Service) -> dict[str, Any]:
     return {"text": it.text, "facts": dict(it.facts), "images": service.pictures.links(it)}
 
 
-def _map(service: Service, limit: int, seed: int) -> Mapping[str, Any]:
-    made = service.collection.map(limit=limit, seed=seed)
+def _map(service: Service, limit: int, seed: int, where: str | None) -> Mapping[str, Any]:
+    made = service.collection.map(limit=limit, where=where, seed=seed)
     items = {it.id: it for it in service.collection.items(ids=list(made.ids))}
     points = []
     for id, (x, y) in zip(made.ids, made.points.tolist(), strict=True):

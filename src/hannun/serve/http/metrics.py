@@ -11,7 +11,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 @final
-class Measures:
+class Metrics:
     """The service's counters, in a registry of their own: two services in one process do not mix."""
 
     def __init__(self) -> None:

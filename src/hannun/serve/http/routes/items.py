@@ -19,7 +19,7 @@ from hannun.errors import InputError
 from hannun.serve.http import bodies
 from hannun.serve.http.inbox import Kind
 from hannun.serve.http.jobs import Job
-from hannun.serve.http.looking import shown
+from hannun.serve.http.routes.search import shown
 from hannun.serve.http.service import Service
 
 Wait = Annotated[float, Query(ge=0, le=60, description="seconds to hold the answer until the work is done")]

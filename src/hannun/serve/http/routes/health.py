@@ -26,6 +26,6 @@ def routes(service: Service) -> APIRouter:
     @at.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     async def metrics() -> Response:
         """Prometheus' text form."""
-        return Response(await service.engine(service.measures.text), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await service.engine(service.metrics.text), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return at
