@@ -541,7 +541,7 @@ def profane(a: argparse.Namespace) -> None:
         f"\nreal sentences {len(real)}: hannun flags {len(ours)} ({1e4 * len(ours) / len(real):.1f} in 10,000), "
         f"the plain list {len(theirs)} ({1e4 * len(theirs) / len(real):.1f})"
     )
-    print("flagged: " + " / ".join(f"{t[:40]} [{(profanity.find(t) or profanity.Found('abuse', '', 0)).word}]" for t in ours[:12]))
+    print("flagged: " + " / ".join(f"{t[:40]} [{(profanity.find(t) or profanity.FoundWord('abuse', '', 0)).word}]" for t in ours[:12]))
 
 
 def _jamo(syllable: str) -> str:
@@ -762,7 +762,7 @@ def helps(a: argparse.Namespace) -> None:
     for name, pairs in sets.items():
         hits, first, ten = [], [], []
         for seed in (0, 1, 2):
-            cosines = sweeping.train(vectors[name], np.arange(len(pairs)), [t for _, t in pairs], sweeping.Small(), seed)
+            cosines = sweeping.train(vectors[name], np.arange(len(pairs)), [t for _, t in pairs], sweeping.SmallModel(), seed)
             hits.append(cosines(seen[asked], names).argmax(1) == label)
             order = np.argsort(-cosines(seen, titles).T, axis=1)[:, :10]
             found = np.array([[test[p].title == t for p in row] for t, row in zip(titles, order, strict=True)])
