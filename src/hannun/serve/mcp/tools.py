@@ -66,7 +66,7 @@ def server(collection: Collection, *, files: Path | None = None, writable: bool 
 class _Tools:
     """One collection's tools: each method's name, signature and docstring are what an agent reads of it."""
 
-    def __init__(self, collection: Collection | Remote, files: Path | None) -> None:
+    def __init__(self, collection: Collection, files: Path | None) -> None:
         self._collection, self._files = collection, files
         self._places: list[tuple[str | Path, str]] = [
             (collection.name, outside(str(collection.name))),
