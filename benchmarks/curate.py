@@ -30,11 +30,12 @@ import PIL.Image
 from hannun import metrics, shards
 from hannun.curate import run as factory
 from hannun.curate import sweep as sweeping
-from hannun.curate.engine import Engine
-from hannun.curate.image import look as eye
+from hannun.curate.image.header import image_hash, measure_pixels, read_header, white_share
 from hannun.curate.image.ocr import DEFAULT_SIDE, TextDetector
-from hannun.curate.join import tidy
-from hannun.curate.stages import Plan
+from hannun.curate.merge import tidy
+from hannun.curate.runner import Runner
+from hannun.curate.stages.plan import RunPlan
+from hannun.curate.tally import funnel
 from hannun.curate.text import pii, profanity
 from hannun.curate.verdict import AtLeast, judge, pair_of
 from hannun.datasets import sentences
@@ -221,7 +222,7 @@ def images(a: argparse.Namespace) -> None:
             compare(len(paths), "pictures", ways)
             if peer is not None:
                 peer.close()
-            same = [(eye.look(d, 0.9).white < 0.9) == (eye.white_share(d) < 0.9) for d in (Path(p).read_bytes() for p in paths)]
+            same = [(measure_pixels(d, 0.9).white < 0.9) == (white_share(d) < 0.9) for d in (Path(p).read_bytes() for p in paths)]
             print(f"\nwhite decisions equal to full decoding: {sum(same)} of {len(same)}")
 
 
@@ -229,9 +230,9 @@ def _ours(paths: Sequence[str]) -> int:
     kept = 0
     for path in paths:
         data = Path(path).read_bytes()
-        head = eye.header(data)
+        head = read_header(data)
         if judge(pair_of("", {"side": head.side, "ratio": head.ratio, "pixels": head.pixels}), RULES.headers).kept:
-            kept += judge(pair_of("", {"white": eye.look(data, 0.9).white}), RULES.pictures).kept
+            kept += judge(pair_of("", {"white": measure_pixels(data, 0.9).white}), RULES.pictures).kept
     return kept
 
 
@@ -652,9 +653,7 @@ def pollute(true: Sequence[Product], place: Path, data: Path, seed: int) -> dict
             name = f"{len(made):05d}.jpg"
             picture.save(place / name, "JPEG", quality=92, comment=name)  # a comment, so that each file is one of its own
             shown = how != "receipt"  # what a title may be true of
-            made[eye.image_hash((place / name).read_bytes())] = Made(
-                how, of, shown and title == of.title, shown and said.queries == of.queries
-            )
+            made[image_hash((place / name).read_bytes())] = Made(how, of, shown and title == of.title, shown and said.queries == of.queries)
             row = {"id": name, "image": name, "title": title, "query": said.queries, "query_count": [9, 5, 2][: len(said.queries)]}
             table.write(json.dumps(row, ensure_ascii=False) + "\n")
 
@@ -689,7 +688,7 @@ def sweep(a: argparse.Namespace) -> None:
         rules = replace(
             RULES, valid=0.0, near=None, titles=(AtLeast("similarity", -1, "title"),), queries=(AtLeast("similarity", -1, "query"),)
         )
-        result = factory.run([place / "rows.jsonl"], Plan(place / "all", rules, ocr=False, watermark=None), Engine())
+        result = factory.run([place / "rows.jsonl"], RunPlan(place / "all", rules, ocr=False, watermark=None), Runner())
         encoder = Mini(threads=1)
         pairs = sweeping.read_pairs([place / "all" / "shards"], encoder)
         labelled = sweeping.read_labelled(place / "labelled.jsonl", encoder)
@@ -731,9 +730,9 @@ def helps(a: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         made = pollute([replace(p, queries=()) for p in true], place, a.data, 5)
-        result = factory.run([place / "rows.jsonl"], Plan(place / "out", replace(RULES, shard=4000, valid=0.0)), Engine())
+        result = factory.run([place / "rows.jsonl"], RunPlan(place / "out", replace(RULES, shard=4000, valid=0.0)), Runner())
         kept = [r for p in sorted((place / "out" / "shards").glob("*.tar")) for r in shards.read(p) if r.data["title"]]
-        print("dropped: " + ", ".join(f"{r} {n}" for _, r, n in factory.funnel(result.tally)) + "\n")
+        print("dropped: " + ", ".join(f"{r} {n}" for _, r, n in funnel(result.tally)) + "\n")
         lost: dict[str, Counter[str]] = defaultdict(Counter)
         for row in factory.ledger(place / "out"):
             if row["kind"] in ("picture", "title"):
@@ -797,9 +796,9 @@ import resource, sys
 from dataclasses import replace
 from pathlib import Path
 from hannun.curate.run import run
-from hannun.curate.stages import Plan
+from hannun.curate.stages.plan import RunPlan
 from hannun.recipes.naver_pairs import RULES
-result = run([Path(sys.argv[1])], Plan(Path(sys.argv[2]), replace(RULES, shard=500), model=None, ocr=False, watermark=None))
+result = run([Path(sys.argv[1])], RunPlan(Path(sys.argv[2]), replace(RULES, shard=500), model=None, ocr=False, watermark=None))
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(used.ru_maxrss // 1024, result.manifest["pairs"], used.ru_utime + used.ru_stime)
 """
@@ -850,7 +849,7 @@ def rates(a: argparse.Namespace) -> None:
     encoder.encode_query(["가"])
     stages: dict[str, tuple[int, Callable[[], object]]] = {
         "texts cleaned and judged": (len(given), lambda: [tidy([t], [], RULES) for t in given]),
-        "pictures looked at (800 × 600)": (len(data), lambda: [(eye.image_hash(d), eye.header(d), eye.look(d)) for d in data]),
+        "pictures looked at (800 × 600)": (len(data), lambda: [(image_hash(d), read_header(d), measure_pixels(d)) for d in data]),
         "pictures decoded for models": (len(data), lambda: [Image(d).load(SIDE) for d in data]),
         "text boxes": (len(opened), lambda: [detector.find(p) for p in opened]),
         "watermark scores": (len(opened), lambda: head(opened)),

@@ -52,9 +52,9 @@ def toy(model: str | Path = "mini") -> Toy:
 
 #: For `python -c`: the command line with the toy encoder in the place of every model.
 TOY_CLI = """
-import sys, hannun.load, hannun.collection
+import sys, hannun.load, hannun.collection.local
 from tests.conftest import toy
-sys.modules["hannun.load"].load = hannun.collection.load = toy
+sys.modules["hannun.load"].load = hannun.collection.local.load = toy
 from hannun.serve.cli.main import run
 sys.exit(run(sys.argv[1:]))
 """
@@ -92,7 +92,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def toy_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """`hannun.load` gives the toy encoder, whatever module asks."""
     monkeypatch.setattr(importlib.import_module("hannun.load"), "load", toy)
-    monkeypatch.setattr("hannun.collection.load", toy)
+    monkeypatch.setattr("hannun.collection.local.load", toy)
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def rgb(picture: PIL.Image.Image, side: int | None = None, *, draft: bool = True
 
 def _open(data: bytes, name: str) -> PIL.Image.Image:
     kind = _brand(data)
-    if kind == "HEIF" and importlib.util.find_spec("pillow_heif") is None:
+    if kind == "HEIF" and importlib.util.find_spec("pi_heif") is None:
         raise PictureError(f"{name}: is a HEIC picture, which needs a decoder; run `pip install 'hannun[formats]'`")
     known = _known(kind == "HEIF")
     if kind == "AVIF" and "AVIF" not in known:
@@ -149,7 +149,7 @@ def _known(heif: bool) -> tuple[str, ...]:
         with contextlib.suppress(ImportError):
             importlib.import_module(f"PIL.{plugin}ImagePlugin")
     if heif:
-        importlib.import_module("pillow_heif").register_heif_opener(thumbnails=False)
+        importlib.import_module("pi_heif").register_heif_opener(thumbnails=False)
     return tuple(f for f in FORMATS if f in PIL.Image.OPEN)
 
 

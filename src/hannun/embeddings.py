@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from hannun.errors import InputError, MissingError
+from hannun.files import whole
 
 Floats = npt.NDArray[np.float32]
 
@@ -74,16 +75,17 @@ class Embeddings:
         return np.packbits(self.dense > 0, axis=1)
 
     def save(self, path: str | Path) -> None:
-        """Written whole or not at all, as .npz (`dense`, and `tokens` end to end with their `lengths`)."""
-        target = Path(path)
-        temporary = target.with_name(target.name + ".part")
+        """Written whole or not at all, as `write` writes. Raises StorageError."""
+        with whole(Path(path)) as f:
+            self.write(f)
+
+    def write(self, file: BinaryIO) -> None:
+        """Into an open file as .npz: `dense`, and `tokens` end to end with their `lengths`."""
         arrays: dict[str, npt.NDArray[np.generic]] = {"dense": self.dense}
         if self.tokens is not None:
             arrays["lengths"] = np.array([len(t) for t in self.tokens], dtype=np.int64)
             arrays["tokens"] = np.concatenate(self.tokens) if self.tokens else np.zeros((0, 0), np.float32)
-        with temporary.open("wb") as f:
-            np.savez(f, allow_pickle=False, **arrays)
-        os.replace(temporary, target)
+        np.savez(file, allow_pickle=False, **arrays)
 
     @staticmethod
     def load(path: str | Path) -> Embeddings:
@@ -91,13 +93,19 @@ class Embeddings:
         if not Path(path).exists():
             raise MissingError(f"{path}: no such file, expected embeddings saved as .npz")
         try:
-            with np.load(path, allow_pickle=False) as f:
-                tokens = None
-                if "tokens" in f:
-                    tokens = tuple(np.split(f["tokens"], np.cumsum(f["lengths"])[:-1])) if len(f["lengths"]) else ()
-                return Embeddings(f["dense"], tokens)
+            with Path(path).open("rb") as f:
+                return Embeddings.read(f)
         except (ValueError, KeyError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as e:
             raise InputError(f"{path}: is not a file of embeddings ({e}); make one with `hannun embed`") from None
+
+    @staticmethod
+    def read(file: BinaryIO) -> Embeddings:
+        """What `write` wrote. Raises whatever numpy does where it is something else."""
+        with np.load(file, allow_pickle=False) as f:
+            tokens = None
+            if "tokens" in f:
+                tokens = tuple(np.split(f["tokens"], np.cumsum(f["lengths"])[:-1])) if len(f["lengths"]) else ()
+            return Embeddings(f["dense"], tokens)
 
 
 def concatenate(pieces: Sequence[Embeddings], dim: int) -> Embeddings:

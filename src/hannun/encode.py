@@ -7,6 +7,7 @@ looks at, so that a folder of 12-megapixel photos costs memory for a few chunks 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections import deque
@@ -23,6 +24,7 @@ from hannun.embeddings import Embeddings, Floats, concatenate, unit
 from hannun.encoder import Encoder
 from hannun.errors import HannunError, InputError
 from hannun.item import Image, Item, Problem, Text, require_content
+from hannun.journal import Journal, digest
 
 CHUNK = 64  # items: large enough to fill a batch by modality, small enough that little is lost when killed
 
@@ -174,31 +176,53 @@ def embed(
     role: Literal["query", "document"],
     problems: list[Problem],
     progress: Callable[[int], None],
+    journal: Journal | None = None,
 ) -> tuple[Embeddings, list[Item]]:
     """One vector for each readable item [n, dim] (the average, for text with a picture), and those items.
 
-    Items that cannot be read are appended to `problems`; `progress` is told how many items are done.
+    Items that cannot be read are appended to `problems`; `progress` is told how many items are done. What a `journal` has of equal
+    contents in chunks of CHUNK, by an encoder of the same fingerprint, is neither decoded nor encoded again.
     """
+    journal = journal or Journal()
     rows: list[Embeddings] = []
     kept: list[Item] = []
+    with ThreadPoolExecutor(thread_name_prefix="hannun-decode") as pool:
+        for chunk in _chunks(items, CHUNK):
+            read = list(pool.map(_read, chunk))
+            inputs = digest(encoder.fingerprint, role, *(r.hash if isinstance(r, _Read) else r.reason for r in read))
+            made, reasons = _unpacked(journal.get(inputs, lambda read=read: _packed(*_embedded(read, encoder, role, pool))))  # type: ignore[misc]
+            rows.append(made)
+            kept += [it for it, reason in zip(chunk, reasons, strict=True) if reason is None]
+            problems += [_problem(it, HannunError(r)) for it, r in zip(chunk, reasons, strict=True) if r is not None]
+            progress(len(chunk))
+    return concatenate(rows, encoder.dims[0]), kept
+
+
+def _embedded(
+    read: Sequence[_Read | Problem], encoder: Encoder, role: Literal["query", "document"], pool: ThreadPoolExecutor
+) -> tuple[Embeddings, list[str | None]]:
+    """The vectors of what can be encoded, and for each that came None, or why it cannot be."""
 
     def split(some: Sequence[Item]) -> list[Embeddings]:
         whole = encoder.encode_query(some) if role == "query" else encoder.encode_document(some)
         return [whole.take([n]) for n in range(len(whole))]
 
-    with ThreadPoolExecutor(thread_name_prefix="hannun-decode") as pool:
-        for chunk in _chunks(items, CHUNK):
-            decoded = list(pool.map(lambda it: _loaded(it, encoder.side), chunk))
-            made = iter(each([d for d in decoded if isinstance(d, Item)], split, encoder))
-            for it, ready in zip(chunk, decoded, strict=True):
-                row = ready if isinstance(ready, Problem) else next(made)
-                if isinstance(row, Problem):
-                    problems.append(_problem(it, HannunError(row.reason)))
-                else:
-                    kept.append(it)
-                    rows.append(row)
-            progress(len(chunk))
-    return concatenate(rows, encoder.dims[0]), kept
+    decoded = list(pool.map(lambda r: _decode(r, encoder.side) if isinstance(r, _Read) else r, read))
+    made = iter(each([d.ready for d in decoded if isinstance(d, _Read)], split, encoder))
+    found = [next(made) if isinstance(d, _Read) else d for d in decoded]
+    rows = [f for f in found if isinstance(f, Embeddings)]
+    return concatenate(rows, encoder.dims[0]), [f.reason if isinstance(f, Problem) else None for f in found]
+
+
+def _packed(made: Embeddings, reasons: Sequence[str | None]) -> bytes:
+    vectors = io.BytesIO()
+    made.write(vectors)
+    return json.dumps(reasons).encode() + b"\n" + vectors.getvalue()
+
+
+def _unpacked(data: bytes) -> tuple[Embeddings, list[str | None]]:
+    reasons, _, vectors = data.partition(b"\n")
+    return Embeddings.read(io.BytesIO(vectors)), json.loads(reasons)
 
 
 def _loaded(it: Item, side: int) -> Item | Problem:

@@ -11,8 +11,9 @@ import decimal
 import math
 import re
 import uuid
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from hannun import hangul
 from hannun.errors import InputError
@@ -164,3 +165,39 @@ def values(given: Mapping[str, Any], name: str) -> list[Scalar]:
     if "." not in name:
         return [v for _, v, nested, _ in leaves({name: given.get(name)}) if not nested]
     return [v for path, v, *_ in leaves(given) if path == name]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A fact that is a number, or an ISO date, in `count` places, and its least and greatest value as they are written."""
+
+    field: str
+    kind: Literal["number", "date"]
+    least: int | float | str
+    greatest: int | float | str
+    count: int
+
+
+def ranges(rows: Iterable[Mapping[str, Any]], limit: int = 12) -> list[Range]:
+    """The bounds within which numbers and dates among the facts of many items lie: what one may ask for with < and >.
+
+    A fact that is a number here and a date there is told as what it mostly is. One that has a single value is left out: nothing could be
+    chosen by it. Those that most items have come first, at most `limit`.
+    """
+    seen: dict[tuple[str, Literal["number", "date"]], tuple[tuple[Any, Any], tuple[Any, Any], int]] = {}
+    for row in rows:
+        for path, value, *_ in leaves(row):
+            if isinstance(value, bool) or (isinstance(value, str) and not value[:1].isdigit()):
+                continue
+            at = moment(value) if isinstance(value, str) else value
+            if at is None:
+                continue
+            key: tuple[str, Literal["number", "date"]] = (path, "date" if isinstance(value, str) else "number")
+            least, greatest, count = seen.get(key, ((at, value), (at, value), 0))
+            seen[key] = min(least, (at, value)), max(greatest, (at, value)), count + 1
+    found = [
+        Range(path, kind, least[1], greatest[1], count)
+        for (path, kind), (least, greatest, count) in seen.items()
+        if least[0] != greatest[0] and all(count > n for (p, k), (*_, n) in seen.items() if p == path and k != kind)
+    ]
+    return sorted(found, key=lambda r: (-r.count, r.field))[:limit]

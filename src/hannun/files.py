@@ -1,37 +1,78 @@
 """A path and bytes go in, a file that is whole or not there at all comes out; and a file's bytes without the holes between them.
 
 Bytes are written beside the target and are on the disk before they take its name in one step; the folder that holds the name is on
-the disk before `write_whole` returns. So what was promised to be kept survives a loss of power.
+the disk before the writing ends. So what was promised to be kept survives a loss of power.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from hannun.errors import StorageError
+from hannun.errors import HannunError, StorageError
 
 _BLOCK = 2**16
 _ZEROS = bytes(_BLOCK)
+_REMEDY = "free some space or make the folder writable, then run the same again"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all, in a folder that is made where there is none. Raises StorageError; what was there then stays."""
+def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write a file, whole or not at all; see `whole`."""
+    with whole(path, mode) as f:
+        f.write(data)
+
+
+@contextlib.contextmanager
+def whole(path: Path, mode: int = 0o666, remedy: str = _REMEDY) -> Iterator[BinaryIO]:
+    """A file to write, which takes its name when the block ends well, in a folder that is made where there is none.
+
+    `mode` is that of a new file, before the process's umask: 0o600 for its owner's eyes only. Raises StorageError, which ends in
+    `remedy`, where the disk refuses a step; what was there before then stays, as it does when the block raises anything else.
+    """
     part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as f:
-            f.write(data)
+        _made(path.parent)
+        part.unlink(missing_ok=True)  # a killed process's, maybe of another mode
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode), "wb") as f:
+            yield f
             f.flush()
             os.fsync(f.fileno())
         os.replace(part, path)
         sync(path.parent)
-    except OSError as e:
+    except BaseException as e:
         with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise StorageError(f"{path}: cannot be written ({e.strerror or e}); free some space, then run the same again") from None
+            part.unlink(missing_ok=True)  # it would only take up the room that is missing
+        if not isinstance(e, OSError) or isinstance(e, HannunError):  # the block's own, which says already what is wrong
+            raise
+        raise StorageError(f"{path}: cannot be written ({e.strerror or e}); {remedy}") from e
+
+
+def write_cached(path: Path, data: bytes, modified: int | None = None) -> None:
+    """Write a file that can be made again, whole or not at all: many may write it at once, and nothing waits for the disk.
+
+    `modified` is its time of modification, in nanoseconds. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        part.write_bytes(data)
+        if modified is not None:
+            os.utime(part, ns=(modified, modified))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _made(folder: Path) -> None:
+    """Make a folder, and those above it, with their names on the disk."""
+    if not folder.is_dir():
+        _made(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
 
 
 def sync(path: Path) -> None:

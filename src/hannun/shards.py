@@ -8,11 +8,9 @@ What is written is the same byte for byte for the same records.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from hannun import hangul
-from hannun.errors import InputError, StorageError
+from hannun.errors import InputError
+from hannun.files import whole
 from hannun.item import Member
 
 PICTURES = frozenset({"jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "jp2", "j2k", "heic", "heif", "hif"})
@@ -130,26 +129,17 @@ def write(path: Path, records: Iterable[tuple[str, bytes, Mapping[str, Any]]]) -
 
     Times, owners and modes are fixed, so that equal records make equal bytes. Raises StorageError when the disk is full or read-only.
     """
-    part = path.with_name(path.name + ".part")
     count = 0
-    try:
-        with part.open("wb") as file:
-            out = _Hashing(file)
-            with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
-                for key, jpeg, data in records:
-                    plain = json.dumps(data, ensure_ascii=False, sort_keys=True).encode()
-                    for name, content in ((f"{key}.jpg", jpeg), (f"{key}.json", plain)):
-                        info = tarfile.TarInfo(name)
-                        info.size, info.mode = len(content), 0o644
-                        archive.addfile(info, io.BytesIO(content))
-                    count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as e:
-        part.unlink(missing_ok=True)
-        why = "the disk is full; free some space" if e.errno == errno.ENOSPC else e.strerror or str(e)
-        raise StorageError(f"{path}: cannot be written ({why}); run the same command again to go on") from None
+    with whole(path, remedy="free some space or make the folder writable, then run the same command again to go on") as file:
+        out = _Hashing(file)
+        with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+            for key, jpeg, data in records:
+                plain = json.dumps(data, ensure_ascii=False, sort_keys=True).encode()
+                for name, content in ((f"{key}.jpg", jpeg), (f"{key}.json", plain)):
+                    info = tarfile.TarInfo(name)
+                    info.size, info.mode = len(content), 0o644
+                    archive.addfile(info, io.BytesIO(content))
+                count += 1
     return Written(count, out.count, out.hash.hexdigest())
 
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("daft", reason="daft is in hannun[curate]")
 pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 
-from hannun.curate import stages
+from hannun.curate.stages import models
 from hannun.serve.cli.main import run
 from tests.curate import world
 from tests.toy import Toy
@@ -19,8 +19,8 @@ LIGHT = ["--no-ocr", "--watermark", "none", "--workers", "1"]
 
 
 def test_run_report_and_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(stages, "load", lambda name: Toy())
-    monkeypatch.setattr(stages, "_loaded", stages._loaded.__wrapped__)
+    monkeypatch.setattr(models, "load", lambda name: Toy())
+    monkeypatch.setattr(models, "_loaded", models._loaded.__wrapped__)
     source, out = world.make(tmp_path / "raw", good=6), tmp_path / "pairs"
     assert run(["curate", "run", str(source), "--to", str(out), "--min-title", "-1", "--min-query", "-1", "--dry-run", "100", *LIGHT]) == 0
     assert "picture_small" in capsys.readouterr().out and not out.exists()

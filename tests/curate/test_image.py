@@ -11,7 +11,7 @@ import PIL.ImageDraw
 import pytest
 
 from hannun import shards
-from hannun.curate.image import look as eye
+from hannun.curate.image.header import WHITE, measure_pixels, perceptual_hash, read_header, white_bounds, white_share
 from hannun.curate.verdict import AtLeast, AtMost, Below, judge, pair_of
 from hannun.errors import PictureError
 from hannun.item import MAX_PIXELS, Image
@@ -36,7 +36,7 @@ def whitish(share: float, size: tuple[int, int] = (640, 480), seed: int = 0, gro
 def test_the_white_decision_at_a_reduced_scale_is_the_one_at_full_scale(quality: int, ground: int) -> None:
     for n, share in enumerate(np.linspace(0.75, 1.0, 11)):
         data = encoded(whitish(float(share), seed=n, ground=ground), "JPEG", quality=quality)
-        assert (eye.look(data, 0.9).white < 0.9) == (eye.white_share(data) < 0.9), (share, ground, quality)
+        assert (measure_pixels(data, 0.9).white < 0.9) == (white_share(data) < 0.9), (share, ground, quality)
 
 
 def test_white_decisions_on_photos_products_and_scans() -> None:
@@ -44,8 +44,8 @@ def test_white_decisions_on_photos_products_and_scans() -> None:
         pytest.skip(f"no {DATA}")
     files = [DATA / "receipts/all-000.tar", DATA / "watermark/all-000.tar", DATA / "fashion/dev-000.tar"]
     pictures = [Image(r.pictures[0]).read() for f in files for n, r in enumerate(shards.read(f)) if n < 120]
-    looks = [eye.look(p, 0.9) for p in pictures]
-    assert [x.white < 0.9 for x in looks] == [eye.white_share(p) < 0.9 for p in pictures]
+    looks = [measure_pixels(p, 0.9) for p in pictures]
+    assert [x.white < 0.9 for x in looks] == [white_share(p) < 0.9 for p in pictures]
 
 
 def test_bounds_hold_whatever_is_in_a_block() -> None:
@@ -53,14 +53,14 @@ def test_bounds_hold_whatever_is_in_a_block() -> None:
     rng = np.random.default_rng(0)
     for _ in range(500):
         block = rng.choice([0, 100, 200, 249, 250, 255], size=64, p=rng.dirichlet(np.ones(6)))
-        low, high = eye.white_bounds(np.array([[round(float(block.mean()))]], np.uint8))
-        assert low - 1e-6 <= (block >= eye.WHITE).mean() <= high + 1e-6
+        low, high = white_bounds(np.array([[round(float(block.mean()))]], np.uint8))
+        assert low - 1e-6 <= (block >= WHITE).mean() <= high + 1e-6
 
 
 def test_only_a_picture_near_the_bound_is_decoded_in_full() -> None:
-    assert not eye.look(encoded(draw((90, 120, 60), (800, 600)), "JPEG")).exact
-    assert not eye.look(encoded(whitish(0.6), "JPEG")).exact
-    assert eye.look(encoded(whitish(0.9), "JPEG")).exact  # at the bound it must be
+    assert not measure_pixels(encoded(draw((90, 120, 60), (800, 600)), "JPEG")).exact
+    assert not measure_pixels(encoded(whitish(0.6), "JPEG")).exact
+    assert measure_pixels(encoded(whitish(0.9), "JPEG")).exact  # at the bound it must be
 
 
 def test_the_perceptual_hash_is_imagehashs() -> None:
@@ -68,12 +68,15 @@ def test_the_perceptual_hash_is_imagehashs() -> None:
     rng = np.random.default_rng(1)
     for n in range(20):
         picture = PIL.Image.fromarray(rng.integers(0, 256, (40 + n, 60, 3), dtype=np.uint8)).resize((300, 200))
-        assert eye.perceptual_hash(picture.convert("L")) == int(str(imagehash.phash(picture)), 16)
+        assert perceptual_hash(picture.convert("L")) == int(str(imagehash.phash(picture)), 16)
 
 
 def test_a_picture_saved_smaller_and_worse_keeps_its_hash_nearly() -> None:
     picture = scene()
-    one, other = eye.look(encoded(picture, "JPEG", quality=95)), eye.look(encoded(picture.resize((400, 300)), "JPEG", quality=60))
+    one, other = (
+        measure_pixels(encoded(picture, "JPEG", quality=95)),
+        measure_pixels(encoded(picture.resize((400, 300)), "JPEG", quality=60)),
+    )
     assert (one.phash ^ other.phash).bit_count() <= 3
 
 
@@ -88,7 +91,7 @@ def scene(seed: int = 0) -> PIL.Image.Image:
 
 
 def headers(picture: PIL.Image.Image) -> str | None:
-    head = eye.header(encoded(picture))
+    head = read_header(encoded(picture))
     return judge(pair_of("", {"side": head.side, "ratio": head.ratio, "pixels": head.pixels}), naver_pairs.RULES.headers).reason
 
 
@@ -128,30 +131,30 @@ def test_upright_size_of_a_turned_photo() -> None:
     exif = PIL.Image.Exif()
     exif[274] = 6
     draw(size=(300, 200)).save(out, "JPEG", exif=exif)
-    assert (eye.header(out.getvalue()).width, eye.header(out.getvalue()).height) == (200, 300)
+    assert (read_header(out.getvalue()).width, read_header(out.getvalue()).height) == (200, 300)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_truncated_pictures_are_undecodable_at_every_scale(kind: str) -> None:
     data = encoded(scene(), kind)
     with pytest.raises(PictureError):
-        eye.look(data[: len(data) // 2])
+        measure_pixels(data[: len(data) // 2])
     with pytest.raises(PictureError):
-        eye.header(b"nothing")
+        read_header(b"nothing")
     with pytest.raises(PictureError, match="empty"):
-        eye.header(b"")
+        read_header(b"")
 
 
 def test_a_bomb_is_known_by_its_header() -> None:
     with pytest.raises(PictureError, match="bomb"):
-        eye.header(bomb())
+        read_header(bomb())
 
 
 def test_transparent_and_grey_pictures() -> None:
     clear = PIL.Image.new("RGBA", (300, 300), (0, 0, 0, 0))
-    assert eye.look(encoded(clear, "PNG")).white == 1.0
-    assert eye.look(encoded(PIL.Image.new("L", (300, 300), 255), "JPEG")).white == 1.0
-    assert eye.look(encoded(PIL.Image.new("CMYK", (300, 300)), "JPEG")).white == 1.0
+    assert measure_pixels(encoded(clear, "PNG")).white == 1.0
+    assert measure_pixels(encoded(PIL.Image.new("L", (300, 300), 255), "JPEG")).white == 1.0
+    assert measure_pixels(encoded(PIL.Image.new("CMYK", (300, 300)), "JPEG")).white == 1.0
 
 
 def test_text_boxes_are_found_and_things_are_not_text() -> None:
@@ -222,8 +225,9 @@ def test_classifiers_from_onnx_transformers_and_laion(tmp_path: Path) -> None:
     from onnx import save
     from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
-    from hannun.curate.image.classifier import classifier, positives, probability
+    from hannun.curate.image.classifier import classifier, positives
     from hannun.curate.image.laion import network
+    from hannun.curate.image.scorer import probability
     from hannun.errors import InputError, MissingError
     from hannun.mini.graph import Graph
 

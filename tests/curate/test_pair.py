@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hannun.curate.describe import attributes, tags
-from hannun.curate.join import merged, tidy
+from hannun.curate.merge import merge_rows, tidy
 from hannun.curate.pair import near, score
 from hannun.curate.record import record, schema
 from hannun.recipes.naver_pairs import RULES
@@ -33,18 +33,18 @@ def test_near_pairs_are_those_of_all_against_all() -> None:
     hashes = np.concatenate([base, base ^ np.uint64(0b101), base ^ np.uint64(2**40 - 1)])
     tints = np.full((len(hashes), 8), 128, np.uint8)
     expected = {(a, b) for a, b in itertools.combinations(range(len(hashes)), 2) if int(hashes[a] ^ hashes[b]).bit_count() <= 3}
-    assert set(near.near(hashes, tints)) == expected and len(expected) == 40
-    assert set(near.near(np.repeat(hashes, 6), np.repeat(tints, 6, 0))) >= {(0, 1), (0, 5)}  # more than one chunk
+    assert set(near.near_pairs(hashes, tints)) == expected and len(expected) == 40
+    assert set(near.near_pairs(np.repeat(hashes, 6), np.repeat(tints, 6, 0))) >= {(0, 1), (0, 5)}  # more than one chunk
 
 
 def test_another_colour_is_another_picture() -> None:
     hashes = np.zeros(2, np.uint64)
     tints = np.array([[128] * 8, [128] * 7 + [128 + near.TINT + 1]], np.uint8)
-    assert list(near.near(hashes, tints)) == [] and list(near.near(hashes, tints, tint=near.TINT + 1)) == [(0, 1)]
+    assert list(near.near_pairs(hashes, tints)) == [] and list(near.near_pairs(hashes, tints, tint=near.TINT + 1)) == [(0, 1)]
 
 
 def test_clusters_lead_to_the_least_key() -> None:
-    assert near.clusters([("b", "c"), ("a", "b"), ("x", "y")]) == {"a": "a", "b": "a", "c": "a", "x": "x", "y": "x"}
+    assert near.cluster_roots([("b", "c"), ("a", "b"), ("x", "y")]) == {"a": "a", "b": "a", "c": "a", "x": "x", "y": "x"}
 
 
 def row(key: str, title: str | None, *queries: tuple[str, int], **more: object) -> dict[str, object]:
@@ -64,11 +64,11 @@ def test_one_picture_many_rows() -> None:
         {"source": "c", "title": None, "query": "씨발", "count": 9},
         {"source": "d", "title": "문의 010-1234-5678", "query": None, "count": None},
     ]
-    made, texts = merged(rows, linked, RULES)
+    made, texts = merge_rows(rows, linked, RULES)
     assert made["title"] == "원피스" and made["copies"] == 3 and made["url"] == "http://a.kr/1.jpg" and made["key"] == "1"
     assert list(zip(made["queries"], made["counts"], strict=True)) == [("여름 원피스", 7), ("빨간 옷", 5), ("파티 드레스", 5)]
     assert [(r.kind, r.verdict.reason) for r in texts.rejected] == [("query", "text_abuse")] and texts.masked == {"phone": 1}
-    again, _ = merged(list(reversed(rows)), list(reversed(linked)), RULES)
+    again, _ = merge_rows(list(reversed(rows)), list(reversed(linked)), RULES)
     assert again == made
 
 

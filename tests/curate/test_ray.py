@@ -12,7 +12,7 @@ pytest.importorskip("ray", reason="ray is in hannun[cluster-curate]")
 pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 
 from hannun.curate import run as factory
-from hannun.curate.engine import Engine
+from hannun.curate.runner import Runner
 from tests.conftest import child
 from tests.curate import world
 from tests.curate.test_run import hashes, plan
@@ -27,13 +27,14 @@ try:
     ray.get(ray.remote(lambda: 1).remote(), timeout=60)
 except ray.exceptions.GetTimeoutError:
     sys.exit(75)  # the machine is too busy to start one worker
-from hannun.curate import run as factory, stages
-from hannun.curate.engine import Engine
+from hannun.curate import run as factory
+from hannun.curate.runner import Runner
+from hannun.curate.stages import finish as stage
 from tests.curate import world
 from tests.curate.test_run import plan
 
 source, out, notes = map(Path, sys.argv[1:4])
-real = stages.finish
+real = stage.finish
 
 def finish(p, task):
     place = notes / f"{task}.{os.getpid()}"
@@ -42,7 +43,7 @@ def finish(p, task):
     return real(p, task)
 
 finish.__name__ = "finish"
-stages.finish = finish
+stage.finish = finish
 killed = []
 
 def kill():
@@ -57,7 +58,7 @@ def kill():
         time.sleep(0.05)
 
 threading.Thread(target=kill, daemon=True).start()
-result = factory.run([source], plan(out, rules=world.rules(shard=20, near=None)), Engine(workers=2, ray="local"))
+result = factory.run([source], plan(out, rules=world.rules(shard=20, near=None)), Runner(workers=2, ray="local"))
 ray.shutdown()
 tasks = [p.name.split(".")[0] for p in notes.glob("*.*")]
 print(json.dumps({
@@ -71,7 +72,7 @@ print(json.dumps({
 def test_a_worker_killed_midway_loses_nothing(tmp_path: Path) -> None:
     source = world.make(tmp_path / "raw")
     (tmp_path / "notes").mkdir()
-    here = factory.run([source], plan(tmp_path / "here", rules=world.rules(shard=20, near=None)), Engine())
+    here = factory.run([source], plan(tmp_path / "here", rules=world.rules(shard=20, near=None)), Runner())
     process = child("-c", ON_RAY, str(source), str(tmp_path / "there"), str(tmp_path / "notes"))
     try:
         out, err = process.communicate(timeout=300)

@@ -17,24 +17,26 @@ pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 
 from hannun import shards
 from hannun.curate import run as factory
-from hannun.curate import stages
-from hannun.curate.engine import Engine
+from hannun.curate.image.header import image_hash
 from hannun.curate.record import schema
-from hannun.curate.scan import Columns
-from hannun.curate.stages import Plan
+from hannun.curate.rows import Columns
+from hannun.curate.runner import Runner
+from hannun.curate.stages import finish, group, look, models, near, scan
+from hannun.curate.stages.plan import RunPlan
+from hannun.curate.tally import funnel
 from hannun.errors import HannunError, InputError, MissingError
 from tests.conftest import encoded, finished
 from tests.curate import world
 from tests.toy import Toy
 
 
-def plan(out: Path, **more: object) -> Plan:
+def plan(out: Path, **more: object) -> RunPlan:
     """Without models, unless they are asked for."""
     given = {"rules": world.rules(), "model": None, "ocr": False, "watermark": None, **more}
-    return Plan(out, **given)  # type: ignore[arg-type]
+    return RunPlan(out, **given)  # type: ignore[arg-type]
 
 
-def hashes(result: factory.Result) -> dict[str, str]:
+def hashes(result: factory.RunResult) -> dict[str, str]:
     return {name: s["sha256"] for name, s in result.manifest["shards"].items()}
 
 
@@ -44,11 +46,11 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(source: Path, tmp_path_factory: pytest.TempPathFactory) -> factory.Result:
+def done(source: Path, tmp_path_factory: pytest.TempPathFactory) -> factory.RunResult:
     return factory.run([source], plan(tmp_path_factory.mktemp("done") / "out"))
 
 
-def test_every_drop_has_its_reason(done: factory.Result) -> None:
+def test_every_drop_has_its_reason(done: factory.RunResult) -> None:
     counts = {k: n for k, n in done.tally.counts.items() if not k.startswith(("in/", "out/"))}
     assert counts == world.DROPPED
     assert done.tally.counts["in/row"] == 24 + 15 + 1 and done.manifest["pairs"] == done.tally.counts["out/pair"] == 25
@@ -56,7 +58,7 @@ def test_every_drop_has_its_reason(done: factory.Result) -> None:
     assert listed == {k: n for k, n in world.DROPPED.items() if not k.startswith("masked/")}
 
 
-def test_the_ledger_says_why_with_figures_and_keeps_no_personal_data(done: factory.Result) -> None:
+def test_the_ledger_says_why_with_figures_and_keeps_no_personal_data(done: factory.RunResult) -> None:
     rows = {r["reason"]: r for r in factory.ledger(done.out)}
     assert json.loads(rows["picture_small"]["figures"]) == {"side": 199} and rows["picture_small"]["key"] == "small.jpg"
     assert json.loads(rows["text_signs"]["figures"])["noise_share"] >= 0.5
@@ -64,7 +66,7 @@ def test_the_ledger_says_why_with_figures_and_keeps_no_personal_data(done: facto
     assert not re.search(r"010-?1234", json.dumps(list(factory.ledger(done.out)), ensure_ascii=False))
 
 
-def test_records_are_joined_and_follow_the_schema(done: factory.Result) -> None:
+def test_records_are_joined_and_follow_the_schema(done: factory.RunResult) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is in hannun[peers]")
     check = jsonschema.Draft202012Validator(schema())
     records = {r.data["title"]: r for p in sorted((done.out / "shards").glob("*.tar")) for r in shards.read(p)}
@@ -80,7 +82,7 @@ def test_records_are_joined_and_follow_the_schema(done: factory.Result) -> None:
     assert max(r.data["copies"] for r in records.values()) == 2 and sum(r.data["copies"] == 2 for r in records.values()) == 2
 
 
-def test_the_webdataset_library_reads_the_shards(done: factory.Result) -> None:
+def test_the_webdataset_library_reads_the_shards(done: factory.RunResult) -> None:
     webdataset = pytest.importorskip("webdataset", reason="webdataset is in hannun[peers]")
     paths = sorted(str(p) for p in (done.out / "shards").glob("train-*.tar"))
     assert [Path(p).name for p in paths] == [f"train-{n:03d}.tar" for n in range(len(paths))]
@@ -90,7 +92,7 @@ def test_the_webdataset_library_reads_the_shards(done: factory.Result) -> None:
     assert all(isinstance(p, PIL.Image.Image) and list(p.size) == d["image_size"] for _, p, d in found)
 
 
-def test_the_manifest_counts_and_hashes(done: factory.Result) -> None:
+def test_the_manifest_counts_and_hashes(done: factory.RunResult) -> None:
     import hashlib
 
     for name, said in done.manifest["shards"].items():
@@ -104,21 +106,22 @@ def test_the_manifest_counts_and_hashes(done: factory.Result) -> None:
     assert not (done.out / "work").exists()
 
 
-def test_a_finished_run_is_not_done_again(source: Path, done: factory.Result, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factory.stages, "look", None)
+def test_a_finished_run_is_not_done_again(source: Path, done: factory.RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "look", None)
     again = factory.run([source], plan(done.out))
     assert hashes(again) == hashes(done) and again.tally.counts == done.tally.counts
 
 
 def test_stopped_anywhere_it_goes_on_and_ends_the_same(
-    source: Path, done: factory.Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, done: factory.RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each stage fails once, at its last task; the work done before is kept, and the end is byte for byte the same."""
     calls: Counter[str] = Counter()
-    for name in ("scan", "look", "group", "near", "finish"):
-        real = getattr(stages, name)
+    for stage in (scan, look, group, near, finish):
+        name = stage.__name__.rpartition(".")[2]
+        real = getattr(stage, name)
 
-        def broken(p: Plan, task: str, real=real, name=name):  # type: ignore[no-untyped-def]
+        def broken(p: RunPlan, task: str, real=real, name=name):  # type: ignore[no-untyped-def]
             calls[name] += 1
             if (task == "2" and calls[f"failed {name}"] == 0) or (name in ("scan", "look") and calls[name] == 1):
                 calls[f"failed {name}"] += 1
@@ -126,7 +129,7 @@ def test_stopped_anywhere_it_goes_on_and_ends_the_same(
             return real(p, task)
 
         broken.__name__ = name
-        monkeypatch.setattr(factory.stages, name, broken)
+        monkeypatch.setattr(stage, name, broken)
     for stopped in ("scan", "look", "group", "near", "finish"):
         with pytest.raises(HannunError, match=f"{stopped} was stopped"):
             factory.run([source], plan(tmp_path / "out"))
@@ -138,11 +141,11 @@ def test_stopped_anywhere_it_goes_on_and_ends_the_same(
 def test_more_workers_make_the_same(source: Path, tmp_path: Path) -> None:
     alike = world.rules(shard=20, near=None)  # fewer stages and buckets: each starts its own processes
     one = factory.run([source], plan(tmp_path / "one", rules=alike))
-    two = factory.run([source], plan(tmp_path / "two", rules=alike), Engine(workers=2))
+    two = factory.run([source], plan(tmp_path / "two", rules=alike), Runner(workers=2))
     assert hashes(two) == hashes(one) and two.tally.plain() == one.tally.plain()
 
 
-def test_another_runs_folder_is_refused(source: Path, done: factory.Result, tmp_path: Path) -> None:
+def test_another_runs_folder_is_refused(source: Path, done: factory.RunResult, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="other sources or rules"):
         factory.run([source], plan(done.out, rules=world.rules(shard=11)))
     (tmp_path / "mine").mkdir()
@@ -162,7 +165,7 @@ def test_documents_and_clicks_find_their_pictures(tmp_path: Path) -> None:
     for n in range(3):
         (raw / f"{n}.jpg").write_bytes(encoded(world.scene(n), "JPEG"))
     (raw / "rows.csv").write_text("id,image,url\na,0.jpg,http://k.kr/0\nb,1.jpg,\nc,2.jpg,\n", "utf-8")
-    hashed = stages.eye.image_hash((raw / "2.jpg").read_bytes())
+    hashed = image_hash((raw / "2.jpg").read_bytes())
     documents, clicks = tmp_path / "documents.jsonl", tmp_path / "clicks.csv"
     documents.write_text('{"url": "http://k.kr/0", "title": "빨간 원피스"}\n{"id": "nobody", "title": "누구"}\n', "utf-8")
     clicks.write_text(f"image_hash,id,query,count\n,b,파란 코트,7\n,b,파란 코트,2\n{hashed},,운동화,1\n", "utf-8")
@@ -175,8 +178,8 @@ def test_documents_and_clicks_find_their_pictures(tmp_path: Path) -> None:
 
 
 def test_scores_and_thresholds(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "load", lambda name: Toy())
-    monkeypatch.setattr(stages, "_loaded", stages._loaded.__wrapped__)
+    monkeypatch.setattr(models, "load", lambda name: Toy())
+    monkeypatch.setattr(models, "_loaded", models._loaded.__wrapped__)
     every = factory.run([source], plan(tmp_path / "all", model="toy"))
     data = [r.data for p in sorted((every.out / "shards").glob("*.tar")) for r in shards.read(p)]
     scores = sorted(d["title_kelip_score"] for d in data)
@@ -196,7 +199,7 @@ def test_scores_and_thresholds(source: Path, tmp_path: Path, monkeypatch: pytest
 def test_handed_in_scorers_decide(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dark = lambda pictures: [1.0 - sum(p.resize((1, 1)).getpixel((0, 0))) / 765 for p in pictures]  # noqa: E731
     monkeypatch.setattr("hannun.curate.image.classifier.classifier", lambda place: dark)
-    monkeypatch.setattr(stages, "_loaded", stages._loaded.__wrapped__)
+    monkeypatch.setattr(models, "_loaded", models._loaded.__wrapped__)
     result = factory.run([source], plan(tmp_path / "out", adult="dark.onnx", watermark="dark.onnx"))
     dropped = result.tally.counts["picture/picture_watermark"] + result.tally.counts["picture/picture_adult"]
     assert dropped > 0 and result.manifest["pairs"] + dropped == 25
@@ -278,14 +281,12 @@ def test_pictures_are_stored_as_they_came_or_scaled(tmp_path: Path) -> None:
 def test_a_dry_run_shows_the_funnel_and_writes_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tally = factory.preview([source], plan(tmp_path / "out"), rows=10_000)
-    assert {(k, r): n for k, r, n in factory.funnel(tally)} == {
-        tuple(k.split("/")): n for k, n in world.DROPPED.items() if "masked" not in k
-    }
+    assert {(k, r): n for k, r, n in funnel(tally)} == {tuple(k.split("/")): n for k, n in world.DROPPED.items() if "masked" not in k}
     some = factory.preview([source], plan(tmp_path / "out"), rows=10)
     assert 5 <= some.counts["in/row"] <= 20 and not list(tmp_path.iterdir())
 
 
-def test_the_report_stands_alone(done: factory.Result) -> None:
+def test_the_report_stands_alone(done: factory.RunResult) -> None:
     page = (done.out / "report.html").read_text("utf-8")
     assert (
         not re.search(r"(src|href)\s*=\s*['\"]?(?!data:)[a-z]+:", page)
@@ -313,9 +314,9 @@ MEASURE = """
 import resource, sys, threading, time
 from pathlib import Path
 from hannun.curate.run import run
-from hannun.curate.stages import Plan
+from hannun.curate.stages.plan import RunPlan
 from tests.curate import world
-run([Path(sys.argv[1])], Plan(Path(sys.argv[2]), world.rules(shard=100), model=None, ocr=False, watermark=None))
+run([Path(sys.argv[1])], RunPlan(Path(sys.argv[2]), world.rules(shard=100), model=None, ocr=False, watermark=None))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -304,10 +304,12 @@ def _odd() -> list[Callable[[], tuple[str, PIL.Image.Image, str, Right]]]:
 
 
 ODD = _odd()
-with contextlib.suppress(ImportError):  # the extra `formats`
+with contextlib.suppress(ImportError):  # what writes HEIC, where somebody has it; the extra `formats` only reads it
+    import pi_heif
     import pillow_heif
 
     pillow_heif.register_heif_opener()
+    pi_heif.register_heif_opener(thumbnails=False)
 KINDS = [
     "JPEG",
     "PNG",

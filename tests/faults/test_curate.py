@@ -16,7 +16,7 @@ pytest.importorskip("daft", reason="daft is in hannun[curate]")
 pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 
 from hannun.curate import run as factory
-from hannun.curate.engine import Engine
+from hannun.curate.runner import Runner
 from hannun.errors import CollectionBusy
 from tests.conftest import child
 from tests.curate import world
@@ -32,16 +32,16 @@ EVERY_STEP = """
 import hashlib, json, shutil, sys
 from pathlib import Path
 from hannun.curate import run as factory
-from hannun.curate.engine import _safely
+from hannun.curate.runner import run_task
 from hannun.errors import HannunError
 from tests.curate.test_run import plan
 from tests.faults.steps import attempt, imported, spread
 
 class InLine:
     workers, ray = 1, None
-    def over(self, stage, tasks):
+    def map(self, stage, tasks):
         for task in tasks:
-            result = json.loads(_safely(stage, task))
+            result = json.loads(run_task(stage, task))
             if "error" in result:
                 raise HannunError(result["error"])
             yield result
@@ -99,11 +99,12 @@ def test_every_step(source: Path, tmp_path: Path, how: str) -> None:
 LEFT_OVER = """
 import contextlib, sys, time
 from pathlib import Path
-from hannun.curate import run as factory, stages
+from hannun import shards
+from hannun.curate import run as factory
 from tests.curate.test_run import plan
 
 source, out, note, go = map(Path, sys.argv[1:5])
-real = stages.shards.write
+real = shards.write
 
 def slow(path, rows):
     def waiting():
@@ -115,7 +116,7 @@ def slow(path, rows):
             yield row
     return real(path, waiting())
 
-stages.shards.write = slow
+shards.write = slow
 if sys.argv[5] == "alone":
     out.mkdir()
     factory._owned = lambda out: contextlib.nullcontext()  # the lock of the run went with the run, which was killed
@@ -164,12 +165,12 @@ RUN = """
 import sys, time
 from pathlib import Path
 from hannun.curate import run as factory
-from hannun.curate.engine import Engine
+from hannun.curate.runner import Runner
 from tests.curate import world
 from tests.curate.test_run import plan
 
 print("begun", flush=True)
-factory.run([Path(sys.argv[1])], plan(Path(sys.argv[2]), rules=world.rules(shard=4)), Engine(workers=2))
+factory.run([Path(sys.argv[1])], plan(Path(sys.argv[2]), rules=world.rules(shard=4)), Runner(workers=2))
 """
 
 
@@ -207,6 +208,6 @@ def test_kill_9_with_workers(source: Path, tmp_path: Path) -> None:
         while any(map(alive, workers)) and time.monotonic() < until:
             time.sleep(0.1)
         assert not [w for w in workers if alive(w)]
-    result = factory.run([source], plan(out, rules=alike), Engine(workers=2))
+    result = factory.run([source], plan(out, rules=alike), Runner(workers=2))
     assert hashes(result) == hashes(whole) and result.tally.plain() == whole.tally.plain()
     assert not (out / "work").exists()

@@ -1,4 +1,7 @@
-"""`train`, `embed`, `eval`, `sweep` and `mine`, killed at steps of their writing: run again, they end as an undisturbed run does."""
+"""`train`, `embed`, `eval`, `sweep` and `mine`, killed at steps of their writing: run again, they end as an undisturbed run does.
+
+And what they had done is not done again: the second run's work and the pieces that the first one kept make the work of a whole run.
+"""
 
 from __future__ import annotations
 
@@ -19,40 +22,61 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")
 
 MOST = None if LONG else 4  # steps that are tried of each command
 
-#: `made(out)` is defined before this: it runs the command and tells what came out as plain values. Every attempt is a forked process.
+#: `made(out)` is defined before this: it runs the command and tells what came out as plain values, adding to `work` what it had to do.
+#: Every attempt is a forked process. `odd` tells what is wrong with what a killed run leaves, or nothing.
 KILLED = """
-whole = attempt(lambda: made(place / "whole"), place / "whole")
+def counted(out):
+    work.clear()
+    return [made(out), len(work)]
+
+whole = attempt(lambda: counted(place / "whole"), place / "whole")
 assert whole["status"] == 0, whole["said"]
 imported(whole["modules"])
-bad = []
+gave, needed = whole["gave"]
+bad, kept = [], []
 for at in spread(len(whole["steps"]), most):
     out = place / "broken"
     shutil.rmtree(out, ignore_errors=True)
-    first = attempt(lambda: made(out), out, at)
-    again = attempt(lambda: made(out), out)
-    if first["status"] != 137 or again.get("gave") != whole["gave"]:
-        bad.append([f"{at}: {whole['steps'][at - 1]}", first["status"], again.get("said"), again.get("gave")])
-print(json.dumps({"steps": whole["steps"], "bad": bad, "gave": whole["gave"]}))
+    if (place / "old").exists():
+        shutil.copytree(place / "old", out)
+    first = attempt(lambda: counted(out), out, at)
+    kept.append(len([f for f in out.glob("**/*.work/*") if f.suffix != ".part"]))
+    left = odd(out)
+    again = attempt(lambda: counted(out), out)
+    if first["status"] != 137 or left or again.get("gave") != [gave, needed - kept[-1]]:
+        bad.append([f"{at}: {whole['steps'][at - 1]}", kept[-1], left, first["status"], again.get("said"), again.get("gave")])
+print(json.dumps({"steps": whole["steps"], "bad": bad, "gave": gave, "needed": needed, "kept": kept}))
 """
 
 SETUP = """
-import hashlib, json, shutil, sys
+import hashlib, json, os, re, shutil, sys
 from pathlib import Path
+os.environ["OMP_NUM_THREADS"] = "1"  # so small a training only waits for more
 from tests.faults.steps import attempt, imported, spread
 
-place, most = Path(sys.argv[1]), json.loads(sys.argv[2])
+place, most, work = Path(sys.argv[1]), json.loads(sys.argv[2]), []
+
+def odd(out):
+    return ""
+
+def counting(real):
+    def counts(*arguments, **named):
+        work.append(1)
+        return real(*arguments, **named)
+    return counts
 """
 
 #: A command with the toy encoder. What changes from run to run (times, the ids of a plot) is left out; arrays are told by their values.
-COMMAND = (
-    SETUP
-    + """
+COMMAND = """
 import numpy as np
-import hannun.load, hannun.collection
+import hannun.load, hannun.collection.local
 from tests.conftest import toy
-sys.modules["hannun.load"].load = hannun.collection.load = toy
+sys.modules["hannun.load"].load = hannun.collection.local.load = toy
+from hannun import encode
 from hannun.serve.cli.main import run
 
+encode.CHUNK = 1
+UNNAMED = re.compile(r"\\.[0-9]+\\.npz(\\.part)?$")  # a chunk of the cache that has not got its name: it bears its process's number
 words = json.loads(sys.argv[3])
 
 def told(path):
@@ -66,14 +90,36 @@ def told(path):
 def made(out):
     out.mkdir(exist_ok=True)
     assert run([w.replace("OUT", str(out)) for w in words]) == 0
-    return {str(p.relative_to(out)): told(p) for p in sorted(out.rglob("*")) if p.is_file()}
+    return {str(p.relative_to(out)): told(p) for p in sorted(out.rglob("*")) if p.is_file() and not UNNAMED.search(p.name)}
 """
-    + KILLED
-)
 
-TRAIN = (
-    SETUP
-    + """
+#: The toy encoder's calls are counted; of every moment in which the ids lie there, the vectors beside them are theirs.
+EMBED = """
+from tests.toy import Toy
+Toy.encode_document = counting(Toy.encode_document)
+
+def odd(out):
+    if (out / "v.npz").exists() and (out / "v.jsonl").exists():
+        ids = [json.loads(line)["text"] for line in (out / "v.jsonl").read_text().splitlines()]
+        with np.load(out / "v.npz") as arrays:
+            return "" if np.array_equal(arrays["dense"], Toy().encode_document(ids).dense) else "ids beside the vectors of others"
+    return ""
+"""
+
+MINE = """
+from hannun.train import negatives
+negatives.CHUNK = 1
+hannun.collection.Collection.search = counting(hannun.collection.Collection.search)
+"""
+
+SWEEP = """
+from hannun.curate import sweep
+from tests.toy import Toy
+Toy.encode_document = counting(Toy.encode_document)
+sweep.train, sweep.LEAST_PAIRS = counting(sweep.train), 4
+"""
+
+TRAIN = """
 import torch
 from hannun.train.loop import Schedule, train
 from tests.train.test_loop import fresh, step
@@ -85,13 +131,11 @@ def made(out):
     left = sorted(p.name for p in (out / "run").iterdir() if p.suffix == ".part")
     return {"weights": [p.tolist() for p in done.parameters()], "steps": [r["step"] for r in rows], "left": left}
 """
-    + KILLED
-)
 
 
-def found(code: str, *arguments: str) -> dict[str, Any]:
+def found(place: Path, code: str, words: list[str] | None = None) -> dict[str, Any]:
     """What the child told, after every attempt came to the same end."""
-    process = child("-c", code, *arguments)
+    process = child("-c", SETUP + code + KILLED, str(place), json.dumps(MOST), json.dumps(words))
     out, err = process.communicate(timeout=3600 if LONG else 400)
     assert process.returncode == 0, err[-3000:]
     made = dict(json.loads(out.splitlines()[-1]))
@@ -102,25 +146,31 @@ def found(code: str, *arguments: str) -> dict[str, Any]:
 def test_train(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
     pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
-    made = found(TRAIN, str(tmp_path), json.dumps(MOST))
+    made = found(tmp_path, TRAIN)
     assert made["gave"]["steps"] == [4, 6, 8, 12, 12] and not made["gave"]["left"]
     assert sum(s == "os.rename last.part" for s in made["steps"]) == 3  # a checkpoint every four of twelve steps
 
 
 def test_embed(tmp_path: Path) -> None:
-    made = found(COMMAND, str(tmp_path), json.dumps(MOST), json.dumps(["embed", "빨간 원피스", "파란 코트", "--to", "OUT/v.npz"]))
-    assert set(made["gave"]) == {"v.npz", "v.jsonl"} and len(made["gave"]["v.jsonl"].splitlines()) == 2
+    texts = ["빨간 원피스", "파란 코트", "검은 구두", "흰 셔츠", "노란 우산"]
+    (tmp_path / "old").mkdir()
+    Toy().encode_document(["다른 글", "또 다른 글"]).save(tmp_path / "old" / "v.npz")
+    (tmp_path / "old" / "v.jsonl").write_text('{"id": "a", "text": "다른 글"}\n{"id": "b", "text": "또 다른 글"}\n', "utf-8")
+    made = found(tmp_path, COMMAND + EMBED, ["embed", *texts, "--to", "OUT/v.npz"])
+    assert set(made["gave"]) == {"v.npz", "v.jsonl"} and len(made["gave"]["v.jsonl"].splitlines()) == 5
+    assert made["needed"] == 5 and max(made["kept"]) >= 3
 
 
 def test_mine(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
     with hannun.open(tmp_path / "shop.hannun", Toy()) as shop:
         shop.add([{"id": str(n), "text": t} for n, t in enumerate(("abcdefgh", "abcdefgx", "abcdefxy", "abcdexyz", "zzzzzzzz"))])
-    (tmp_path / "pairs.jsonl").write_text('{"query": "abcdefg", "positive": "abcdefgx"}\n{"query": "abcdex", "positive": "abcdexyz"}\n')
+    rows = [("abcdefg", "abcdefgx"), ("abcdex", "abcdexyz"), ("bcdefgh", "abcdefgh"), ("bcdefxy", "abcdefxy")]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps({"query": q, "positive": p}) + "\n" for q, p in rows))
     words = ["mine", str(tmp_path / "pairs.jsonl"), "--in", str(tmp_path / "shop.hannun"), "--to", "OUT/mined.jsonl", "--below", "1"]
-    made = found(COMMAND, str(tmp_path), json.dumps(MOST), json.dumps(words))
-    assert [len(json.loads(x)["negatives"]) > 0 for x in made["gave"].pop("mined.jsonl").splitlines()] == [True, True]
-    assert not made["gave"]
+    made = found(tmp_path, COMMAND + MINE, words)
+    assert [len(json.loads(x)["negatives"]) > 0 for x in made["gave"].pop("mined.jsonl").splitlines()] == [True] * 4
+    assert not made["gave"] and made["needed"] == 4 and max(made["kept"]) >= 2
 
 
 def test_eval(tmp_path: Path) -> None:
@@ -129,7 +179,7 @@ def test_eval(tmp_path: Path) -> None:
     lines = [json.dumps({"sentence1": a, "sentence2": b, "labels": {"real-label": g}}, ensure_ascii=False) for a, b, g in rows]
     (tmp_path / "d" / "texts" / "klue_sts_dev.jsonl").write_text("\n".join(lines), "utf-8")
     words = ["eval", "toy1", "--on", "klue_sts", "--data", str(tmp_path / "d"), "--cache", "OUT/cache", "--to", "OUT/report"]
-    made = found(COMMAND, str(tmp_path), json.dumps(MOST), json.dumps(words))
+    made = found(tmp_path, COMMAND, words)
     assert {"report/report.json", "report/outcomes.npz", "report/report.html", "report/card.md"} < set(made["gave"])
 
 
@@ -137,23 +187,15 @@ def test_sweep(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
     from tests.curate import world
 
-    pictures = [encoded(world.scene(n), "JPEG", quality=50) for n in range(6)] + [encoded(draw((9 * n, 99, 0)), "JPEG") for n in range(30)]
-    rows = [{"title": f"{world.WORDS[n % 4]} {n}", "title_kelip_score": n / 100, "query": [], "query_kelip_score": []} for n in range(36)]
+    pictures = [encoded(world.scene(n), "JPEG", quality=50) for n in range(4)] + [encoded(draw((9 * n, 99, 0)), "JPEG") for n in range(4)]
+    rows = [{"title": f"{world.WORDS[n % 4]} {n}", "title_kelip_score": n / 8, "query": [], "query_kelip_score": []} for n in range(8)]
     shards.write(tmp_path / "train-000.tar", [(f"{n}", p, r) for n, (p, r) in enumerate(zip(pictures, rows, strict=True))])
-    for n in range(6):
+    for n in range(4):
         (tmp_path / f"{n}.jpg").write_bytes(pictures[n])
-    labelled = [{"id": f"{n}", "image": f"{n}.jpg", "label": world.WORDS[n % 3]} for n in range(6)]
+    labelled = [{"id": f"{n}", "image": f"{n}.jpg", "label": world.WORDS[n % 3]} for n in range(4)]
     (tmp_path / "eval.jsonl").write_text("".join(json.dumps(r) + "\n" for r in labelled), "utf-8")
-    words = [
-        "curate",
-        "sweep",
-        str(tmp_path / "train-000.tar"),
-        "--eval",
-        str(tmp_path / "eval.jsonl"),
-        "--model",
-        "toy1",
-        "--to",
-        "OUT/sweep",
-    ]
-    made = found(COMMAND, str(tmp_path), json.dumps(MOST), json.dumps([*words, "--thresholds=-1,0", "--steps", "3"]))
+    given = [str(tmp_path / "train-000.tar"), "--eval", str(tmp_path / "eval.jsonl"), "--model", "toy1", "--to", "OUT/sweep"]
+    words = ["curate", "sweep", *given, "--thresholds=-1,0.5", "--steps", "3"]
+    made = found(tmp_path, COMMAND + SWEEP, words)
     assert set(made["gave"]) == {"sweep/sweep.json", "sweep/sweep.html"}
+    assert made["needed"] == 8 + 4 + 2 * 3 and max(made["kept"]) >= 12  # pictures, labelled ones, trainings of three seeds

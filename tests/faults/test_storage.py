@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from hannun import collection
+from hannun.collection import Quantise
 from hannun.errors import CollectionBusy, HannunError, MissingError, StorageError
 from hannun.files import copy_filled, filled, on_disk
-from hannun.home import Quantise
 from hannun.index import disk as store_disk
 from hannun.index import edge, integrity
 from hannun.index.engine import Layout
@@ -45,7 +45,7 @@ def made(place: Path, optimised: bool, quantise: Quantise = "none") -> Path:
     """A collection that has been written, optimised, written again and closed."""
     with pytest.MonkeyPatch.context() as few:
         few.setattr(edge, "_INDEX_FROM", 1)
-        few.setattr(collection, "_OPTIMISE_FROM", 1)
+        few.setattr(collection.local, "_OPTIMISE_FROM", 1)
         with collection.open(place, Toy(), quantise=quantise) as shop:
             shop.add(rows(90))
             if optimised:
@@ -172,7 +172,7 @@ def test_large_fixed_files_are_named_where_opening_does_not_read_them(shop: Path
         for act in (lambda: c.backup(tmp_path / "b"), lambda: c.copy(tmp_path / "d"), lambda: c.backup(tmp_path / "b.tar")):
             with pytest.raises(StorageError, match=r"matrix\.dat: has other bytes than were written; restore a backup"):
                 act()
-        monkeypatch.setattr(collection, "_OPTIMISE_FROM", 1)
+        monkeypatch.setattr(collection.local, "_OPTIMISE_FROM", 1)
         with pytest.raises(StorageError, match=r"matrix\.dat"):
             c.optimise()
         c.add(rows(1, 500))
@@ -243,7 +243,7 @@ def test_a_backup_takes_what_there_is(shop: Path, tmp_path: Path) -> None:
 
 
 def test_a_sparse_file_of_every_shape_comes_back(tmp_path: Path) -> None:
-    from hannun import storage
+    from hannun.collection import backup
 
     (tmp_path / "f").mkdir()
     long = "n" * 90
@@ -264,7 +264,7 @@ def test_a_sparse_file_of_every_shape_comes_back(tmp_path: Path) -> None:
                 f.write(data)
             if name in ("zeros", both):
                 f.truncate(1_000_000)
-    storage.pack(tmp_path / "f", tmp_path / "f.tar", "f")
+    backup.pack(tmp_path / "f", tmp_path / "f.tar", "f")
     assert (tmp_path / "f.tar").stat().st_size < 300_000
     with tarfile.open(tmp_path / "f.tar") as archive:
         archive.extractall(tmp_path / "again", filter="data")
@@ -287,7 +287,7 @@ with collection.open(sys.argv[1], Toy(), create=False) as c:
             if act == "add":
                 c.add([{"id": "new", "text": "새 것"}])
             elif act == "optimise":
-                collection._OPTIMISE_FROM = 1
+                collection.local._OPTIMISE_FROM = 1
                 c.optimise()
             else:
                 print("deleted", c.delete(act.split(",")))

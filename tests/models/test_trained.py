@@ -361,7 +361,7 @@ def test_a_full_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.Mo
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hannun.models.saving.write_facts", full)
+    monkeypatch.setattr("hannun.models.checkpoint.write_facts", full)
     with pytest.raises(StorageError, match="free some space"):
         save(model, tmp_path / "m")
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == before and [p.name for p in tmp_path.iterdir()] == ["m"]

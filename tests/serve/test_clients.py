@@ -11,9 +11,10 @@ import PIL.Image
 import pytest
 
 from hannun import collection
+from hannun.collection.remote import Remote
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, WhereError
 from hannun.item import Problem
-from hannun.remote import Remote
+from hannun.serve.cli.main import run
 from tests.conftest import draw, encoded
 from tests.serve.conftest import Running, Start, picture
 from tests.toy import DIM, Toy
@@ -125,3 +126,13 @@ def test_the_key_comes_from_the_environment(start: Start, tmp_path: Path, monkey
 def test_open_takes_the_address_of_a_service(shop: Running) -> None:
     with collection.open(shop.url) as far:
         assert far.search("빨간 원피스", limit=1)[0].id == "a"
+
+
+def test_a_delete_is_run_again(shop: Running, remote: Remote, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that was stopped is run from its start: what it deleted before is no mistake, by any way to the service."""
+    for told in ("1 removed", "0 removed, 1 not there"):
+        assert run(["delete", "a", "--in", shop.url]) == 0
+        assert f"{told}; {shop.url} now has 3 items" in capsys.readouterr().out
+    assert remote.delete(["a"]) == 0 == remote.delete([])
+    gone = shop.client.request("DELETE", "/v1/items", params={"wait": 20}, json={"ids": ["a"]})
+    assert gone.status_code == 200 and gone.json()["state"] == "done" and gone.json()["removed"] == 0

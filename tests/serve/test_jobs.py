@@ -30,9 +30,9 @@ from tests.serve.conftest import Running, Start, picture
 from tests.toy import Toy
 
 TOY_SERVER = """
-import sys, hannun.load, hannun.collection
+import sys, hannun.load, hannun.collection.local
 from tests.conftest import toy
-sys.modules["hannun.load"].load = hannun.collection.load = toy
+sys.modules["hannun.load"].load = hannun.collection.local.load = toy
 import hannun.serve.http.service
 hannun.serve.http.service.load = toy
 from hannun.serve.cli.main import run

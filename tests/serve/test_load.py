@@ -43,7 +43,7 @@ class Gated:
 def gated(monkeypatch: pytest.MonkeyPatch, start: Start) -> Gated:
     made = Gated()
     monkeypatch.setattr("hannun.serve.http.service.load", lambda name: made)
-    monkeypatch.setattr("hannun.collection.load", lambda name="mini": made)
+    monkeypatch.setattr("hannun.collection.local.load", lambda name="mini": made)
     return made
 
 

@@ -56,7 +56,7 @@ class Tokens:
 @pytest.fixture
 def running(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
     monkeypatch.setattr("hannun.serve.http.service.load", lambda name: Tokens())
-    monkeypatch.setattr("hannun.collection.load", lambda name="mini": Tokens())
+    monkeypatch.setattr("hannun.collection.local.load", lambda name="mini": Tokens())
     collection.open(tmp_path / "whole.hannun").close()  # with words, so that all of the engine's query can be asked
     made = start(tmp_path / "whole.hannun", jobs=100_000)
     filled(made)

@@ -13,6 +13,7 @@ from pathlib import Path
 from hannun.catalogue import entry as drawn
 from hannun.catalogue.entry import Entry
 from hannun.errors import StorageError
+from hannun.files import write_cached
 
 _QUALITY = 88
 
@@ -33,7 +34,7 @@ def write(folder: Path | str, entries: Sequence[Entry] | None = None, progress: 
                 if progress is not None:
                     progress(1)
         rows = "".join(json.dumps(entry.row(), ensure_ascii=False) + "\n" for entry in chosen)
-        _replace(home / "catalogue.jsonl", rows.encode())
+        write_cached(home / "catalogue.jsonl", rows.encode())
     except OSError as e:
         raise StorageError(f"{home}: the catalogue cannot be written ({e.strerror or e}); free some space or choose another folder") from e
     return home / "catalogue.jsonl"
@@ -44,14 +45,4 @@ def _write_picture(home: Path, entry: Entry) -> None:
     if not target.exists():
         encoded = io.BytesIO()
         drawn.picture(entry).save(encoded, "JPEG", quality=_QUALITY)
-        _replace(target, encoded.getvalue())
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Writes beside the target and renames: a reader, or the next run after a kill, never meets half a file."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+        write_cached(target, encoded.getvalue())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hannun.curate.rules import Rules
-from hannun.curate.tally import BINS, RANGES, Tally
+from hannun.curate.tally import BINS, RANGES, Tally, funnel
 from hannun.curate.verdict import AtLeast, Bound
+from hannun.files import write_whole
 
 #: What a reason is called in the report.
 NAMES: dict[str, str] = {
@@ -69,10 +69,8 @@ _KINDS = {
 
 
 def write(path: Path, manifest: Mapping[str, Any], tally: Tally, rules: Rules) -> None:
-    """The page, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(page(manifest, tally, rules), "utf-8")
-    os.replace(part, path)
+    """The page, whole or not at all. Raises StorageError."""
+    write_whole(path, page(manifest, tally, rules).encode())
 
 
 def page(manifest: Mapping[str, Any], tally: Tally, rules: Rules) -> str:
@@ -102,8 +100,6 @@ def _share(part: int, whole: int) -> str:
 
 
 def _funnel(tally: Tally) -> str:
-    from hannun.curate.run import funnel
-
     rows, found = [], funnel(tally)
     most = max((n for _, _, n in found), default=1)
     last = ""

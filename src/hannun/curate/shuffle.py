@@ -7,7 +7,6 @@ bucket reads its own row group out of every file.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hannun.errors import StorageError
+from hannun.files import whole
 
 Row = dict[str, Any]
 _GROUP = 4096  # rows of a row group in files without buckets
@@ -77,8 +76,7 @@ def bucket(name: str, buckets: int) -> int:
 
 
 def write(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema, of: Sequence[int] | None = None) -> None:
-    """Rows into one file, whole or not at all; `of` gives each row's bucket. Rows of a bucket keep their order."""
-    part = path.with_name(path.name + ".part")
+    """Rows into one file, whole or not at all; `of` gives each row's bucket. Rows of a bucket keep their order. Raises StorageError."""
     listed = list(rows)
     order = sorted(range(len(listed)), key=of.__getitem__) if of is not None else range(len(listed))
     groups: list[tuple[int, list[Mapping[str, Any]]]] = []
@@ -88,27 +86,10 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema, of: 
             groups.append((number, []))
         groups[-1][1].append(listed[n])
     tagged = schema.with_metadata({"buckets": json.dumps([number for number, _ in groups])})
-    try:
-        with part.open("wb") as file:
-            with pq.ParquetWriter(file, tagged, compression="zstd") as writer:
-                for _, group in groups:
-                    writer.write_table(pa.Table.from_pylist(group, schema=tagged), row_group_size=len(group))
-            file.flush()
-            os.fsync(file.fileno())  # the tally that calls the task done must not reach the disk before its rows
-        os.replace(part, path)
-    except OSError as e:
-        part.unlink(missing_ok=True)
-        raise StorageError(f"{path}: cannot be written ({e.strerror or e}); free some space and run the same command again") from None
-
-
-def text_file(path: Path, text: str) -> None:
-    """Text under its name only when it is whole and on the disk."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    # On the disk when this returns: the tally that calls the task done must not reach it before its rows.
+    with whole(path) as file, pq.ParquetWriter(file, tagged, compression="zstd") as writer:
+        for _, group in groups:
+            writer.write_table(pa.Table.from_pylist(group, schema=tagged), row_group_size=len(group))
 
 
 def rows(path: Path) -> Iterator[Row]:

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun import encode, metrics, shards, sources
-from hannun.curate.shuffle import text_file
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError
+from hannun.files import write_whole
 from hannun.item import Image, Item, Problem
+from hannun.journal import Journal, digest
 
 Kind = Literal["title", "query"]
 NGRAMS = 1 << 31  # hashed values of character n-grams
@@ -153,18 +155,30 @@ def sweep(
     small: Small | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     done: Callable[[int], None] = lambda n: None,
+    journal: Journal | None = None,
 ) -> Swept:
-    """Train at each threshold, choose the best on one half of `labelled`, and measure that one on the other half."""
+    """Train at each threshold, choose the best on one half of `labelled`, and measure that one on the other half.
+
+    A training that a `journal` has of equal pairs, settings and seed is not done again.
+    """
     small = small or Small()
+    journal = journal or Journal()
+    target, vectors = digest(labelled.vectors.tobytes(), *labelled.names), digest(pairs.vectors.tobytes())
     points: list[Point] = []
     hits: dict[float, Floats] = {}
     for threshold in thresholds:
         passed = np.flatnonzero(pairs.similarity >= threshold)
         if len(passed) >= LEAST_PAIRS:
             texts = [pairs.texts[n] for n in passed]
-            guesses = [
-                train(pairs.vectors, pairs.rows[passed], texts, small, seed)(labelled.vectors, labelled.names).argmax(1) for seed in seeds
-            ]
+            rows = pairs.rows[passed]
+            inputs = [target, repr(small), vectors, digest(rows.tobytes(), *texts)]
+
+            def guess(seed: int, rows: Ints = rows, texts: Sequence[str] = texts) -> bytes:
+                cosines = train(pairs.vectors, rows, texts, small, seed)(labelled.vectors, labelled.names)
+                return cosines.argmax(1).astype(np.int64).tobytes()
+
+            kept = [journal.get(digest(*inputs, str(seed)), partial(guess, seed)) for seed in seeds]
+            guesses = [np.frombuffer(k, np.int64) for k in kept]
             hits[threshold] = np.mean([g == labelled.classes for g in guesses], axis=0).astype(np.float32)
             mine = hits[threshold][labelled.chooses]
             low, high = metrics.bootstrap(mine.astype(float))
@@ -178,7 +192,9 @@ def sweep(
     return Swept(kind, tuple(points), best.threshold, float(other.mean()), low, high)
 
 
-def read_pairs(paths: Sequence[Path], encoder: Encoder, progress: Callable[[int], None] = lambda n: None) -> dict[Kind, Scored]:
+def read_pairs(
+    paths: Sequence[Path], encoder: Encoder, progress: Callable[[int], None] = lambda n: None, journal: Journal | None = None
+) -> dict[Kind, Scored]:
     """Titles and queries of shards that `run` wrote with scores, with the pictures' vectors. Raises InputError without scores."""
     items: list[Item] = []
     data: dict[str, dict[str, Any]] = {}
@@ -188,7 +204,7 @@ def read_pairs(paths: Sequence[Path], encoder: Encoder, progress: Callable[[int]
                 items.append(Item(record.key, (Image(record.pictures[0]),)))
                 data[record.key] = record.data
     problems: list[Problem] = []
-    embeddings, kept = encode.embed(items, encoder, "document", problems, progress) if items else (None, [])
+    embeddings, kept = encode.embed(items, encoder, "document", problems, progress, journal) if items else (None, [])
     rows: dict[Kind, list[tuple[int, str, float]]] = {"title": [], "query": []}
     for n, it in enumerate(kept):
         d = data[it.id]
@@ -211,7 +227,9 @@ def read_pairs(paths: Sequence[Path], encoder: Encoder, progress: Callable[[int]
     }
 
 
-def read_labelled(table: Path, encoder: Encoder, progress: Callable[[int], None] = lambda n: None) -> Labelled:
+def read_labelled(
+    table: Path, encoder: Encoder, progress: Callable[[int], None] = lambda n: None, journal: Journal | None = None
+) -> Labelled:
     """A table (or shard) of pictures with a `label` each; halves by the hash of the id. Raises InputError where labels are missing."""
     if not table.exists():
         raise MissingError(f"{table}: no such file; expected a table of pictures with a 'label'")
@@ -219,7 +237,7 @@ def read_labelled(table: Path, encoder: Encoder, progress: Callable[[int], None]
     if len(items) < 4:
         raise InputError(f"{table}: has {len(items)} pictures with a 'label', expected some for each class")
     bare = [Item(i.id, i.images[:1], i.facts) for i in items]
-    embeddings, kept = encode.embed(bare, encoder, "document", [], progress)
+    embeddings, kept = encode.embed(bare, encoder, "document", [], progress, journal)
     names = sorted({str(i.facts["label"]) for i in kept})
     place = {name: n for n, name in enumerate(names)}
     halves = np.array([blake2b(i.id.encode(), digest_size=1).digest()[0] % 2 == 0 for i in kept])
@@ -228,20 +246,16 @@ def read_labelled(table: Path, encoder: Encoder, progress: Callable[[int], None]
 
 def write(out: Path, swept: Sequence[Swept], encoder: Encoder, small: Small) -> Path:
     """`sweep.json` and `sweep.html` with a plot for titles and one for queries; returns the page's path."""
-    out.mkdir(parents=True, exist_ok=True)
     said: Mapping[str, Any] = {
         "scorer": {"name": encoder.name, "fingerprint": encoder.fingerprint},
         "small": asdict(small),
         "swept": [asdict(s) for s in swept],
     }
-    text_file(out / "sweep.json", json.dumps(said, ensure_ascii=False, indent=1))
+    write_whole(out / "sweep.json", json.dumps(said, ensure_ascii=False, indent=1).encode())
     figures = "".join(f"<figure>{plot(s)}</figure>" for s in swept if s.points)
     page = out / "sweep.html"
-    text_file(
-        page,
-        "<!doctype html><html lang=ko><meta charset=utf-8><title>sweep</title>"
-        f"<h1>유사도 문턱 · similarity thresholds</h1>{figures}</html>",
-    )
+    head = "<!doctype html><html lang=ko><meta charset=utf-8><title>sweep</title>"
+    write_whole(page, f"{head}<h1>유사도 문턱 · similarity thresholds</h1>{figures}</html>".encode())
     return page
 
 

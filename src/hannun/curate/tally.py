@@ -79,6 +79,14 @@ def read(folder: Path) -> Tally:
     return Tally.merged(json.loads(p.read_text("utf-8")) for p in sorted(folder.rglob("*.tally.json")))
 
 
+def funnel(tally: Tally) -> list[tuple[str, str, int]]:
+    """(kind, reason, how many), the most frequent first within rows, pictures, titles, queries and pairs."""
+    split = [(name.partition("/"), n) for name, n in tally.counts.items() if not name.startswith(("in/", "out/", "masked/"))]
+    rows = [(kind, reason, n) for (kind, _, reason), n in split]
+    order = ("row", "link", "picture", "title", "query", "pair")
+    return sorted(rows, key=lambda f: (order.index(f[0]), -f[2], f[1]))
+
+
 def thumbnail(data: bytes) -> str | None:
     """A small JPEG in base64, or None for what cannot be decoded."""
     try:

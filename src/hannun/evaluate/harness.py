@@ -7,6 +7,7 @@ there already: a run with an empty cache, a run that was killed and a run that f
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ import PIL.Image
 from hannun.embeddings import Embeddings, concatenate
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError, StorageError
+from hannun.files import write_cached
 from hannun.item import Content, content_hash, item, require_content
 
 CHUNK = 256  # contents in one cached file: what is lost at most when a run is killed
@@ -151,11 +153,10 @@ class Harness:
                 f"{self.encoder.name}: gave {len(made)} vectors for {len(contents)} contents, or some that are not finite; it is broken"
             )
         self.encoded += len(contents)
+        data = io.BytesIO()
+        made.write(data)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            own = target.with_name(f"{target.stem}.{os.getpid()}.npz")  # two runs may make the same chunk at once
-            made.save(own)
-            os.replace(own, target)
+            write_cached(target, data.getvalue())
         except OSError as e:
             raise StorageError(
                 f"{target}: cannot be written ({e.strerror or e}); free some space or give another folder with --cache"

@@ -7,7 +7,6 @@ every figure was averaged from, so that two reports can be compared query by que
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from hannun.errors import InputError, MissingError, StorageError
+from hannun.errors import InputError, MissingError
 from hannun.evaluate.figure import Figure
+from hannun.files import whole
 
 FORMAT = 1
+_REMEDY = "free some space, or give another folder with --to"
 
 
 @dataclass(frozen=True)
@@ -78,22 +79,17 @@ class EvalReport:
         }
 
     def save(self, folder: Path) -> Path:
-        """Written whole or not at all; returns the path of the JSON file."""
+        """Written whole or not at all; returns the path of the JSON file. Raises StorageError."""
         arrays: dict[str, Any] = {}
         for n, f in enumerate(self.figures().values()):
             arrays[f"{n}"] = f.outcomes
             if f.groups is not None:
                 arrays[f"{n}.groups"] = f.groups
         target = folder / "report.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            part = folder / "outcomes.npz.part"
-            with part.open("wb") as stream:
-                np.savez_compressed(stream, allow_pickle=False, **arrays)
-            os.replace(part, folder / "outcomes.npz")
-            write(target, json.dumps(self.to_json(), ensure_ascii=False, indent=1))
-        except OSError as e:
-            raise StorageError(f"{folder}: the report cannot be written ({e.strerror or e}); give another folder with --to") from None
+        with whole(folder / "outcomes.npz", remedy=_REMEDY) as stream:
+            np.savez_compressed(stream, allow_pickle=False, **arrays)
+        with whole(target, remedy=_REMEDY) as stream:
+            stream.write(json.dumps(self.to_json(), ensure_ascii=False, indent=1).encode())
         return target
 
     @staticmethod
@@ -123,13 +119,6 @@ class EvalReport:
             if isinstance(e, InputError):
                 raise
             raise InputError(f"{source}: is not a whole report ({e!r}); run `hannun eval` again") from None
-
-
-def write(target: Path, text: str) -> None:
-    """Text under its name only when it is whole."""
-    part = target.with_name(target.name + ".part")
-    part.write_text(text, "utf-8")
-    os.replace(part, target)
 
 
 def _figure(f: Figure, seed: int) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from hannun.embeddings import Floats
+Floats = npt.NDArray[np.float32]
 
 
 def maxsim(query: Floats, documents: Sequence[Floats]) -> Floats:

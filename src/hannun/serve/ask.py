@@ -21,7 +21,6 @@ from hannun.search.hits import Hit
 
 if TYPE_CHECKING:
     from hannun.collection import Collection
-    from hannun.remote import Remote
 
 SIDE = 768  # pixels of the longer side of a picture that is sent: what most models look at without cutting it up
 _TEXT = 4000  # characters of a passage
@@ -87,7 +86,7 @@ class Model:
         return text.strip()
 
 
-def ask(collection: Collection | Remote, question: Content, model: Model, *, where: str | None = None, limit: int = 6) -> Answer:
+def ask(collection: Collection, question: Content, model: Model, *, where: str | None = None, limit: int = 6) -> Answer:
     """Answer a question (words, or words with a picture) from the `limit` nearest items for which `where` holds.
 
     With nothing found the model is not asked. Raises InputError for a question without words.

@@ -10,7 +10,6 @@ texts, pictures, or both.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,8 +21,10 @@ import numpy as np
 import PIL.Image
 
 from hannun.collection import Collection
-from hannun.errors import HannunError, InputError, StorageError
+from hannun.errors import HannunError, InputError
+from hannun.files import whole
 from hannun.item import Image, Item, Member, Pair
+from hannun.journal import Journal, digest
 from hannun.search.hits import Hit
 from hannun.train.pairs import label
 
@@ -31,6 +32,7 @@ from hannun.train.pairs import label
 BELOW = 0.95
 #: Bits of 64 that the difference hashes of two pictures may differ in to be one picture: as in imagehash's practice.
 ALIKE = 6
+CHUNK = 32  # pairs: what is mined again at most after a kill
 
 
 @dataclass(frozen=True)
@@ -94,32 +96,70 @@ def mine(
 
     The positives must be in the collection, by id or by content. A pair that gets none comes out without any.
     """
-    looks = _Looks()
-    right: dict[str, set[str]] = {}
-    for pair in pairs:
-        right.setdefault(label(pair.query), set()).add(looks.label(pair.positive))
-    remembered: OrderedDict[str, list[Hit]] = OrderedDict()
-    rng = np.random.default_rng(window.seed or 0)
-    for pair in pairs:
-        report.pairs += 1
-        key = label(pair.query)
-        found = remembered.get(key)
-        if found is None:
-            try:
-                found = collection.search(pair.query, limit=min(10_000, window.last + 20 + len(right[key])))
-            except HannunError:
-                report.dropped[FAILED] += 1
-                yield replace(pair, negatives=())
-                continue
-            remembered[key] = found
-            if len(remembered) > 256:
-                remembered.popitem(last=False)
-        negatives = _chosen(pair, found, right[key], window, looks, report, rng)
-        report.mined += bool(negatives)
-        report.negatives += len(negatives)
+    miner = _Miner(pairs, collection, window)
+    for number in range(len(pairs)):
+        yield miner.mined(number, report)
         if progress is not None:
             progress(1)
-        yield replace(pair, negatives=tuple(negatives))
+
+
+@final
+class _Miner:
+    """Pairs are mined one by one, in any order, each as if the others had been mined before."""
+
+    def __init__(self, pairs: Sequence[Pair], collection: Collection, window: Window) -> None:
+        self._pairs, self._collection, self._window = pairs, collection, window
+        self._looks = _Looks()
+        self._right: dict[str, set[str]] = {}
+        for pair in pairs:
+            self._right.setdefault(label(pair.query), set()).add(self._looks.label(pair.positive))
+        self._remembered: OrderedDict[str, list[Hit]] = OrderedDict()
+
+    def mined(self, number: int, report: MiningReport) -> Pair:
+        """The pair of this number with its negatives."""
+        pair = self._pairs[number]
+        report.pairs += 1
+        key = label(pair.query)
+        right = self._right[key]
+        found = self._remembered.get(key)
+        if found is None:
+            try:
+                found = self._collection.search(pair.query, limit=min(10_000, self._window.last + 20 + len(right)))
+            except HannunError:
+                report.dropped[FAILED] += 1
+                return replace(pair, negatives=())
+            self._remembered[key] = found
+            if len(self._remembered) > 256:
+                self._remembered.popitem(last=False)
+        rng = np.random.default_rng((self._window.seed or 0, number))  # its own, so that it draws alike in a run that begins with it
+        negatives = _chosen(pair, found, right, self._window, self._looks, report, rng)
+        report.mined += bool(negatives)
+        report.negatives += len(negatives)
+        return replace(pair, negatives=tuple(negatives))
+
+    def inputs(self) -> str:
+        """A hash of everything that the result depends on: the pairs, the window, the encoder, and what the collection holds."""
+        there = 0
+        for it in self._collection:  # in no stated order
+            stamps = [_stamp(p.source) for p in it.images if isinstance(p.source, Path)]
+            there ^= int(digest(it.id, label(it), _plain([it.facts, stamps])), 16)
+        sides = [(s, self._looks.label(s)) for p in self._pairs for s in (p.query, p.positive)]
+        given = [digest(s.id, looks, _plain(s.facts)) for s, looks in sides]
+        given += [p.source for p in self._pairs]
+        return digest(self._collection.encoder.fingerprint, repr(self._window), f"{there:x}", *given)
+
+
+def _plain(facts: Any) -> str:
+    return json.dumps(facts, sort_keys=True, default=str)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """What changes with a file's bytes, without reading them."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return (0, 0)
+    return (stat.st_mtime_ns, stat.st_size)
 
 
 def _chosen(
@@ -225,23 +265,41 @@ def difference_hash(picture: PIL.Image.Image) -> int:
     return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes(), "big")
 
 
-def write(pairs: Iterable[Pair], to: Path) -> int:
-    """Pairs as .jsonl that `hannun.train.pairs.read` reads; written whole or not at all. Returns how many."""
-    part = to.with_name(to.name + ".part")
-    count = 0
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as f:
-            for pair in pairs:
-                row = {"query": _side(pair.query), "positive": _side(pair.positive), "negatives": [_side(n) for n in pair.negatives]}
-                facts = {k: v for k, v in pair.query.facts.items() if k not in row}
-                f.write(json.dumps({**facts, **row, "source": pair.source}, ensure_ascii=False) + "\n")
-                count += 1
-        os.replace(part, to)
-    except OSError as e:
-        part.unlink(missing_ok=True)
-        raise StorageError(f"{to}: cannot be written ({e.strerror or e}); free some space, then run the same again") from None
-    return count
+def write(
+    pairs: Sequence[Pair], collection: Collection, window: Window, report: MiningReport, to: Path, progress: Callable[[int], None]
+) -> None:
+    """What `mine` gives, as .jsonl that `hannun.train.pairs.read` reads; written whole or not at all.
+
+    Chunks of CHUNK pairs are kept as they are done: a run that was killed goes on after them. Raises StorageError.
+    """
+    miner = _Miner(pairs, collection, window)
+    journal = Journal(to.with_name(to.name + ".work"))
+    inputs = miner.inputs()
+    with whole(to) as f:
+        for start in range(0, len(pairs), CHUNK):
+            some = range(start, min(start + CHUNK, len(pairs)))
+            kept = json.loads(journal.get(digest(inputs, str(start), str(CHUNK)), lambda some=some: _chunk(miner, some)))  # type: ignore[misc]
+            f.write(kept["rows"].encode())
+            report.pairs += len(some)
+            report.mined += kept["mined"]
+            report.negatives += kept["negatives"]
+            report.dropped.update(kept["dropped"])
+            progress(len(some))
+    journal.close()
+
+
+def _chunk(miner: _Miner, some: Iterable[int]) -> bytes:
+    """The rows of these pairs, and what is to be reported of them."""
+    report = MiningReport()
+    rows = "".join(_row(miner.mined(n, report)) for n in some)
+    told = {"rows": rows, "mined": report.mined, "negatives": report.negatives, "dropped": report.dropped}
+    return json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _row(pair: Pair) -> str:
+    row = {"query": _side(pair.query), "positive": _side(pair.positive), "negatives": [_side(n) for n in pair.negatives]}
+    facts = {k: v for k, v in pair.query.facts.items() if k not in row}
+    return json.dumps({**facts, **row, "source": pair.source}, ensure_ascii=False) + "\n"
 
 
 def _side(it: Item) -> Mapping[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
-import os
 import pickle
 import random
 import re
@@ -21,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from hannun.errors import InputError, StorageError
+from hannun.files import whole
 from hannun.train import report
 from hannun.train.distributed import world
 from hannun.train.schedule import Schedule, rate
@@ -132,7 +131,8 @@ class Run:
             with (self.folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps(row) + "\n")
         except OSError as e:
-            raise _full(self.folder / "log.jsonl", e) from None
+            path = self.folder / "log.jsonl"
+            raise StorageError(f"{path}: cannot be written ({e.strerror or e}); {_remedy(path)}") from None
         if self.writer is not None:
             for k, v in row.items():
                 if k != "step":
@@ -277,35 +277,26 @@ _ARRAYS: list[Any] = [
 
 
 def _save(state: dict[str, Any], path: Path) -> None:
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as f:
+    with whole(path, remedy=_remedy(path)) as f:
+        try:
             torch.save(state, f)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(part, path)
-    except (OSError, RuntimeError) as e:  # torch wraps a write that failed in a RuntimeError
-        part.unlink(missing_ok=True)
-        raise _full(path, e) from None
+        except RuntimeError as e:  # torch wraps a write that failed in one
+            raise _cause(e) from None
 
 
 def _whole(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as e:
-        part.unlink(missing_ok=True)
-        raise _full(path, e) from None
+    with whole(path, remedy=_remedy(path)) as f:
+        f.write(data)
 
 
-def _full(path: Path, error: Exception) -> StorageError:
+def _remedy(path: Path) -> str:
+    kept = "what was there before is kept; " if path.exists() else ""
+    return f"{kept}free some space or make the folder writable, then run the same again"
+
+
+def _cause(error: RuntimeError) -> OSError:
+    """The failed write behind it, or one with its first line."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
-    why = (cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error).splitlines()[0]) or "no reason given"
-    full = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
-    kept = "; what was there before is kept" if path.exists() else ""
-    return StorageError(
-        f"{path}: cannot be written ({why}){kept}; {'free some space' if full else 'see to the disk'} and run the same again"
-    )
+    return cause or OSError((str(error).splitlines() or ["no reason given"])[0])

@@ -9,17 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import PIL.Image
 
-from hannun.curate.image.watermark import Scorer
-from hannun.embeddings import Floats
+from hannun.curate.image.scorer import Scorer, pixels, probability
 from hannun.errors import DependencyError, InputError, MissingError
 
 #: Labels that say yes; a classifier without any of them must have two classes, of which the second counts.
 POSITIVE = ("nsfw", "porn", "explicit", "sexy", "adult", "unsafe", "watermark", "watermarked")
-# ImageNet's, as timm's models want
-_MEAN, _SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 
 
 def classifier(place: str) -> Scorer:
@@ -34,21 +30,6 @@ def classifier(place: str) -> Scorer:
 
         return detector(path)
     return _transformers(place)
-
-
-def pixels(pictures: Sequence[PIL.Image.Image], side: int) -> Floats:
-    """Pictures squeezed to squares and normalised as ImageNet's: float32 [n, 3, side, side]."""
-    rows = [np.asarray(p.convert("RGB").resize((side, side), PIL.Image.Resampling.BICUBIC), np.float32) / 255 for p in pictures]
-    return ((np.stack(rows) - _MEAN) / _SPREAD).transpose(0, 3, 1, 2).astype(np.float32)
-
-
-def probability(logits: Floats, positive: Sequence[int]) -> list[float]:
-    """From class scores [n, classes] the summed softmax of the classes that say yes; from [n, 1] the sigmoid."""
-    if logits.shape[1] == 1:
-        return [float(v) for v in 1 / (1 + np.exp(-logits[:, 0]))]
-    e = np.exp(logits - logits.max(1, keepdims=True))
-    share = e / e.sum(1, keepdims=True)
-    return [float(v) for v in share[:, list(positive)].sum(1)]
 
 
 def positives(labels: Sequence[str], where: str) -> list[int]:

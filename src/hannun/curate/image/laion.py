@@ -16,8 +16,7 @@ import PIL.Image
 import torch
 from torch import Tensor, nn
 
-from hannun.curate.image.classifier import pixels, probability
-from hannun.curate.image.watermark import Scorer
+from hannun.curate.image.scorer import Scorer, pixels, probability
 from hannun.errors import InputError
 
 SIDE = 320  # pixels, as their example resizes to

@@ -6,7 +6,7 @@ the head on marks that it draws and writes `watermark.npz`, with the fingerprint
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -22,9 +22,6 @@ from hannun.mini.model import Mini
 WEIGHTS = Path(__file__).with_name("watermark.npz")
 SIDE = 512  # pixels of the shorter side that a picture is worth decoding at for this
 MIDDLE = 0.6  # of either side: what the second look sees
-
-#: A scorer of pictures, 0…1 each: this head, LAION's detector, an adult-picture classifier.
-Scorer = Callable[[Sequence[PIL.Image.Image]], list[float]]
 
 
 def features(pictures: Sequence[PIL.Image.Image], tower: Mini) -> Floats:

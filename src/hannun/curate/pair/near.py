@@ -26,7 +26,7 @@ def bands(phash: int, distance: int = DISTANCE) -> list[int]:
     return [n << 32 | (phash >> edges[n] & (1 << edges[n + 1] - edges[n]) - 1) for n in range(count)]
 
 
-def near(phashes: Hashes, tints: npt.NDArray[np.uint8], distance: int = DISTANCE, tint: int = TINT) -> Iterator[tuple[int, int]]:
+def near_pairs(phashes: Hashes, tints: npt.NDArray[np.uint8], distance: int = DISTANCE, tint: int = TINT) -> Iterator[tuple[int, int]]:
     """Index pairs (a < b) of nearly equal pictures: hashes [n] at most `distance` bits apart and chroma [n, 8] at most `tint`."""
     n = len(phashes)
     for start in range(0, n, _CHUNK):
@@ -38,7 +38,7 @@ def near(phashes: Hashes, tints: npt.NDArray[np.uint8], distance: int = DISTANCE
                 yield first, second
 
 
-def clusters(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+def cluster_roots(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Key → the least key of its cluster, for every key that is in a pair."""
     parent: dict[str, str] = {}
 

@@ -21,6 +21,7 @@ import PIL.Image
 from hannun import runtime
 from hannun.datasets.pictures import Picture
 from hannun.errors import PictureError
+from hannun.files import whole
 from hannun.recipes.mini import backbone
 
 Halves = npt.NDArray[np.float16]
@@ -86,10 +87,8 @@ def cache(folder: Path, name: str, number: int, pictures: Sequence[Picture], tel
             share.append(probability[best].astype(np.float16))
             classes.append(best.astype(np.int16))
         np.save(part.with_suffix(".npy"), np.stack(maps))
-        temporary = part.with_suffix(".part")
-        with temporary.open("wb") as f:
+        with whole(part) as f:
             np.savez(f, keys=json.dumps(keys), cells=np.stack(cells), share=np.stack(share), classes=np.stack(classes))
-        temporary.rename(part)
         done += len(rows)
         rate = done / (time.monotonic() - begun)
         left = (len(pictures) - start - len(rows)) / rate

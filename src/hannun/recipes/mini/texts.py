@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun import runtime
+from hannun.files import whole
 
 Halves = npt.NDArray[np.float16]
 QUERY, PASSAGE = "query: ", "passage: "  # e5's prefixes (Wang et al. 2024): every text of a picture is a query
@@ -60,7 +61,5 @@ class TextVectors:
         out /= np.linalg.norm(out, axis=1, keepdims=True)
         self.rows.update({t: len(self.rows) + k for k, t in enumerate(new)})
         self.vectors = np.concatenate([self.vectors, out.astype(np.float16)])
-        part = self._file.with_suffix(".part")
-        with part.open("wb") as f:
+        with whole(self._file) as f:
             np.savez(f, vectors=self.vectors, texts="\0".join(self.rows))
-        part.rename(self._file)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, final
 
 from hannun.collection import Collection
+from hannun.collection.remote import Remote
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError, MissingError
 from hannun.item import Content, Item, item
-from hannun.remote import Remote
 
 try:
     from langchain_core.documents import Document
@@ -53,7 +53,7 @@ class HannunStore(VectorStore):
     "image" as a data: URL when the store is made with `pictures`.
     """
 
-    def __init__(self, collection: Collection | Remote, *, pictures: bool = False) -> None:
+    def __init__(self, collection: Collection, *, pictures: bool = False) -> None:
         self._collection, self._pictures = collection, pictures
 
     @property
@@ -122,7 +122,7 @@ class HannunStore(VectorStore):
         where = more.pop("collection", None)
         ids = more.pop("ids", None)
         _none_of(more)
-        if not isinstance(where, Collection | Remote):
+        if not hasattr(where, "search"):
             raise InputError("collection= is missing, expected what hannun.open gives")
         made = cls(where)
         made.add_texts(texts, metadatas, ids=ids)

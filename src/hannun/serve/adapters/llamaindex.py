@@ -14,7 +14,6 @@ from hannun.collection import Collection
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError
 from hannun.item import Content, Item
-from hannun.remote import Remote
 from hannun.search.options import Share
 
 try:
@@ -32,7 +31,7 @@ class HannunRetriever(BaseRetriever):
 
     def __init__(
         self,
-        collection: Collection | Remote,
+        collection: Collection,
         *,
         limit: int = 10,
         where: str | None = None,

@@ -27,7 +27,8 @@ def compare(
     from hannun.evaluate import suites
     from hannun.evaluate.compare import compare as compared
     from hannun.evaluate.page import comparison_page
-    from hannun.evaluate.report import EvalReport, write
+    from hannun.evaluate.report import EvalReport
+    from hannun.files import write_whole
 
     if len(models) < 2:
         raise InputError(f"{len(models)} model came, expected two or more to compare")
@@ -46,8 +47,8 @@ def compare(
     found = compared(reports, seed=seed)
     if to is not None:
         to.mkdir(parents=True, exist_ok=True)
-        write(to / "compare.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
-        write(to / "compare.html", comparison_page(found))
+        write_whole(to / "compare.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1).encode())
+        write_whole(to / "compare.html", comparison_page(found).encode())
     if json_out:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
         return 0

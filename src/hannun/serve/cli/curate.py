@@ -59,9 +59,10 @@ def run(
     from dataclasses import replace
 
     from hannun.curate import run as factory
-    from hannun.curate.engine import Engine
-    from hannun.curate.scan import Columns
-    from hannun.curate.stages import Plan
+    from hannun.curate.rows import Columns
+    from hannun.curate.runner import Runner
+    from hannun.curate.stages.plan import RunPlan
+    from hannun.curate.tally import funnel
     from hannun.recipes.naver_pairs import RULES
     from hannun.serve.cli import output
 
@@ -72,19 +73,19 @@ def run(
         rules = _with_words(rules, noise_words)
     if shard is not None:
         rules = replace(rules, shard=max(1, shard))
-    plan = Plan(
+    plan = RunPlan(
         to, replace(rules, store=store), Columns(_columns(columns)), korean, None if model == "none" else model, ocr,
         None if watermark == "none" else watermark, adult, tuple(str(p) for p in (*(documents or ()), *(clicks or ()))), fetch, politeness,
         private_hosts,
     )  # fmt: skip
-    engine = Engine(workers or _cores(), ray)
+    runner = Runner(workers or _cores(), ray)
     if dry_run:
-        tally = factory.preview(sources, plan, dry_run, engine, output.progress)
-        _funnel(tally.counts, factory.funnel(tally))
+        tally = factory.preview(sources, plan, dry_run, runner, output.progress)
+        _funnel(tally.counts, funnel(tally))
         typer.echo("dry run: nothing was written")
         return 0
-    result = factory.run(sources, plan, engine, output.progress)
-    _funnel(result.tally.counts, factory.funnel(result.tally))
+    result = factory.run(sources, plan, runner, output.progress)
+    _funnel(result.tally.counts, funnel(result.tally))
     pairs, splits = result.manifest["pairs"], result.manifest["splits"]
     typer.echo(
         f"{pairs} pairs ({splits['train']} train, {splits['valid']} valid) in {len(result.manifest['shards'])} shards; "
@@ -106,8 +107,12 @@ def sweep(
     thresholds: Annotated[str | None, typer.Option(help="Similarities to try: -1,0,0.1,0.2.")] = None,
     steps: Annotated[int, typer.Option(help="Training steps at each threshold.")] = 300,
 ) -> int:
-    """Choose the similarity thresholds: train the same small model at each, and take the one with the best zero-shot accuracy."""
+    """Choose the similarity thresholds: train the same small model at each, and take the one with the best zero-shot accuracy.
+
+    Stopped and run again, it goes on where it was.
+    """
     from hannun.curate import sweep as sweeping
+    from hannun.journal import Journal
     from hannun.load import load
     from hannun.serve.cli import output
 
@@ -116,15 +121,17 @@ def sweep(
         tried = tuple(float(x) for x in thresholds.split(",")) if thresholds else sweeping.THRESHOLDS
     except ValueError:
         raise InputError(f"--thresholds {thresholds!r} came, expected numbers with commas: -1,0,0.1") from None
+    journal = Journal(to / "sweep.json.work")
     with output.progress("encoding", 0) as advance:
-        pairs = sweeping.read_pairs(shards, encoder, advance)
-        target = sweeping.read_labelled(labelled, encoder, advance)
+        pairs = sweeping.read_pairs(shards, encoder, advance, journal)
+        target = sweeping.read_labelled(labelled, encoder, advance, journal)
     small = sweeping.Small(steps=steps)
     swept = []
     with output.progress("training", len(pairs) * len(tried)) as advance:
         for kind, scored in pairs.items():
-            swept.append(sweeping.sweep(kind, scored, target, tried, small, done=advance))
+            swept.append(sweeping.sweep(kind, scored, target, tried, small, done=advance, journal=journal))
     page = sweeping.write(to, swept, encoder, small)
+    journal.close()
     for one in swept:
         typer.echo(f"{one.kind}:")
         for p in one.points:

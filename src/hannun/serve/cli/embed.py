@@ -22,8 +22,10 @@ def embed(
     model: Model = None,
     dim: Annotated[int | None, typer.Option(help="Truncate to one of the model's dims.")] = None,
 ) -> int:
-    """Turn texts or files into vectors in a file."""
+    """Turn texts or files into vectors in a file. Stopped and run again, it goes on where it was."""
     from hannun import encode, sources
+    from hannun.files import sync, whole
+    from hannun.journal import Journal
     from hannun.load import load
     from hannun.serve.cli import output
 
@@ -36,18 +38,25 @@ def embed(
     problems: list[Problem] = []
     for found in sources.read([Path(c) for c in contents]) if files else map(_text_item, contents):
         items.append(found) if isinstance(found, Item) else problems.append(found)
+    journal = Journal(to.with_name(to.name + ".work"))
     with output.progress("encoding", len(items)) as advance:
-        embeddings, kept = encode.embed(items, encoder, "query" if query else "document", problems, advance)
+        embeddings, kept = encode.embed(items, encoder, "query" if query else "document", problems, advance, journal)
     if not kept:
+        journal.close()
         first = problems[0] if problems else Problem(" ".join(contents), "nothing to encode there")
         raise InputError(f"{first.where}: {first.reason}")
-    rows = "".join(json.dumps({"id": it.id, "text": it.text}, ensure_ascii=False) + "\n" for it in kept)
-    part = to.with_suffix(".jsonl.part")
-    part.write_text(rows, "utf-8")
-    (embeddings if dim is None else embeddings.truncate(dim)).save(to)
-    os.replace(part, to.with_suffix(".jsonl"))
+    ids = to.with_suffix(".jsonl")
+    with whole(ids) as f:
+        f.writelines((json.dumps({"id": it.id, "text": it.text}, ensure_ascii=False) + "\n").encode() for it in kept)
+        with whole(to) as vectors:
+            (embeddings if dim is None else embeddings.truncate(dim)).write(vectors)
+            vectors.flush()
+            os.fsync(vectors.fileno())  # there is room for both
+            ids.unlink(missing_ok=True)  # at no moment do the ids of an earlier run lie beside the vectors of this one
+            sync(to.parent)
+    journal.close()
     output.problems(problems)
-    typer.echo(f"wrote {len(kept)} vectors of {dim or embeddings.dim} values to {to}, their ids to {to.with_suffix('.jsonl')}")
+    typer.echo(f"wrote {len(kept)} vectors of {dim or embeddings.dim} values to {to}, their ids to {ids}")
     return 0
 
 

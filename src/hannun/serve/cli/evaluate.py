@@ -71,11 +71,11 @@ def measured(
 def _written(report: EvalReport, folder: Path) -> None:
     from hannun.evaluate.card import card
     from hannun.evaluate.page import report_page
-    from hannun.evaluate.report import write
+    from hannun.files import write_whole
 
     report.save(folder)
-    write(folder / "report.html", report_page(report))
-    write(folder / "card.md", card(report))
+    write_whole(folder / "report.html", report_page(report).encode())
+    write_whole(folder / "card.md", card(report).encode())
 
 
 def _tables(report: EvalReport) -> None:

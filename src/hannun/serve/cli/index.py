@@ -14,7 +14,7 @@ from hannun.serve.cli.options import DEFAULT, Model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hannun.home import Quantise
+    from hannun.collection import Quantise
     from hannun.item import Item, Problem
 
 

@@ -21,7 +21,7 @@ def mine(
     product: Annotated[str, typer.Option(help="A fact: items of equal value are one product.")] = "",
     seed: Annotated[int | None, typer.Option(help="Draw from the ranks instead of taking the hardest.")] = None,
 ) -> int:
-    """Find hard negatives for training pairs by searching a collection that holds their positives."""
+    """Find hard negatives for training pairs by searching a collection that holds their positives. Run again, it goes on where it was."""
     from hannun import collection as face
     from hannun.item import Pair, Problem
     from hannun.serve.cli import output
@@ -40,8 +40,8 @@ def mine(
         raise InputError(f"{', '.join(map(str, pairs))}: holds no readable pairs")
     report = negatives.MiningReport()
     with face.open(collection, create=False) as opened, output.progress("mining", len(good)) as advance:
-        written = negatives.write(negatives.mine(good, opened, window, report, advance), to)
+        negatives.write(good, opened, window, report, to, advance)
     for line in report.lines():
         typer.echo(line)
-    typer.echo(f"wrote {written} pairs to {to}")
+    typer.echo(f"wrote {report.pairs} pairs to {to}")
     return 0

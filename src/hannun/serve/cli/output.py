@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from hannun.errors import HannunError
+from hannun.files import write_whole
 from hannun.item import Image, Problem
 from hannun.search.hits import Hit, Why
 
@@ -135,9 +136,7 @@ def gallery(target: Path, heading: str, sections: Sequence[Section], foot: str =
     body = "".join(_section(s) for s in sections)
     note = f"<footer>{foot}</footer>" if foot else ""
     page = _PAGE.replace("{title}", escape.escape(heading)).replace("{body}", body + note)
-    part = target.with_name(target.name + ".part")
-    part.write_text(page, "utf-8")
-    part.replace(target)
+    write_whole(target, page.encode())
 
 
 def _section(section: Section) -> str:

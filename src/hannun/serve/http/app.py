@@ -84,6 +84,10 @@ def application(service: Service) -> Guard:
         def page() -> FileResponse:
             return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
 
+        @app.get("/docs", include_in_schema=False)
+        def reference() -> FileResponse:
+            return FileResponse(WEB / "docs.html", headers={"cache-control": "no-cache"})
+
     _describe(app, service)
     guard = Guard(app, service.settings, service.keys, service.metrics)
     return guard

@@ -133,12 +133,18 @@ class SearchOut(BaseModel):
 class ExplainBody(_Strict):
     """A query and the item whose place in the results is to be explained."""
 
-    query: Words | Content
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"anyOf": [{"required": ["query"]}, _some("like")]})
+
+    query: Words | Content | SkipJsonSchema[None] = Field(default=None, description="left out where `like` says it all")
     id: Id
+    like: list[Words | Content | ById] = Field(default=[], max_length=32)
+    unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1)
     weights: tuple[Share, Share] | None = None
     words: WordShare | None = "auto"
+    fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
+    dim: int | None = Field(default=None, ge=1, description="one of the collection's dims")
 
 
 # ------------------------------------------------------------------------------------------------- /v1/embeddings, rerank
@@ -361,6 +367,22 @@ class FacetsOut(BaseModel):
     count: int
 
 
+class Range(BaseModel):
+    """A fact that is a number or an ISO date, and its least and greatest value as they are kept."""
+
+    field: str
+    kind: Literal["number", "date"]
+    least: float | int | str
+    greatest: float | int | str
+    count: int
+
+
+class RangesOut(BaseModel):
+    """Facts that can be asked for with < and >; those that most items have come first."""
+
+    ranges: list[Range]
+
+
 class CollectionOut(BaseModel):
     """What is served."""
 
@@ -377,6 +399,64 @@ class CollectionOut(BaseModel):
     fetch: bool
     facets: list[Facet]
     version: str
+
+
+class SettingsOut(BaseModel):
+    """What `hannun.collection.Settings` has as plain JSON."""
+
+    settings: dict[str, Any]
+
+
+class InfoOut(BaseModel):
+    """Counts and settings, as `hannun info` prints them."""
+
+    info: dict[str, Any]
+
+
+class Dupes(BaseModel):
+    """Items that are nearly the same: the lowest cosine of two of them, and whether all have a picture in common."""
+
+    ids: list[str]
+    similarity: float
+    exact: bool
+
+
+class DupesOut(BaseModel):
+    """Groups of near-duplicates, the largest first."""
+
+    groups: list[Dupes]
+
+
+class ReadingsOut(BaseModel):
+    """What words may have meant, likeliest first; mostly none."""
+
+    readings: list[str]
+
+
+class IdsBody(_Strict):
+    """Which items."""
+
+    ids: list[Id] = Field(min_length=1, max_length=1000)
+
+
+class Rows(BaseModel):
+    """Numbers: their shape, and base64 of little-endian float32."""
+
+    shape: list[int]
+    data: str
+
+
+class StoredVectors(BaseModel):
+    """An item's vectors by part."""
+
+    id: str
+    vectors: dict[str, Rows]
+
+
+class StoredVectorsOut(BaseModel):
+    """The items that are there, in no stated order."""
+
+    items: list[StoredVectors]
 
 
 class MapPoint(BaseModel):

@@ -33,7 +33,7 @@ _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
 _ALWAYS = ("/healthz", "/readyz")  # asked by machines that watch: never refused for load
 #: Pictures are named by signed links, the page is the same for everybody: neither asks for a key.
-_KEYLESS = re.compile(r"/(healthz|readyz|favicon\.ico|openapi\.json|web/.*|v1/(pictures|thumbnails)/.*)?")
+_KEYLESS = re.compile(r"/(healthz|readyz|favicon\.ico|openapi\.json|docs|web/.*|v1/(pictures|thumbnails)/.*)?")
 _PAGE = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; connect-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -199,7 +199,7 @@ class _Answer:
 
     def __init__(self, send: Send, id: bytes, path: str) -> None:
         self._send, self._id, self.status, self._begun = send, id, 0, False
-        self._policy = (_PAGE if path == "/" or path.startswith("/web/") else _NOTHING).encode()
+        self._policy = (_PAGE if path in ("/", "/docs") or path.startswith("/web/") else _NOTHING).encode()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, final
 
 from hannun.errors import StorageError
-from hannun.serve.http.keys import private
+from hannun.files import write_whole
 
 Kind = Literal["add", "delete", "update"]
 KINDS: tuple[Kind, ...] = ("add", "delete", "update")
@@ -53,7 +53,7 @@ class Inbox:
         reason = "the disk is full"
         try:
             if kind != "add" or _free(self._folder) >= len(data) + SPARE:
-                private(file, data)
+                write_whole(file, data, 0o600)
                 return
         except StorageError as e:
             reason = getattr(e.__cause__, "strerror", None) or reason

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import re
 import secrets
 import threading
@@ -22,10 +21,12 @@ from pathlib import Path
 from typing import Any, final
 
 from hannun.errors import InputError, MissingError, StorageError, neighbours
+from hannun.files import write_whole
 
 SCOPES = ("read", "write")
 _PREFIX = "hn_"
 _LENGTH = 32  # bytes of a secret
+_MODE = 0o600  # for its owner's eyes only
 _HASH = re.compile(r"[0-9a-f]{64}")
 log = logging.getLogger("hannun.keys")
 
@@ -119,7 +120,7 @@ class Keys:
             self._keys, self._stamp = {k.hash: k for k in found}, stamp
 
     def _write(self, keys: dict[str, Key]) -> None:
-        private(self._file, json.dumps({"keys": [asdict(k) for k in keys.values()]}, ensure_ascii=False, indent=1).encode())
+        write_whole(self._file, json.dumps({"keys": [asdict(k) for k in keys.values()]}, ensure_ascii=False, indent=1).encode(), _MODE)
         self._keys = keys
 
 
@@ -142,7 +143,7 @@ class Signer:
             self._secret = file.read_bytes()
         except FileNotFoundError:
             self._secret = secrets.token_bytes(_LENGTH)
-            private(file, self._secret)
+            write_whole(file, self._secret, _MODE)
         except OSError as e:
             raise StorageError(f"{file}: cannot be read ({e.strerror}); make it readable for who runs the service") from None
         if len(self._secret) < _LENGTH or len(set(self._secret)) < 8:  # a crash leaves files empty, or full of zeros
@@ -167,41 +168,6 @@ class Signer:
 
     def _mac(self, said: bytes) -> bytes:
         return hmac.digest(self._secret, said, "sha256")[:16]
-
-
-def private(file: Path, data: bytes) -> None:
-    """Write a file whole, for its owner's eyes only: bytes and name are on the disk when this returns. Raises StorageError."""
-    part = file.with_name(file.name + ".part")
-    try:
-        _folder(file.parent)
-        part.unlink(missing_ok=True)
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(part, file)
-        _sync(file.parent)
-    except OSError as e:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)  # it would only take up the room that is missing
-        raise StorageError(f"{file}: cannot be written ({e.strerror}); free some space or make the folder writable") from e
-
-
-def _folder(folder: Path) -> None:
-    """Make a folder, and those above it, with their names on the disk."""
-    if not folder.is_dir():
-        _folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "posix":  # Windows opens no folders
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _b64(data: bytes) -> str:

@@ -20,6 +20,7 @@ from typing import NamedTuple, final
 import PIL.Image
 
 from hannun.errors import HannunError, MissingError
+from hannun.files import write_cached
 from hannun.item import Image, Item, Member
 from hannun.serve.http.keys import Signer
 
@@ -51,6 +52,18 @@ class Pictures:
             token = self._signer.sign(f"{_version(picture)}:{n}:{it.id}")
             found.append({"picture": f"/v1/pictures/{token}", "thumbnail": f"/v1/thumbnails/{token}"})
         return found
+
+    def whole(self, token: str) -> Rendition:
+        """The picture that a link names in its own size, which is not kept; where its file is gone, the largest that is kept."""
+        version, number, id = self._signer.read(token).split(":", 2)
+        with contextlib.suppress(MissingError, IndexError):
+            picture = self._get(id).images[int(number)]
+            if _version(picture) == version:
+                with self._drawing:
+                    out = io.BytesIO()
+                    picture.load().save(out, "JPEG", quality=92)
+                return Rendition(out.getvalue(), hashlib.blake2b(out.getvalue(), digest_size=12).hexdigest())
+        return self._rendition(id, int(number), version, SIDES[-1])
 
     def draw(self, token: str, side: int) -> Rendition:
         """The picture that a link names, at most about `side` pixels wide or high. Raises MissingError where it is gone for good."""
@@ -122,12 +135,7 @@ class Pictures:
             drawn.save(out, "JPEG", quality=82, optimize=True)
         place = self._place(name)
         with contextlib.suppress(OSError):  # a full disk must not keep a picture from being shown
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part = place.with_name(f"{place.name}.{threading.get_ident()}.part")
-            part.write_bytes(out.getvalue())
-            if made is not None:
-                os.utime(part, ns=(made, made))
-            os.replace(part, place)
+            write_cached(place, out.getvalue(), made)
         return Rendition(out.getvalue(), name[:24])
 
     def _place(self, name: str) -> Path:

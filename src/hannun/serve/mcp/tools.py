@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer
 
     from hannun.collection import Collection
-    from hannun.remote import Remote
 
 THUMBNAIL = 256  # pixels: enough to see what it is, little to read
 _PIXELS = 50_000_000
@@ -38,7 +37,7 @@ Limit = Annotated[int, Field(ge=1, le=50)]
 Shown = Annotated[bool, Field(description="whether to show small pictures of what was found")]
 
 
-def server(collection: Collection | Remote, *, files: Path | None = None, writable: bool = True) -> MCPServer:
+def server(collection: Collection, *, files: Path | None = None, writable: bool = True) -> MCPServer:
     """The tools of a collection. Below the folder `files`, pictures may be named by path; `writable` adds the tools that change items.
 
     Raises DependencyError without the `mcp` package.
@@ -67,7 +66,7 @@ def server(collection: Collection | Remote, *, files: Path | None = None, writab
 class _Tools:
     """One collection's tools: each method's name, signature and docstring are what an agent reads of it."""
 
-    def __init__(self, collection: Collection | Remote, files: Path | None) -> None:
+    def __init__(self, collection: Collection, files: Path | None) -> None:
         self._collection, self._files = collection, files
         self._places: list[tuple[str | Path, str]] = [
             (collection.name, outside(str(collection.name))),
@@ -157,7 +156,7 @@ def _content(hits: Sequence[Hit], pictures: bool) -> list[Any]:
     return found
 
 
-def tags(collection: Collection | Remote, ids: Sequence[str], choices: Sequence[str], fact: str | None) -> dict[str, Any]:
+def tags(collection: Collection, ids: Sequence[str], choices: Sequence[str], fact: str | None) -> dict[str, Any]:
     """Each item's choices with their scores, best first; the best is written into `fact` where one is named."""
     for id in ids:
         collection.get(id)  # an unknown id is a mistake, not an item without tags

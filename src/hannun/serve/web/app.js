@@ -1,40 +1,60 @@
 // The page's start: controls change what is asked, what is asked is searched, what is found is shown.
 
+import * as adding from "./adding.js";
 import * as api from "./api.js";
 import * as detail from "./detail.js";
+import * as filters from "./filters.js";
 import { card, titleOf, walk } from "./grid.js";
 import * as map from "./map.js";
-import { asked, body, literal, PAGE, pictureFrom, query, read, spoken, state, where, write } from "./query.js";
+import { asked, body, filters as inUse, FITS, PAGE, pictureFrom, query, read, state, where, write } from "./query.js";
+import * as saved from "./saved.js";
+import { line } from "./trouble.js";
+import * as undo from "./undo.js";
 import { current, dress, number, say, switchTo } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 let about = null; // what the service says of its collection
 let hits = [];
+let took = 0;
+let more = false; // whether the service has further hits
 let running = null; // the search under way, which a newer one stops
-let opened = null;
+let opened = -1; // the place in `hits` of what the dialog shows; -1 for an item from elsewhere
+const gone = new Set(); // ids that are being removed: they are shown no more
 
-function trouble(e) {
+async function trouble(e) {
   if (e?.name === "AbortError") return;
-  if (e instanceof api.Refused && (e.status === 401 || e.status === 403)) { if (!$("key-dialog").open) $("key-dialog").showModal(); return; }
-  $("trouble").textContent = e instanceof api.Refused ? e.message : e instanceof TypeError ? say("offline") : String(e?.message ?? e);
+  if (e instanceof api.Refused && (e.status === 401 || e.code === "scope")) { if (!$("key-dialog").open) $("key-dialog").showModal(); return; }
+  const text = await line(e, { typed: state.where, example: $("where").placeholder });
+  $("trouble-text").textContent = text;
+  (document.querySelector("dialog[open] .trouble-place") ?? $("trouble-home")).append($("trouble")); // a modal dialog hides what lies behind it
   $("trouble").hidden = false;
-  $("status").textContent = "";
+  $("where").setAttribute("aria-invalid", e.code === "WhereError");
+  $("status").textContent = hits.length ? say("before") : "";
+}
+
+function calm() {
+  $("trouble").hidden = true;
+  $("where").removeAttribute("aria-invalid");
 }
 
 async function search(offset = 0) {
   running?.abort();
   running = new AbortController();
   const mine = running;
-  $("trouble").hidden = true;
+  calm();
   $("status").textContent = say("searching");
   $("results").setAttribute("aria-busy", "true");
   try {
     const [found, narrowed] = await Promise.all([look(offset, mine.signal), api.facets(where(), mine.signal)]);
     if (mine !== running) return;
-    hits = offset ? [...hits, ...found.hits] : found.hits;
-    draw(found, offset);
-    facets(narrowed.facets);
-  } catch (e) { if (mine === running) { if (!offset) { hits = []; $("grid").replaceChildren(); $("more").hidden = true; } trouble(e); } }
+    const kept = found.hits.filter((h) => !gone.has(h.id));
+    hits = offset ? [...hits, ...kept] : kept;
+    more = found.hits.length === PAGE;
+    took = found.took_ms ?? 0;
+    draw(offset ? kept : null);
+    const any = filters.draw(narrowed.facets, go);
+    document.querySelector("main").classList.toggle("no-facets", !any || state.view === "map");
+  } catch (e) { if (mine === running) await trouble(e); } // what was found before stays
   finally { if (mine === running) $("results").removeAttribute("aria-busy"); }
 }
 
@@ -44,83 +64,59 @@ async function look(offset, signal) {
   return { hits: (await api.items(where(), PAGE, offset, signal)).items };
 }
 
-function draw(found, offset) {
-  const cards = found.hits.map((h) => card(h, { open, like }));
-  if (offset) {
-    $("grid").append(...cards);
-    cards[0]?.querySelector(".open").focus();
-  } else $("grid").replaceChildren(...cards);
+// All of the hits, or those that have come to them.
+function draw(further) {
+  const cards = (further ?? hits).map((h) => card(h, { open, like }));
+  if (further) $("grid").append(...cards); else $("grid").replaceChildren(...cards);
+  if (further && !$("detail").open) cards[0]?.querySelector(".open").focus();
   if (!hits.length) {
     const li = document.createElement("li");
     li.className = "empty";
     li.textContent = say(about && !about.count ? "empty" : "nothing");
     $("grid").append(li);
   }
-  $("more").hidden = found.hits.length < PAGE;
-  $("status").textContent = asked() ? say("found", { n: number(hits.length), ms: Math.round(found.took_ms ?? 0) }) : say("all");
+  const strange = Boolean(hits.length && state.words.trim()) && !hits.some((h) => h.relevance == null || h.relevance >= FITS);
+  $("strange").hidden = !strange;
+  $("grid").hidden = strange;
+  $("more").hidden = strange || !more;
+  tell();
+  if (strange && !further) meant(state.words.trim());
 }
 
-function facets(found) {
-  // What is ticked stays to be unticked, even where nothing is left of it.
-  const fields = new Map(found.map((f) => [f.field, f.values.map((v) => ({ ...v, key: literal(v.value) }))]));
-  for (const [field, values] of Object.entries(state.facets)) {
-    const there = fields.get(field) ?? [];
-    const gone = [...values].filter((v) => !there.some((t) => literal(t.value) === v));
-    fields.set(field, [...there, ...gone.map((key) => ({ value: spoken(key), key, count: 0 }))]);
-  }
-  $("facets").replaceChildren(...[...fields].map(([field, values]) => {
-    const set = document.createElement("fieldset");
-    const legend = document.createElement("legend");
-    legend.textContent = field;
-    set.append(legend, ...values.map(({ value, key, count }) => {
-      const label = document.createElement("label");
-      const box = document.createElement("input");
-      box.type = "checkbox";
-      box.checked = state.facets[field]?.has(key) ?? false;
-      box.addEventListener("change", () => {
-        const chosen = (state.facets[field] ??= new Set());
-        if (box.checked) chosen.add(key); else chosen.delete(key);
-        go();
-      });
-      const n = document.createElement("span");
-      n.className = "count";
-      n.textContent = number(count);
-      label.append(box, String(value), n);
-      return label;
+function tell() {
+  if (!$("strange").hidden) $("status").textContent = say("nothingFits");
+  else $("status").textContent = asked() ? say("found", { n: number(hits.length), ms: Math.round(took) }) : say("all");
+}
+
+// Words that find nothing may have been typed with the keyboard in the other language.
+async function meant(words) {
+  $("meant").replaceChildren();
+  try {
+    const { readings } = await api.readings(words.slice(0, 200));
+    if (state.words.trim() !== words) return;
+    $("meant").replaceChildren(...readings.slice(0, 3).map((r) => {
+      const b = document.createElement("button");
+      b.type = "button";
+      b.textContent = say("meant", { words: r });
+      b.addEventListener("click", () => { state.words = r; go(); $("words").focus(); });
+      return b;
     }));
-    return set;
-  }));
-  document.querySelector("main").classList.toggle("no-facets", !fields.size);
-}
-
-function chosen() {
-  const chip = (entry, list, sign) => {
-    const li = document.createElement("li");
-    const b = document.createElement("button");
-    b.type = "button";
-    if (entry.thumbnail) { const i = document.createElement("img"); i.alt = ""; api.picture(entry.thumbnail).then((u) => { i.src = u; }).catch(() => i.remove()); b.append(i); }
-    b.append(`${sign}: ${entry.label} ×`);
-    b.addEventListener("click", () => { state[list] = state[list].filter((l) => l !== entry); go(); });
-    li.append(b);
-    return li;
-  };
-  $("chosen").replaceChildren(...state.like.map((l) => chip(l, "like", say("similarTo"))), ...state.unlike.map((l) => chip(l, "unlike", say("without"))));
+  } catch { /* a proposal that cannot be made is none */ }
 }
 
 // Controls show what is asked.
 function controls() {
   $("words").value = state.words;
-  $("mix").value = state.mix;
-  $("weight").value = state.weight;
+  for (const name of ["mix", "weight", "diversity", "where"]) $(name).value = state[name];
   $("share").value = state.share ?? 0.3;
-  $("diversity").value = state.diversity;
-  $("where").value = state.where;
+  $("fits").checked = state.fits;
   $("chip").hidden = !state.picture;
   if (state.picture) $("chip-image").src = state.picture.preview;
   $("mix-row").hidden = !(state.picture && about?.parts !== false);
   $("share").closest("label").hidden = !state.words.trim();
   $("weight").closest("label").hidden = about?.parts === false;
-  chosen();
+  $("narrow-count").textContent = inUse() ? ` ${number(inUse())}` : "";
+  filters.chosen(go);
 }
 
 function go(push = true) {
@@ -129,8 +125,10 @@ function go(push = true) {
   return search();
 }
 
+const example = (hit) => ({ id: hit.id, label: titleOf(hit).slice(0, 30), thumbnail: hit.images?.[0]?.thumbnail });
+
 function like(hit) {
-  Object.assign(state, { words: "", picture: null, unlike: [], like: [{ id: hit.id, label: titleOf(hit).slice(0, 30), thumbnail: hit.images?.[0]?.thumbnail }] });
+  Object.assign(state, { words: "", picture: null, unlike: [], like: [example(hit)] });
   $("detail").close();
   view("grid");
   go();
@@ -138,26 +136,52 @@ function like(hit) {
 }
 
 function unlike(hit) {
-  state.unlike.push({ id: hit.id, label: titleOf(hit).slice(0, 30), thumbnail: hit.images?.[0]?.thumbnail });
+  state.unlike.push(example(hit));
   $("detail").close();
   go();
 }
 
 function open(hit) {
-  opened = hit;
+  opened = hits.indexOf(hit);
   const why = query(about?.parts ?? true); // asked for only when somebody wants to know
-  detail.open(hit, why.query ? api.explain({ ...why, id: hit.id }).then((h) => h.explain) : null);
+  const explain = why.query ? api.explain({ ...why, id: hit.id }).then((h) => h.explain) : null;
+  detail.open(hit, { explain, at: opened, of: opened < 0 ? 0 : hits.length, more: more && opened >= 0, mayWrite: about?.writable === true });
+}
+
+// The neighbour of what is shown; at the end of what has come, more is fetched.
+async function step(way) {
+  if (opened + way >= hits.length && more) await search(hits.length);
+  const hit = hits[opened + way];
+  if (hit) open(hit);
+}
+
+// Taken out of sight now, out of the collection when it can no longer be taken back.
+function remove(hit) {
+  const [at, before] = [hits.indexOf(hit), [...hits]];
+  gone.add(hit.id);
+  hits = hits.filter((h) => h !== hit);
+  if (at >= 0 && hits.length) open(hits[Math.min(at, hits.length - 1)]); else $("detail").close();
+  draw();
+  const back = () => { gone.delete(hit.id); if (at >= 0 && hits.every((h) => before.includes(h))) { hits = before.filter((h) => !gone.has(h.id)); draw(); } else search(); };
+  undo.offer(say("deleted", { title: titleOf(hit) }), {
+    undo: () => { back(); if ($("detail").open) open(hit); },
+    commit: async (leaving) => {
+      try { await api.remove(hit.id, leaving); await meet(); } catch (e) { back(); trouble(e); }
+    },
+  });
 }
 
 async function view(which) {
   state.view = which;
   $("to-grid").setAttribute("aria-pressed", which === "grid");
   $("to-map").setAttribute("aria-pressed", which === "map");
-  $("results").hidden = $("narrow").hidden = which === "map";
+  $("results").hidden = which === "map";
+  document.body.classList.toggle("mapping", which === "map");
   $("map").hidden = which !== "map";
   document.querySelector("main").classList.toggle("no-facets", which === "map" || !$("facets").childElementCount);
   if (which === "map") {
-    try { map.fill((await api.map()).points, open); } catch (e) { view("grid"); trouble(e); }
+    const whole = (point) => api.item(point.id).then(open, trouble);
+    try { map.fill((await api.map()).points.filter((p) => !gone.has(p.id)), whole); } catch (e) { view("grid"); trouble(e); }
   }
 }
 
@@ -171,87 +195,57 @@ async function pictured(file) {
   } catch (e) { trouble(e); }
 }
 
-async function addFiles(files) {
-  const largest = (about?.max_upload_bytes ?? Infinity) / 1048576;
-  const refused = [];
-  const sent = [...files].filter((f) => {
-    if (!f.type.startsWith("image/")) refused.push(say("notPicture", { name: f.name }));
-    else if (f.size / 1048576 > largest) refused.push(say("tooLarge", { name: f.name, size: (f.size / 1048576).toFixed(1), max: Math.floor(largest) }));
-    else return true;
-    return false;
-  });
-  $("job").hidden = false;
-  let [done, added] = [0, 0];
-  const problems = [...refused];
-  const show = () => {
-    $("job-text").textContent = say("adding", { done: number(done), total: number(sent.length) });
-    $("job-bar").value = sent.length ? done / sent.length : 1;
-    $("job-problems").replaceChildren(...problems.map((p) => { const li = document.createElement("li"); li.textContent = p; return li; }));
-  };
-  show();
+async function add(files) {
   try {
-    for (let at = 0; at < sent.length;) {
-      // Batches stay below the service's limit for one body.
-      let [batch, bytes] = [[], 0];
-      while (at < sent.length && batch.length < 20 && (!batch.length || bytes + sent[at].size <= largest * 1048576 * 0.9)) { bytes += sent[at].size; batch.push(sent[at++]); }
-      let job = await api.add(batch);
-      const before = done;
-      while (job.state === "queued" || job.state === "running") {
-        await new Promise((r) => setTimeout(r, 250));
-        job = await api.job(job.job ?? job.id);
-        done = before + Math.min(job.done ?? 0, batch.length);
-        show();
-      }
-      done = before + batch.length;
-      added += job.added ?? batch.length - (job.problems?.length ?? 0);
-      problems.push(...(job.problems ?? []).map((p) => { // "row 2" is the second file of this batch
-        const row = /^row (\d+)/.exec(p.where);
-        return `${(row && batch[row[1] - 1]?.name) ?? p.where}: ${p.reason}`;
-      }));
-      if (job.state === "failed" && !job.problems?.length && job.error) problems.push(job.error);
-      show();
-    }
-    $("job-text").textContent = say("added", { n: number(added) }) + (problems.length ? ` · ${say("problems", { n: number(problems.length) })}` : "");
+    await adding.files(files, about?.max_upload_bytes);
     await meet();
     if (!asked()) await search();
-  } catch (e) { $("job").hidden = true; trouble(e); }
-  setTimeout(() => { $("job").hidden = true; }, problems.length ? 12000 : 4000);
+  } catch (e) { trouble(e); }
 }
 
-// What is said in words of its own, in the language of the page.
+// What is told in words of its own, in the language of the page.
 function introduce() {
   const korean = current() === "ko";
-  $("language").textContent = korean ? "English" : "한국어";
+  const other = korean ? "English" : "한국어";
+  $("language").textContent = innerWidth < 700 ? other.slice(0, 2) : other;
+  $("language").setAttribute("aria-label", other);
   $("language").lang = korean ? "en" : "ko";
-  if (about) $("about").textContent = `${about.name} · ${number(about.count)}${korean ? "" : " "}${say("items")} · ${about.encoder}`;
+  if (about) {
+    $("about").textContent = `${about.name} · ${number(about.count)}${korean ? "" : " "}${say("items")} · ${about.encoder}`;
+    $("where").placeholder = filters.example(about.facets);
+  }
 }
 
+// What is served: asked again when it has changed.
 async function meet() {
-  about = await api.collection();
+  const [of, { ranges }] = await Promise.all([api.collection(), api.ranges().catch((e) => { if (e.status === 401) throw e; return { ranges: [] }; })]);
+  about = of;
+  filters.know(ranges, about.facets);
   introduce();
   $("add").hidden = about.writable === false;
 }
 
-function dropping() {
-  const zones = { search: $("drop-search"), add: $("drop-add") };
-  const isFiles = (e) => [...(e.dataTransfer?.types ?? [])].includes("Files");
-  let depth = 0;
-  addEventListener("dragenter", (e) => { if (isFiles(e) && depth++ === 0) { $("drop").hidden = false; zones.add.hidden = about?.writable === false; } });
-  addEventListener("dragleave", (e) => { if (isFiles(e) && --depth <= 0) { depth = 0; $("drop").hidden = true; } });
-  addEventListener("dragover", (e) => {
-    if (!isFiles(e)) return;
-    e.preventDefault();
-    for (const z of Object.values(zones)) z.classList.toggle("over", z.contains(e.target));
-  });
-  addEventListener("drop", (e) => {
-    if (!isFiles(e)) return;
-    e.preventDefault();
-    depth = 0;
-    $("drop").hidden = true;
-    const files = [...e.dataTransfer.files];
-    if (zones.add.contains(e.target)) addFiles(files);
-    else if (files[0]) pictured(files[0]);
-  });
+function folds() {
+  for (const name of ["tune", "narrow"]) {
+    $(`fold-${name}`).addEventListener("click", () => {
+      const on = $(`fold-${name}`).getAttribute("aria-expanded") !== "true";
+      $(`fold-${name}`).setAttribute("aria-expanded", on);
+      $(name).classList.toggle("unfolded", on);
+    });
+  }
+}
+
+function goTo(address) {
+  history.pushState(null, "", `${location.pathname}${address}`);
+  state.picture = null;
+  read();
+  controls();
+  view(state.view);
+  search();
+}
+
+function name() {
+  return [state.words.trim(), ...state.like.map((l) => l.label), ...Object.values(state.facets).flatMap((v) => [...v].map((x) => x.replaceAll('"', ""))), state.where.trim()].filter(Boolean).join(" · ").slice(0, 60);
 }
 
 function listen() {
@@ -262,17 +256,19 @@ function listen() {
     $(name).addEventListener("input", () => { state[name] = Number($(name).value); clearTimeout(typing); typing = setTimeout(() => go(false), 150); });
   }
   $("where").addEventListener("change", () => { state.where = $("where").value; go(); });
+  $("fits").addEventListener("change", () => { state.fits = $("fits").checked; go(); });
   $("pick").addEventListener("click", () => $("pick-file").click());
   $("pick-file").addEventListener("change", (e) => { if (e.target.files[0]) pictured(e.target.files[0]); e.target.value = ""; });
   $("chip-remove").addEventListener("click", () => { state.picture = null; go(); $("words").focus(); });
   $("add").addEventListener("click", () => $("add-files").click());
-  $("add-files").addEventListener("change", (e) => { addFiles(e.target.files); });
+  $("add-files").addEventListener("change", (e) => { add(e.target.files); });
   $("more").addEventListener("click", () => search(hits.length));
+  $("strange-show").addEventListener("click", () => { $("strange").hidden = true; $("grid").hidden = false; $("more").hidden = !more; tell(); $("grid").querySelector(".open")?.focus(); });
+  $("trouble-close").addEventListener("click", () => { calm(); tell(); });
   $("grid").addEventListener("keydown", (e) => walk($("grid"), e));
   $("to-grid").addEventListener("click", () => { view("grid"); write(); });
   $("to-map").addEventListener("click", () => { view("map"); write(); });
-  $("detail-like").addEventListener("click", () => like(opened));
-  $("detail-unlike").addEventListener("click", () => unlike(opened));
+  $("save").addEventListener("click", () => saved.open({ name: name(), picture: state.picture, go: goTo }));
   $("language").addEventListener("click", () => { switchTo(current() === "ko" ? "en" : "ko"); translated(); });
   $("key-form").addEventListener("submit", () => { api.useKey($("key").value.trim()); $("key").value = ""; start(); });
   addEventListener("paste", (e) => { const f = [...(e.clipboardData?.files ?? [])][0]; if (f) { e.preventDefault(); pictured(f); } });
@@ -281,14 +277,23 @@ function listen() {
     const writing = e.target.closest?.("input, textarea, dialog");
     if (e.key === "/" && !writing) { e.preventDefault(); $("words").focus(); }
   });
-  dropping();
+  const closed = (hit) => {
+    $("trouble-home").append($("trouble"));
+    [...$("grid").querySelectorAll(".open")].find((o) => o.dataset.id === hit?.id)?.focus(); // where one was, not where one began
+  };
+  detail.listen({ step, remove, like, unlike, changed: () => { meet().then(() => draw()).catch(trouble); }, trouble, closed });
+  adding.dropping({ ask: pictured, add, writable: () => about?.writable !== false });
+  saved.listen();
+  undo.listen();
+  folds();
 }
 
 function translated() {
   introduce();
   controls();
-  $("grid").replaceChildren(...hits.map((h) => card(h, { open, like })));
-  if (hits.length) $("status").textContent = asked() ? say("found", { n: number(hits.length), ms: "" }).replace(/ · ?\s?ms$/, "") : say("all");
+  calm();
+  draw();
+  api.facets(where()).then((f) => filters.draw(f.facets, go)).catch(() => {});
 }
 
 async function start() {
@@ -299,7 +304,6 @@ async function start() {
   } catch (e) { trouble(e); }
 }
 
-$("narrow").open = matchMedia("(min-width: 44rem)").matches;
 read();
 dress();
 introduce();

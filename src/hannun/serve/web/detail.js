@@ -1,109 +1,123 @@
-// One hit goes in, a dialog comes out: the picture, its facts, and why it was found: by part, by word, and where in the picture.
+// One hit goes in, a dialog comes out: the picture, its facts, why it was found, the hits before and after it, and what may be done with it.
 
+import * as api from "./api.js";
+import * as edit from "./edit.js";
 import { show, titleOf } from "./grid.js";
-import { say } from "./words.js";
+import * as undo from "./undo.js";
+import * as why from "./why.js";
+import { number, say } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
+let current = null; // the hit that is shown
+let writable = false;
 
-export function open(hit, explain) {
+// explain: a promise of reasons, or null; at, of: its place in the list; of is 0 where there is none; more: whether the list goes on.
+export function open(hit, { explain = null, at = 0, of = 0, more = false, mayWrite = false } = {}) {
+  current = hit;
+  writable = mayWrite;
   $("detail-title").textContent = titleOf(hit);
   $("detail-title").dataset.id = hit.id;
-  $("detail-text").textContent = hit.text ?? "";
+  const text = hit.text ?? "";
+  $("detail-text").textContent = text === titleOf(hit) ? "" : text; // a title alone is not said twice
   const first = hit.images?.[0];
-  $("detail-figure").hidden = !first;
-  $("patches").replaceChildren();
+  $("detail-figure").hidden = $("detail-full").hidden = !first;
+  why.clear();
   if (first) look(hit, 0);
   else $("detail-image").removeAttribute("src");
   $("strip").replaceChildren(...(hit.images?.length > 1 ? hit.images : []).map((picture, n) => {
     const [b, i] = [document.createElement("button"), document.createElement("img")];
     b.type = "button";
     b.setAttribute("aria-label", `${say("picture")} ${n + 1}`);
-    b.addEventListener("click", () => look(hit, n));
+    b.addEventListener("click", () => { why.clear(); look(hit, n); });
     show(i, picture.thumbnail, "");
     b.append(i);
     return b;
   }));
-  $("detail-facts").replaceChildren(...Object.entries(hit.facts ?? {}).flatMap(([k, v]) => {
-    const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-    dt.textContent = k;
-    dd.textContent = Array.isArray(v) ? v.join(", ") : String(v);
-    return [dt, dd];
-  }));
-  $("why").replaceChildren();
+  facts();
+  $("detail-previous").hidden = $("detail-next").hidden = $("detail-place").hidden = of < 2 && !more;
+  $("detail-previous").disabled = at <= 0;
+  $("detail-next").disabled = at >= of - 1 && !more;
+  $("detail-place").textContent = say("place", { at: number(at + 1), of: number(of) + (more ? "+" : "") });
+  $("detail-edit").hidden = $("detail-delete").hidden = !writable;
   if (!$("detail").open) $("detail").showModal();
+  undo.place();
+  $("detail").scrollTop = 0;
   explain?.then((told) => {
-    if (!told || !$("detail").open || $("detail-title").dataset.id !== hit.id) return;
+    if (!told || !$("detail").open || current !== hit) return;
     if (told.picture) look(hit, told.picture);
-    why(told);
+    why.show(told);
   }).catch(() => {}); // without a reason the hit is still a hit
 }
 
 // One of the item's pictures; the overlay belongs to the picture it was made for.
 function look(hit, n) {
-  $("patches").replaceChildren();
-  show($("detail-image"), hit.images[n].picture, hit.text || titleOf(hit));
+  const { picture } = hit.images[n];
+  show($("detail-image"), picture, hit.text || titleOf(hit));
+  $("detail-full").href = `${picture}/full`;
 }
 
-function heading(text) {
-  const h = document.createElement("h3");
-  h.textContent = text;
-  return h;
-}
-
-// The overlay lies on the picture itself, whatever the figure's shape.
-function cover(rows, columns, values) {
-  const image = $("detail-image");
-  const lay = () => {
-    const [w, h] = [image.clientWidth, image.clientHeight];
-    const scale = Math.min(w / (image.naturalWidth || 1), h / (image.naturalHeight || 1));
-    const [pw, ph] = [image.naturalWidth * scale, image.naturalHeight * scale];
-    Object.assign($("patches").style, {
-      left: `${image.offsetLeft + (w - pw) / 2}px`, top: `${image.offsetTop + (h - ph) / 2}px`, width: `${pw}px`, height: `${ph}px`,
-      right: "auto", bottom: "auto", gridTemplateColumns: `repeat(${columns}, 1fr)`, gridTemplateRows: `repeat(${rows}, 1fr)`,
-    });
-  };
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  $("patches").replaceChildren(...values.map((v) => {
-    const i = document.createElement("i");
-    i.style.opacity = high > low ? 0.7 * ((high - v) / (high - low)) : 0; // what fits is left in the light
-    return i;
+function facts() {
+  $("detail-editing").replaceChildren();
+  $("detail-facts").hidden = false;
+  $("detail-facts").replaceChildren(...Object.entries(current.facts ?? {}).flatMap(([k, v]) => {
+    const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+    dt.textContent = k;
+    dd.textContent = Array.isArray(v) ? v.join(", ") : v !== null && typeof v === "object" ? JSON.stringify(v) : String(v);
+    return [dt, dd];
   }));
-  if (image.complete && image.naturalWidth) lay(); else image.addEventListener("load", lay, { once: true });
 }
 
-function why(told) {
-  const found = [heading(say("why"))];
-  for (const [part, value] of Object.entries(told.parts ?? {})) {
-    if (value == null) continue;
-    const row = document.createElement("div");
-    row.className = "meter";
-    const [name, bar, figure] = [document.createElement("span"), document.createElement("meter"), document.createElement("span")];
-    name.textContent = say(part === "words" ? "wordsShort" : part);
-    bar.min = 0;
-    bar.max = 1;
-    bar.value = Math.max(0, Math.min(1, value));
-    figure.textContent = value.toFixed(3);
-    row.append(name, bar, figure);
-    found.push(row);
-  }
-  if (told.words?.length) {
-    found.push(heading(say("whyWords")));
-    for (const { word, score } of told.words) {
-      const w = document.createElement("span");
-      w.className = "word";
-      w.textContent = word;
-      const b = document.createElement("b");
-      b.textContent = score.toFixed(2);
-      w.append(b);
-      found.push(w);
-    }
-  }
-  if (told.patches?.values?.length) {
-    cover(told.patches.rows, told.patches.columns, told.patches.values.flat());
-    const p = document.createElement("p");
-    p.className = "quiet";
-    p.textContent = say("whyPlaces");
-    found.push(p);
-  }
-  if (found.length > 1) $("why").replaceChildren(...found);
+// What the service now has of an item, in every hit that shows it.
+async function written(hit, changes) {
+  const before = Object.fromEntries(Object.keys(changes).map((k) => [k, hit.facts?.[k] ?? null]));
+  await api.change(hit.id, changes);
+  hit.facts = Object.fromEntries(Object.entries({ ...hit.facts, ...changes }).filter(([, v]) => v !== null));
+  if (current === hit) facts();
+  return before;
+}
+
+function editing(changed, trouble) {
+  const hit = current;
+  $("detail-facts").hidden = $("detail-edit").hidden = true;
+  const done = () => { $("detail-edit").hidden = !writable; if (current === hit) { facts(); $("detail-edit").focus(); } };
+  $("detail-editing").replaceChildren(edit.form(hit.facts ?? {}, {
+    cancel: done,
+    save: async (changes) => {
+      if (!Object.keys(changes).length) return done();
+      try {
+        const before = await written(hit, changes);
+        done();
+        changed();
+        undo.offer(say("changed", { title: titleOf(hit) }), { undo: () => written(hit, before).then(changed, trouble) });
+      } catch (e) { trouble(e); }
+    },
+  }));
+  $("detail-editing").querySelector("input")?.focus();
+}
+
+// step(±1) shows a neighbour; remove, like, unlike take the hit; changed: facts are others now; closed: the id that was last shown.
+export function listen({ step, remove, like, unlike, changed, trouble, closed }) {
+  $("detail-previous").addEventListener("click", () => step(-1));
+  $("detail-next").addEventListener("click", () => step(1));
+  $("detail-like").addEventListener("click", () => like(current));
+  $("detail-unlike").addEventListener("click", () => unlike(current));
+  $("detail-delete").addEventListener("click", () => remove(current));
+  $("detail-edit").addEventListener("click", () => editing(changed, trouble));
+  $("detail").addEventListener("close", () => { undo.place(); closed(current); });
+  $("detail").addEventListener("keydown", (e) => {
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
+    if (!way || e.altKey || e.ctrlKey || e.metaKey || e.target.closest("input, textarea")) return;
+    const button = way < 0 ? $("detail-previous") : $("detail-next");
+    if (button.hidden || button.disabled) return;
+    e.preventDefault();
+    step(way);
+  });
+  let from = null;
+  const figure = $("detail-figure");
+  figure.addEventListener("touchstart", (e) => { from = e.touches.length === 1 ? e.touches[0].clientX : null; }, { passive: true });
+  figure.addEventListener("touchend", (e) => {
+    const by = from === null ? 0 : e.changedTouches[0].clientX - from;
+    const button = by > 0 ? $("detail-previous") : $("detail-next");
+    if (Math.abs(by) > 60 && !button.hidden && !button.disabled) step(by > 0 ? -1 : 1);
+  });
 }

@@ -1,6 +1,7 @@
 // Hits go in, cards come out: a grid that arrow keys walk, where each card opens and offers "more like this".
 
 import { picture } from "./api.js";
+import { FITS } from "./query.js";
 import { say } from "./words.js";
 
 export function titleOf(hit) {
@@ -44,11 +45,16 @@ export function card(hit, { open, like }) {
   text.textContent = first ? hit.text || title : title;
   const foot = document.createElement("div");
   foot.className = "foot";
-  if (hit.score != null) {
-    const score = document.createElement("span");
-    score.textContent = hit.score.toFixed(3);
-    score.title = say("score");
-    foot.append(score);
+  if (hit.relevance != null) { // the score hangs on the options; relevance means the same wherever a hit is shown
+    const fits = document.createElement("span");
+    fits.className = hit.relevance < FITS ? "relevance weak" : "relevance";
+    fits.textContent = `${Math.round(hit.relevance * 100)}%`;
+    fits.title = say(hit.relevance < FITS ? "relevanceWeak" : "relevance");
+    const spoken = document.createElement("span");
+    spoken.className = "unseen";
+    spoken.textContent = say("relevance");
+    fits.prepend(spoken);
+    foot.append(fits);
   }
   const more = document.createElement("button");
   more.type = "button";

@@ -4,9 +4,15 @@ import { Refused } from "./api.js";
 import { say } from "./words.js";
 
 const PAGE = 30;
+const FITS = 0.5; // the relevance from which on a hit fits (docs/search.md)
 
-// share: null leaves the weight of exact words to the service. picture: {data, preview} dropped or pasted by the user; like/unlike: [{id, label, thumbnail}]; facets: {field: Set(literals)}
-export const state = { words: "", picture: null, mix: 0.5, weight: 0.5, diversity: 0, share: null, where: "", facets: {}, like: [], unlike: [], view: "grid" };
+// share: null leaves the weight of exact words to the service. picture: {data, preview} dropped or pasted by the user; like/unlike: [{id, label, thumbnail}];
+// facets: {field: Set(literals)}; ranges: {field: [from, to]} as they were typed, "" for open; fits: only what is related enough.
+export const state = { words: "", picture: null, mix: 0.5, weight: 0.5, diversity: 0, share: null, fits: false, where: "", facets: {}, ranges: {}, like: [], unlike: [], view: "grid" };
+
+const DATE = /^\d{4}-\d\d-\d\d$/;
+const NUMBER = /^-?\d+(\.\d+)?$/; // what the address may bring into a condition
+const bound = (text) => (DATE.test(text) || NUMBER.test(text) ? text : "");
 
 export function read(address = location.search) {
   const a = new URLSearchParams(address);
@@ -22,6 +28,13 @@ export function read(address = location.search) {
     const at = pair.indexOf("=");
     if (at > 0) (state.facets[pair.slice(0, at)] ??= new Set()).add(pair.slice(at + 1));
   }
+  state.ranges = {};
+  for (const pair of a.getAll("r")) {
+    const at = pair.indexOf("=");
+    const ends = pair.slice(at + 1).split("..").map(bound);
+    if (at > 0 && ends.length === 2 && (ends[0] || ends[1])) state.ranges[pair.slice(0, at)] = ends;
+  }
+  state.fits = a.get("fits") === "1";
   state.like = a.getAll("like").map((id) => ({ id, label: id }));
   state.unlike = a.getAll("unlike").map((id) => ({ id, label: id }));
 }
@@ -36,6 +49,8 @@ export function write(push = true) {
   if (state.where) a.set("where", state.where);
   if (state.view === "map") a.set("view", "map");
   for (const [field, values] of Object.entries(state.facets)) for (const v of values) a.append("f", `${field}=${v}`);
+  for (const [field, [from, to]] of Object.entries(state.ranges)) a.append("r", `${field}=${from}..${to}`);
+  if (state.fits) a.set("fits", "1");
   for (const l of state.like) a.append("like", l.id);
   for (const l of state.unlike) a.append("unlike", l.id);
   const address = a.size ? `?${a}` : location.pathname;
@@ -47,13 +62,30 @@ export function write(push = true) {
 export const literal = (value) => (typeof value === "string" ? `"${value.replace(/["\\]/g, "\\$&")}"` : String(value));
 export const spoken = (written) => (written.startsWith('"') ? written.slice(1, -1).replace(/\\(.)/g, "$1") : written);
 
-// The service's own condition grammar: what is ticked, and what was typed.
+const named = (field) => `\`${field.replaceAll("`", "``")}\``;
+
+// The day after, so that "to" a day has all of it: a date with a time of day lies above the bare date.
+function next(day) {
+  const at = new Date(`${day}T00:00:00Z`);
+  at.setUTCDate(at.getUTCDate() + 1);
+  return at.toISOString().slice(0, 10);
+}
+
+function within(field, [from, to]) {
+  return [from && `${named(field)} >= ${from}`, to && (DATE.test(to) ? `${named(field)} < ${next(to)}` : `${named(field)} <= ${to}`)].filter(Boolean);
+}
+
+// The service's own condition grammar: what is ticked, the ranges, and what was typed.
 export function where() {
   const parts = Object.entries(state.facets).filter(([, values]) => values.size)
-    .map(([field, values]) => `\`${field}\` in (${[...values].join(", ")})`);
+    .map(([field, values]) => `${named(field)} in (${[...values].join(", ")})`);
+  parts.push(...Object.entries(state.ranges).flatMap(([field, ends]) => within(field, ends)));
   if (state.where.trim()) parts.push(`(${state.where.trim()})`);
   return parts.join(" and ") || undefined;
 }
+
+// How many of the filters are in use.
+export const filters = () => Object.values(state.facets).filter((v) => v.size).length + Object.keys(state.ranges).length + Boolean(state.where.trim());
 
 export function asked() { return Boolean(state.words.trim() || state.picture || state.like.length); }
 
@@ -75,6 +107,7 @@ export function body(offset, parts) {
     ...query(parts),
     ...(state.like.length && { like: state.like.map((l) => ({ id: l.id })) }),
     ...(state.unlike.length && { unlike: state.unlike.map((l) => ({ id: l.id })) }),
+    ...(state.fits && { floor: FITS }),
     diversity: state.diversity, limit: PAGE, offset,
   };
 }
@@ -95,4 +128,4 @@ export async function pictureFrom(file) {
   return { data, preview: data };
 }
 
-export { PAGE };
+export { FITS, PAGE };

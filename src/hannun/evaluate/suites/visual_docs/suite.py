@@ -25,6 +25,7 @@ from hannun.evaluate.suites import held_out
 from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.evaluate.suites.visual_docs.draw import page
 from hannun.evaluate.suites.visual_docs.records import LANGUAGES, QUERIES, DocumentRecord, graded, queries, records
+from hannun.files import write_cached
 from hannun.item import Content, Image
 from hannun.metrics import Array
 
@@ -43,9 +44,7 @@ def _drawing() -> str:
 def _written(folder: Path, record: DocumentRecord) -> Path:
     target = folder / f"{record.id}.jpg"
     if not target.exists():
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        part.write_bytes(page(record))
-        os.replace(part, target)
+        write_cached(target, page(record))
     return target
 
 

@@ -1,10 +1,17 @@
-"""GET /v1/collection, /v1/facets and /v1/map: what the collection is, counts of its facts, and its items on a plane come out."""
+"""GET /v1/collection, /v1/settings, /v1/info, /v1/facets, /v1/ranges, /v1/map, /v1/dupes, /v1/readings and POST /v1/vectors.
+
+What is asked of the whole collection goes in; its settings, counts, values of facts, near-duplicates and stored vectors come out. With
+these a collection that is opened by the service's address answers what one on this machine does.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
@@ -13,7 +20,7 @@ from hannun.serve.http import bodies
 from hannun.serve.http.routes.answers import Served, answer
 from hannun.serve.http.service import Service
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = APIRouter(prefix="/v1", tags=["collection"])
 
 
 @router.get("/facets", response_model=bodies.FacetsOut)
@@ -53,10 +60,57 @@ async def about(request: Request, service: Served) -> Response:
 
 @router.get("/map", response_model=bodies.MapOut)
 async def map(
-    service: Served, limit: Annotated[int, Query(ge=1, le=5000)] = 2000, seed: Annotated[int, Query(ge=0, le=2**31)] = 0
+    service: Served,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 2000,
+    seed: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    where: Annotated[bodies.Where | None, Query()] = None,
 ) -> Response:
     """The collection's geometry in two dimensions, of at most `limit` items."""
-    return answer(await service.told(("map", limit, seed), lambda: _map(service, limit, seed)))
+    return answer(await service.told(("map", limit, seed, where), lambda: _map(service, limit, seed, where)))
+
+
+@router.get("/settings", response_model=bodies.SettingsOut)
+async def settings(service: Served) -> Response:
+    """What the collection's vectors were made by, and what is kept of each item."""
+    return answer({"settings": service.collection.settings.toanswer()})
+
+
+@router.get("/info", response_model=bodies.InfoOut)
+async def info(service: Served) -> Response:
+    """How many items have what, and the settings; the collection's path stays the server's."""
+    told = await service.told(("info",), service.collection.info)
+    return answer({"info": {k: v for k, v in told.items() if k != "path"}})
+
+
+@router.get("/dupes", response_model=bodies.DupesOut)
+async def dupes(
+    service: Served,
+    threshold: Annotated[float, Query(gt=0, le=1, description="the lowest cosine that links two items")] = 0.98,
+    where: Annotated[bodies.Where | None, Query()] = None,
+) -> Response:
+    """Groups of items that are the same or nearly so, the largest first."""
+    groups = await service.told(("dupes", threshold, where), lambda: service.collection.dupes(threshold, where))
+    return answer({"groups": [{"ids": g.ids, "similarity": g.similarity, "exact": g.exact} for g in groups]})
+
+
+@router.get("/ranges", response_model=bodies.RangesOut)
+async def bounds(service: Served) -> Response:
+    """The least and the greatest value of facts that are numbers or dates: what one may ask for with < and >."""
+    return answer({"ranges": [asdict(r) for r in await service.told(("ranges",), service.collection.ranges)]})
+
+
+@router.get("/readings", response_model=bodies.ReadingsOut)
+async def readings(service: Served, words: Annotated[str, Query(max_length=1000)]) -> Response:
+    """What words may have meant that were typed with the keyboard on the other language, likeliest first; mostly nothing."""
+    found = await service.engine(service.collection.readings, words) if service.collection.settings.words else ()
+    return answer({"readings": found})
+
+
+@router.post("/vectors", response_model=bodies.StoredVectorsOut)
+async def vectors(body: bodies.IdsBody, service: Served) -> Response:
+    """The stored vectors of items, for those ids that are there."""
+    found = await service.engine(service.collection.vectors, body.ids)
+    return answer({"items": [{"id": i, "vectors": {k: _written(v) for k, v in parts.items()}} for i, parts in found.items()]})
 
 
 async def _facets(service: Service, where: str | None, field: list[str] | None, limit: int) -> list[dict[str, Any]]:
@@ -65,8 +119,8 @@ async def _facets(service: Service, where: str | None, field: list[str] | None, 
     return [{"field": f, "values": [{"value": v, "count": n} for v, n in values]} for f, values in found.items()]
 
 
-def _map(service: Service, limit: int, seed: int) -> Mapping[str, Any]:
-    made = service.collection.map(limit=limit, seed=seed)
+def _map(service: Service, limit: int, seed: int, where: str | None) -> Mapping[str, Any]:
+    made = service.collection.map(limit=limit, where=where, seed=seed)
     items = {it.id: it for it in service.collection.items(ids=list(made.ids))}
     points = []
     for id, (x, y) in zip(made.ids, made.points.tolist(), strict=True):
@@ -77,3 +131,7 @@ def _map(service: Service, limit: int, seed: int) -> Mapping[str, Any]:
                 {"id": id, "x": round(x, 4), "y": round(y, 4), "title": title, "thumbnail": links[0]["thumbnail"] if links else None}
             )
     return {"points": points, "explained": [round(float(e), 4) for e in made.explained]}
+
+
+def _written(rows: Any) -> dict[str, Any]:
+    return {"shape": list(rows.shape), "data": base64.b64encode(np.ascontiguousarray(rows, "<f4").tobytes()).decode()}

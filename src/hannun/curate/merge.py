@@ -74,7 +74,7 @@ def most_frequent(titles: Sequence[str]) -> str | None:
     return max(titles, key=titles.count) if len(titles) > 1 else titles[0] if titles else None
 
 
-def merged(rows: Iterable[Mapping[str, Any]], linked: Iterable[Mapping[str, Any]], rules: Rules) -> tuple[dict[str, Any], Texts]:
+def merge_rows(rows: Iterable[Mapping[str, Any]], linked: Iterable[Mapping[str, Any]], rules: Rules) -> tuple[dict[str, Any], Texts]:
     """The row of one picture out of all rows with its hash, and its texts. The first row by (source, key) gives place and URL.
 
     `linked` are rows of documents and clicks that were found to mean this picture; only their texts still need cleaning.

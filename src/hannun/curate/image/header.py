@@ -53,9 +53,13 @@ class Header:
         """Width times height."""
         return self.width * self.height
 
+    def figures(self) -> dict[str, float]:
+        """What the filters of `Rules.headers` see."""
+        return {"width": self.width, "height": self.height, "side": self.side, "ratio": self.ratio, "pixels": self.pixels}
+
 
 @dataclass(frozen=True)
-class Look:
+class Pixels:
     """What the pixels say: the share of white ones, a 64-bit perceptual hash, and the chroma of four quarters (for telling colours apart).
 
     `white` is exact where `exact` is set; otherwise it is measured at the reduced scale, and lies on the same side of the bound.
@@ -72,7 +76,7 @@ def image_hash(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def header(data: bytes) -> Header:
+def read_header(data: bytes) -> Header:
     """Size and format, without decoding a pixel. Raises PictureError for what is no picture, TooLarge for bombs (over MAX_PIXELS)."""
     return decode.examine(data, _NAME, _header)
 
@@ -83,7 +87,7 @@ def _header(picture: PIL.Image.Image) -> Header:
     return Header(height, width, picture.format or "") if turned else Header(width, height, picture.format or "")
 
 
-def look(data: bytes, decide: float = 0.9) -> Look:
+def measure_pixels(data: bytes, decide: float = 0.9) -> Pixels:
     """Whiteness on the right side of `decide`, and the hashes. Raises PictureError for a picture that cannot be decoded whole."""
     y, tint, factor = decode.examine(data, _NAME, _reduced)
     phash = perceptual_hash(PIL.Image.fromarray(y))
@@ -91,8 +95,8 @@ def look(data: bytes, decide: float = 0.9) -> Look:
     if factor > 1:
         low, high = white_bounds(y)
         if low - SLACK < decide <= high + SLACK:
-            return Look(white_share(data), phash, tint, True)
-    return Look(share, phash, tint, factor == 1)
+            return Pixels(white_share(data), phash, tint, True)
+    return Pixels(share, phash, tint, factor == 1)
 
 
 def white_share(data: bytes) -> float:

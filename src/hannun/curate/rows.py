@@ -63,14 +63,14 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Task:
+class ScanTask:
     """One file, or up to PICTURES_PER_TASK loose pictures, to be scanned by one task."""
 
     number: int
     paths: tuple[str, ...]
 
 
-def tasks(paths: Sequence[Path]) -> list[Task]:
+def scan_tasks(paths: Sequence[Path]) -> list[ScanTask]:
     """The files below the paths, in sorted order; loose pictures count only in a folder without tables and shards.
 
     Raises MissingError for a path that is not there, InputError where there is nothing.
@@ -95,7 +95,7 @@ def tasks(paths: Sequence[Path]) -> list[Task]:
         found += [tuple(loose[n : n + PICTURES_PER_TASK]) for n in range(0, len(loose), PICTURES_PER_TASK)]
     if not found:
         raise InputError(f"{', '.join(map(str, paths))}: no pictures, tables or shards there")
-    return [Task(n, paths) for n, paths in enumerate(found)]
+    return [ScanTask(n, paths) for n, paths in enumerate(found)]
 
 
 def _walk(path: Path) -> Iterator[Path]:
@@ -107,7 +107,7 @@ def _walk(path: Path) -> Iterator[Path]:
         yield from (Path(folder) / n for n in sorted(names) if not n.startswith("."))
 
 
-def read(task: Task, columns: Columns, korean: float = 0.0) -> Iterator[dict[str, Any]]:
+def read_rows(task: ScanTask, columns: Columns, korean: float = 0.0) -> Iterator[dict[str, Any]]:
     """Raw rows as `shuffle.RAW` has them, and with `bytes`, `width` and `height` where they are known.
 
     With `korean`, rows whose title and queries have less than this share of Hangul come as `{"foreign": n}`, n rows at a time.
@@ -123,7 +123,7 @@ def read(task: Task, columns: Columns, korean: float = 0.0) -> Iterator[dict[str
         yield _picture(Path(name))
 
 
-def links(file: Path, columns: Columns) -> Iterator[dict[str, Any]]:
+def read_links(file: Path, columns: Columns) -> Iterator[dict[str, Any]]:
     """Rows of a table of documents or clicks: (ref, title, query, count), one for each text; `ref` is how the picture is named there."""
     for row in _rows(file, None):
         names = columns.of(list(row))
@@ -317,7 +317,7 @@ def _parquet(file: Path, wanted: tuple[Columns, float] | None) -> Iterator[dict[
         raise InputError(f"is not a whole parquet file ({(str(e).splitlines() or ['?'])[0][:160]})") from None
 
 
-def count(task: Task) -> int:
+def count_rows(task: ScanTask) -> int:
     """About how many rows a task has, cheaply."""
     if len(task.paths) > 1:
         return len(task.paths)

@@ -1,4 +1,4 @@
-"""The address of a Hannun service goes in, a Remote comes out: a collection that is kept elsewhere, with a Collection's face."""
+"""The address of a Hannun service goes in, a Remote comes out: a collection that is kept elsewhere."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import base64
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Any, final
+from typing import Any, Self, final
 from urllib.parse import quote
 
 import httpx2
 import numpy as np
 
 from hannun import errors
-from hannun.collection import Contents, Map, Progress, Report
+from hannun.collection.points import batched
+from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
+from hannun.collection.settings import Settings
+from hannun.embeddings import Floats
 from hannun.encoder import Encoder
-from hannun.errors import EncoderMismatch, HannunError, InputError, StorageError
+from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
+from hannun.facts import Range
 from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
+from hannun.search.dupes import THRESHOLD, Group
 from hannun.search.hits import Hit, Patches, Why
-from hannun.search.options import Share
+from hannun.search.options import Fusion, Rerank, Share
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
 from hannun.sources import SOURCE
@@ -64,10 +71,20 @@ class Remote:
         """The address."""
         return self._url
 
+    @property
+    def settings(self) -> Settings:
+        """See `Collection.settings`."""
+        return Settings.from_json(self._ask("GET", "/v1/settings")["settings"], self._url)
+
+    @property
+    def encoder(self) -> Encoder:
+        """Raises InputError: the service encodes."""
+        raise self._elsewhere("encodes what it is sent; for an encoder on this machine, call hannun.load")
+
     def __len__(self) -> int:
         return int(self._ask("GET", "/v1/collection")["count"])
 
-    def __enter__(self) -> Remote:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -77,8 +94,21 @@ class Remote:
         """Every item, in no stated order."""
         return self.items()
 
-    def items(self, where: Where | None = None) -> Iterator[Item]:
-        """Items for which a condition holds, in no stated order; their pictures are brought when they are read."""
+    def items(self, where: Where | None = None, ids: Sequence[str] | None = None) -> Iterator[Item]:
+        """See `Collection.items`; pictures are brought when they are read."""
+        if ids is None:
+            return self._pages(where)
+        if where is not None:
+            raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
+        require_list("ids", ids)
+        return self._named(ids)
+
+    def _named(self, ids: Sequence[str]) -> Iterator[Item]:
+        for id in ids:
+            with suppress(MissingError):
+                yield self.get(id)
+
+    def _pages(self, where: Where | None) -> Iterator[Item]:
         offset = 0
         while True:
             page = self._ask("GET", "/v1/items", params={"limit": 1000, "offset": offset, **({"where": where} if where else {})})["items"]
@@ -97,14 +127,38 @@ class Remote:
         found = self._ask("GET", "/v1/facets", params=params)["facets"]
         return {f["field"]: [(v["value"], v["count"]) for v in f["values"]] for f in found}
 
-    def info(self) -> dict[str, Any]:
-        """What the service says of itself: items, encoder, dims, bounds."""
-        about = self._ask("GET", "/v1/collection")
-        return {"path": self._url, "items": about.pop("count"), "part_vectors": about.pop("parts"), **about}
+    def ranges(self, limit: int = 12) -> list[Range]:
+        """See `Collection.ranges`."""
+        return [Range(**r) for r in self._ask("GET", "/v1/ranges")["ranges"]][:limit]
 
-    def map(self, limit: int = 2000, seed: int = 0) -> Map:
-        """Items on a plane. See Collection.map."""
-        made = self._ask("GET", "/v1/map", params={"limit": limit, "seed": seed})
+    def info(self) -> dict[str, Any]:
+        """See `Collection.info`; the service's bounds are among them."""
+        about = self._ask("GET", "/v1/collection")
+        bounds = {k: about[k] for k in ("writable", "max_upload_bytes", "max_pixels", "fetch", "version")}
+        return {"path": self._url, **self._ask("GET", "/v1/info")["info"], **bounds}
+
+    def dupes(self, threshold: float = THRESHOLD, where: Where | None = None) -> list[Group]:
+        """See `Collection.dupes`."""
+        params = {"threshold": threshold, **({"where": where} if where else {})}
+        groups = self._ask("GET", "/v1/dupes", params=params)["groups"]
+        return [Group(tuple(g["ids"]), g["similarity"], g["exact"]) for g in groups]
+
+    def readings(self, words: str) -> tuple[str, ...]:
+        """See `Collection.readings`."""
+        return tuple(self._ask("GET", "/v1/readings", params={"words": words})["readings"])
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Mapping[str, Floats]]:
+        """See `Collection.vectors`."""
+        require_list("ids", ids)
+        found: dict[str, Mapping[str, Floats]] = {}
+        for some in batched(ids, _ROWS):
+            for row in self._ask("POST", "/v1/vectors", json={"ids": some})["items"]:
+                found[row["id"]] = {k: _rows(v) for k, v in row["vectors"].items()}
+        return found
+
+    def map(self, limit: int = 2000, where: Where | None = None, seed: int = 0) -> Map:
+        """See `Collection.map`."""
+        made = self._ask("GET", "/v1/map", params={"limit": limit, "seed": seed, **({"where": where} if where else {})})
         points = np.array([[p["x"], p["y"]] for p in made["points"]], np.float32).reshape(-1, 2)
         return Map(tuple(p["id"] for p in made["points"]), points, (made["explained"][0], made["explained"][1]))
 
@@ -117,13 +171,13 @@ class Remote:
         mix: float = 0.5,
         weights: tuple[float, float] | None = None,
         words: Share = "auto",
-        fusion: str = "scores",
+        fusion: Fusion = "scores",
         where: Where | None = None,
         limit: int = 10,
         offset: int = 0,
         group_by: str | None = None,
         dim: int | None = None,
-        rerank: str | None = None,
+        rerank: Rerank | None = None,
         diversity: float = 0.0,
         shuffle: int = 0,
         explain: bool = False,
@@ -162,16 +216,30 @@ class Remote:
     def why(
         self,
         id: str,
-        query: Content,
+        query: Content | None,
         *,
+        like: Sequence[Example] = (),
+        unlike: Sequence[Example] = (),
         mix: float = 0.5,
         weights: tuple[float, float] | None = None,
         words: Share = "auto",
+        fusion: Fusion = "scores",
         where: Where | None = None,
+        dim: int | None = None,
     ) -> Hit:
-        """A near miss explained. See Collection.why."""
-        body = {"id": id, "query": _content(query), "mix": mix, "weights": weights, "where": where, **_given(words)}
-        return self._hit(self._ask("POST", "/v1/explain", json=body))
+        """See `Collection.why`."""
+        body: dict[str, Any] = {
+            "id": id,
+            "query": None if query is None else _content(query),
+            "like": [_example(e) for e in like],
+            "unlike": [_example(e) for e in unlike],
+            "mix": mix,
+            "weights": weights,
+            "fusion": fusion,
+            "where": where,
+            "dim": dim,
+        }
+        return self._hit(self._ask("POST", "/v1/explain", json=body | _given(words)))
 
     def get(self, id: str) -> Item:
         """The item with this id. Raises MissingError."""
@@ -215,13 +283,50 @@ class Remote:
 
     def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
         """Change facts of items. See Collection.update."""
+        require_list("ids", ids)
         return int(self._done(self._ask("PATCH", "/v1/items", json={"facts": dict(changes), "ids": list(ids), "where": where}))["changed"])
 
     def delete(self, ids: Sequence[str] = (), where: Where | None = None) -> int:
         """Remove items. See Collection.delete."""
-        if isinstance(ids, str):
-            raise InputError(f"ids is the str {ids!r}, expected a list of ids")
+        require_list("ids", ids)
+        if not ids and where is None:
+            return 0  # as with a folder; the service takes it for a mistake
         return int(self._done(self._ask("DELETE", "/v1/items", json={"ids": list(ids), "where": where}))["removed"])
+
+    def moved(self, seen: set[str]) -> int:
+        """See `Collection.moved`: none, for a service is not told where items were read."""
+        return 0
+
+    def optimise(self) -> bool:
+        """See `Collection.optimise`: the service does so by itself, when there is enough to need it."""
+        return False
+
+    def prune(self, below: Sequence[Path], keep: set[str]) -> int:
+        """Raises InputError: a service is not told where items were read."""
+        raise self._elsewhere("is not told from which files its items were read; remove items with `hannun delete`")
+
+    def copy(self, to: str | Path, progress: Progress | None = None) -> Report:
+        """Raises InputError: it is done where the files lie."""
+        raise self._elsewhere("is copied only where its files lie: run `hannun copy` there")
+
+    def backup(self, to: str | Path) -> int:
+        """Raises InputError: it is done where the files lie."""
+        raise self._elsewhere("is backed up only where its files lie: run `hannun backup` there")
+
+    def check(self) -> Checked:
+        """Raises InputError: it is done where the files lie."""
+        raise self._elsewhere("is checked only where its files lie: run `hannun check` there")
+
+    def compact(self) -> Compacted:
+        """Raises InputError: it is done where the files lie."""
+        raise self._elsewhere("is compacted only where its files lie: run `hannun compact` there")
+
+    def reindex(self, encoder: Encoder, progress: Progress | None = None) -> Report:
+        """Raises InputError: it is done where the files lie."""
+        raise self._elsewhere("is encoded anew only where its files lie: run `hannun reindex` there")
+
+    def _elsewhere(self, what: str) -> InputError:
+        return InputError(f"{self._url}: is the address of a service, which {what}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -314,6 +419,10 @@ def _example(example: Example) -> dict[str, Any]:
     if isinstance(example, Mapping) and "id" in example and "text" not in example and "image" not in example:
         return {"id": str(example["id"])}
     return _content(example)
+
+
+def _rows(told: Mapping[str, Any]) -> Floats:
+    return np.frombuffer(base64.b64decode(told["data"]), "<f4").astype(np.float32).reshape(told["shape"])
 
 
 def _row(content: Content) -> dict[str, Any]:

@@ -18,21 +18,20 @@ from typing import Any
 
 from hannun.errors import DependencyError, HannunError
 
-Stage = Callable[[str], dict[str, Any]]  # a task's name → what it counted
-
+Work = Callable[[str], dict[str, Any]]  # a task's name → what it counted
 
 _PULSE = 0.5  # seconds between two looks at whether the run is still there
 _STORE = 256 * 2**20  # bytes of a local cluster's object store: tasks hand over file names, not rows
 
 
 @dataclass(frozen=True)
-class Engine:
+class Runner:
     """Where tasks run: `workers` processes here, or, with `ray`, actors on the cluster at that address ("local" starts one here)."""
 
     workers: int = 1
     ray: str | None = None
 
-    def over(self, stage: Stage, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def map(self, stage: Work, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The results of all tasks, in any order. Raises HannunError with the first line of a task's failure."""
         if not tasks:
             return
@@ -43,14 +42,14 @@ class Engine:
 
         @daft.cls(**where)
         class Worker:
-            def __init__(self, stage: Stage, run: int) -> None:
+            def __init__(self, stage: Work, run: int) -> None:
                 self.stage = stage
                 if os.getppid() == run:
                     _end_with(run)
 
             @daft.method.batch(return_dtype=daft.DataType.string(), batch_size=1)  # type: ignore[untyped-decorator]
             def __call__(self, names: Any) -> list[str]:
-                return [_safely(self.stage, name) for name in names.to_pylist()]
+                return [run_task(self.stage, name) for name in names.to_pylist()]
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the native runner says that it has no partitions
@@ -101,7 +100,7 @@ def _end_with(run: int) -> None:
     threading.Thread(target=watch, name="hannun-end-with-run", daemon=True).start()
 
 
-def _safely(stage: Stage, name: str) -> str:
+def run_task(stage: Work, name: str) -> str:
     """The result as JSON; a mistake that Hannun knows of is a result too, since it would fail again wherever it is retried."""
     try:
         return json.dumps(stage(name), ensure_ascii=False)

@@ -50,8 +50,8 @@ class _Host:
 
 
 @final
-class Fetcher:
-    """Fetches pictures. `politeness` is the least number of seconds between two requests to one host; `private` allows addresses of one's
+class Downloader:
+    """Downloads pictures. `politeness` is the least number of seconds between two requests to one host; `private` allows addresses of one's
     own network, which a list from the web has no business naming."""
 
     def __init__(self, politeness: float = 1.0, private: bool = True, threads: int = THREADS) -> None:
@@ -62,7 +62,7 @@ class Fetcher:
         self._politeness, self._private, self._threads = politeness, private, threads
         self._hosts: dict[str, _Host] = defaultdict(lambda: _Host(wait=politeness))
 
-    def fetch(self, rows: Iterable[Row]) -> Iterator[tuple[Row, bytes | str]]:
+    def download(self, rows: Iterable[Row]) -> Iterator[tuple[Row, bytes | str]]:
         """(row, bytes) or (row, reason) for each row, in the order in which they arrive."""
         by_host: dict[str, list[Row]] = defaultdict(list)
         for row in rows:

@@ -15,125 +15,28 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Protocol, final
+from typing import Any, NoReturn, Protocol, final
 
 import filelock
 
 from hannun import checksums
-from hannun.encoder import Calibration, Encoder
+from hannun.collection.settings import FORMAT, Settings
 from hannun.errors import CollectionBusy, InputError, MissingError, StorageError
 from hannun.files import write_whole
 from hannun.index.cluster import connect
 from hannun.index.edge import Edge
-from hannun.index.engine import Engine, Layout
+from hannun.index.engine import Engine
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-FORMAT = 2  # 1: without words, picture hashes and single pictures; opening one brings it up to date
-CONDITIONS = 2
 _OWN = "pictures/"
 
-Quantise = Literal["none", "int8", "binary"]
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What a collection's vectors were made by, and what is kept of each item.
-
-    Attributes:
-        encoder, fingerprint, dims, parts, calibration: the encoder's.
-        shard: which of the engine's stores is in force.
-        words: whether the words of texts are kept for ranking by words.
-        dictionary: words that are kept whole, see `hannun.index.lexical`.
-        tokens: the length of token vectors, 0 where none are kept.
-        quantise, prefix: see `hannun.index.engine.Layout`.
-        albums: whether an item with several pictures was ever added.
-        conditions: what is kept beside the facts for conditions on them: 1 the words of plain facts; 2 those in dicts, dates and
-            times too.
-        format: of the file it was read from.
-    """
-
-    encoder: str
-    fingerprint: str
-    dims: tuple[int, ...]
-    parts: bool
-    calibration: Calibration
-    shard: str = "shard-1"
-    words: bool = True
-    dictionary: tuple[str, ...] = ()
-    tokens: int = 0
-    quantise: Quantise = "none"
-    prefix: int = 0
-    albums: bool = False
-    conditions: int = CONDITIONS
-    format: int = FORMAT
-
-    @staticmethod
-    def of(encoder: Encoder) -> Settings:
-        """The settings that an encoder's vectors have."""
-        # Not of the Encoder protocol: most encoders give no token vectors.
-        tokens = int(getattr(encoder, "token_dim", 0) or 0)
-        return Settings(encoder.name, encoder.fingerprint, encoder.dims, encoder.parts, encoder.calibration, tokens=tokens)
-
-    def made_by(self, encoder: Encoder, shard: str) -> Settings:
-        """The same collection's settings with another encoder."""
-        new = Settings.of(encoder)
-        prefix = self.prefix if self.prefix in new.dims else 0
-        return replace(
-            new, shard=shard, words=self.words, dictionary=self.dictionary, quantise=self.quantise, prefix=prefix, albums=self.albums
-        )
-
-    @property
-    def layout(self) -> Layout:
-        """What the store keeps of each item."""
-        return Layout(("text", "image") if self.parts else ("joint",), self.dims, self.tokens, self.quantise, self.prefix)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, for the collection's own file."""
-        return {
-            "format": FORMAT,
-            "encoder": self.encoder,
-            "fingerprint": self.fingerprint,
-            "dims": list(self.dims),
-            "parts": self.parts,
-            "calibration": self.calibration.to_json(),
-            "shard": self.shard,
-            "words": self.words,
-            "dictionary": list(self.dictionary),
-            "tokens": self.tokens,
-            "quantise": self.quantise,
-            "prefix": self.prefix,
-            "albums": self.albums,
-            "conditions": self.conditions,
-        }
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any], where: str) -> Settings:
-        """The inverse, for every format there was. Raises InputError for a newer format, StorageError for what is damaged."""
-        try:
-            form = data["format"]
-            if form not in (1, FORMAT):
-                raise InputError(f"{where}: has format {form}, this Hannun reads formats 1…{FORMAT}; update Hannun, or index again")
-            calibration = Calibration.from_json(data["calibration"])
-            settings = Settings(
-                data["encoder"], data["fingerprint"], tuple(data["dims"]), data["parts"], calibration, data["shard"], format=form
-            )
-            if form == 1:
-                return settings
-            settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
-            return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
-        except InputError:
-            raise
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as e:
-            raise StorageError(f"{where}: is damaged ({e!r}); restore it from a backup, or index again into a new collection") from None
-
-
-class Home(Protocol):
+class Storage(Protocol):
     """Where a collection lives."""
 
     @property
@@ -147,7 +50,7 @@ class Home(Protocol):
         ...
 
     @property
-    def keeps(self) -> bool:
+    def stores_files(self) -> bool:
         """Whether it has room for files beside its engine: for pictures' bytes, and for a second store while vectors are made anew."""
         ...
 
@@ -167,11 +70,11 @@ class Home(Protocol):
         """Remove one of the engine's stores."""
         ...
 
-    def keep(self, data: bytes) -> str:
+    def store_picture(self, data: bytes) -> str:
         """Put a picture's bytes into the picture store and return their place below `root`; equal bytes are kept once."""
         ...
 
-    def forget(self, places: Iterable[str]) -> None:
+    def drop_pictures(self, places: Iterable[str]) -> None:
         """Remove pictures that nobody uses any more."""
         ...
 
@@ -181,10 +84,10 @@ class Home(Protocol):
 
 
 @final
-class Folder:
+class FolderStorage:
     """A collection's folder on this machine; made where there is none, and owned until `close`."""
 
-    keeps = True
+    stores_files = True
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.root = folder, folder.absolute()
@@ -250,7 +153,7 @@ class Folder:
         """The content of hannun.json."""
         file = self.folder / "hannun.json"
         if not file.exists():
-            _vanished(self.folder)
+            _raise_if_vanished(self.folder)
             return None
         text = file.read_bytes()
         data = checksums.verified(text, unsigned=True)
@@ -275,7 +178,7 @@ class Folder:
         """Remove a shard's files."""
         shutil.rmtree(self.folder / shard, ignore_errors=True)
 
-    def keep(self, data: bytes) -> str:
+    def store_picture(self, data: bytes) -> str:
         """Write the bytes below pictures/, once."""
         name = hashlib.blake2b(data, digest_size=16).hexdigest()
         place = f"{_OWN}{name[:2]}/{name}"  # relative, so that the folder may be moved
@@ -285,7 +188,7 @@ class Folder:
             write_whole(target, data)
         return place
 
-    def forget(self, places: Iterable[str]) -> None:
+    def drop_pictures(self, places: Iterable[str]) -> None:
         """Unlink them."""
         for place in places:
             with contextlib.suppress(OSError):  # gone, or on a disk that has become read-only: it does no harm
@@ -305,10 +208,10 @@ class Folder:
 
 
 @final
-class Server:
+class ServerStorage:
     """A collection of a Qdrant server or cluster, with its settings in the server's metadata. Several processes may have it open."""
 
-    keeps = False
+    stores_files = False
 
     def __init__(self, address: str) -> None:
         self.name, self.root = address, Path.cwd()  # every stored picture has an absolute place of its own
@@ -340,14 +243,14 @@ class Server:
     def drop(self, shard: str) -> None:
         """There is only one store, which stays."""
 
-    def keep(self, data: bytes) -> str:
+    def store_picture(self, data: bytes) -> str:
         """Raises InputError: a server keeps no files."""
         raise InputError(
             f"{self.name}: a picture came as {len(data):,} bytes, but a Qdrant server keeps no files; save it where all can read it, "
             "and give its path"
         )
 
-    def forget(self, places: Iterable[str]) -> None:
+    def drop_pictures(self, places: Iterable[str]) -> None:
         """It keeps none."""
 
     def close(self) -> None:
@@ -359,14 +262,14 @@ def own_pictures(payload: Mapping[str, Any]) -> set[str]:
     return {p for p in payload.get("images") or () if isinstance(p, str) and p.startswith(_OWN)}
 
 
-def there(folder: Path) -> None:
+def require_collection(folder: Path) -> None:
     """Raises MissingError where no collection is."""
     if not (folder / "hannun.json").exists():
-        _vanished(folder)
+        _raise_if_vanished(folder)
         raise MissingError(f"{folder}: no collection there; make one with `hannun index PATH --to {folder}`")
 
 
-def _vanished(folder: Path) -> None:
+def _raise_if_vanished(folder: Path) -> None:
     if any(folder.glob("shard-*/current")):
         raise StorageError(f"{folder / 'hannun.json'}: has vanished; restore it from a backup, or index again into a new collection")
 
@@ -374,3 +277,21 @@ def _vanished(folder: Path) -> None:
 def write_settings(folder: Path, settings: Settings) -> None:
     """Write a folder's hannun.json."""
     write_whole(folder / "hannun.json", checksums.signed(settings.to_json()))
+
+
+def storage_at(path: str | Path, create: bool = True) -> Storage:
+    """The storage at a folder's path or a cluster's address, made where there is none unless `create` is false.
+
+    Raises MissingError where there is none; InputError for another kind of address, or a folder with other things in it.
+    """
+    address = str(path)
+    if address.startswith(("qdrant://", "qdrants://")):
+        server = ServerStorage(address)
+        if not create and server.read() is None:
+            raise MissingError(f"{address}: no collection of Hannun there; copy one with `hannun copy COLLECTION {address}`")
+        return server
+    if "://" in address:
+        raise InputError(f"{address}: is no address of a collection, expected a folder, qdrant://host:6333/name or http://host:port")
+    if not create:
+        require_collection(Path(path))
+    return FolderStorage(Path(path))

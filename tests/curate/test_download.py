@@ -18,8 +18,9 @@ pytest.importorskip("daft", reason="daft is in hannun[curate]")
 pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 
 from hannun import shards
-from hannun.curate import fetch, stages
+from hannun.curate import download
 from hannun.curate import run as factory
+from hannun.curate.stages import look
 from hannun.errors import HannunError
 from tests.conftest import encoded
 from tests.curate import world
@@ -86,7 +87,7 @@ def site() -> Iterator[Site]:
 
 def got(site: Site, *paths: str, **options: Any) -> dict[str, bytes | str]:
     rows = [{"url": p if "://" in p else site.url + p} for p in paths]
-    return {r["url"].removeprefix(site.url): g for r, g in fetch.Fetcher(**{"politeness": 0.01, **options}).fetch(rows)}
+    return {r["url"].removeprefix(site.url): g for r, g in download.Downloader(**{"politeness": 0.01, **options}).download(rows)}
 
 
 def test_what_comes_back(site: Site) -> None:
@@ -109,7 +110,7 @@ def test_what_comes_back(site: Site) -> None:
         "/gone.jpg": "fetch_http_404", "/down.jpg": "fetch_http_500", "/loop.jpg": "fetch_http_other", "/noai.jpg": "fetch_x_robots_tag",
         "/empty.jpg": "fetch_empty", "/private/x.jpg": "fetch_robots", "ftp://a/b": "fetch_bad_url", "http://": "fetch_bad_url",
     }  # fmt: skip
-    assert len(site.asked["/flaky.jpg"]) == 3 and len(site.asked["/down.jpg"]) == fetch.TRIES and len(site.asked["/gone.jpg"]) == 1
+    assert len(site.asked["/flaky.jpg"]) == 3 and len(site.asked["/down.jpg"]) == download.TRIES and len(site.asked["/gone.jpg"]) == 1
     assert not site.asked["/private/x.jpg"] and len(site.asked["/robots.txt"]) == 1
 
 
@@ -161,7 +162,7 @@ def test_a_url_list_becomes_pairs_and_a_stopped_run_asks_for_nothing_twice(
 
     stopped.__name__ = "look"
     with monkeypatch.context() as once:
-        once.setattr(stages, "look", stopped)
+        once.setattr(look, "look", stopped)
         with pytest.raises(HannunError, match="stopped"):
             factory.run([source], run)
     result = factory.run([source], run)

@@ -1,0 +1,572 @@
+"""Rows go in, hits come out of a collection that this process keeps: in a folder, or on a Qdrant server.
+
+Every item is one point, written in one step after its vectors are made, with the hash of its content in it. So a killed
+run leaves whole items or none, and running again skips what is there: nothing is lost, and nothing is there twice. Where
+a collection's files lie is told in `hannun.collection.storage`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, final
+
+from hannun import encode, hangul
+from hannun.collection import integrity, overview, transfer
+from hannun.collection.backup import backup
+from hannun.collection.points import DIGESTS, batched, point, worded
+from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
+from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
+from hannun.collection.storage import Storage, own_pictures, storage_at
+from hannun.collection.transfer import Side
+from hannun.embeddings import Floats
+from hannun.encode import Encoded, Outcome, Unchanged
+from hannun.encoder import Encoder
+from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError, WhereError, neighbours
+from hannun.facts import Range, facts, names, ranges
+from hannun.files import on_disk
+from hannun.index import lexical
+from hannun.index.conditions import kept
+from hannun.index.engine import Condition, Engine, Listing, Present, Scalar
+from hannun.item import Content, Item, Problem, item
+from hannun.load import load
+from hannun.search import dupes
+from hannun.search.background import Background, sampled
+from hannun.search.dupes import Group
+from hannun.search.hits import Hit, stored_item
+from hannun.search.options import Fusion, Options, Rerank, Share
+from hannun.search.query import Example, Known, asked
+from hannun.search.searcher import Searcher
+from hannun.search.where import Where, needed, parse_where, reads, written
+from hannun.sources import SOURCE, Reading, kept_facts
+from hannun.sources import contents as contents_of
+
+_OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
+
+
+@final
+class Local:
+    """Items with their vectors, owned by this process until `close`. Made by `hannun.open`; a context manager.
+
+    `search`, `get` and the like may be called from several threads, also while one adds or deletes.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        encoder: Encoder | None = None,
+        words: bool | None = None,
+        dictionary: Sequence[str] | None = None,
+        quantise: Quantise | None = None,
+        prefix: int | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        whole = None if dictionary is None else lexical.entries(dictionary)
+        self._storage, self._encoder, self._checked, self._closed = storage, encoder, False, False
+        self._writing = threading.RLock()
+        self._changes = 0
+        self._known_names: set[str] = set()
+        self._offered: tuple[int, list[str]] | None = None
+        self._sample: tuple[int, int, Background | None] | None = None
+        stored = storage.read()
+        if stored is None:
+            if settings is None:
+                self._encoder = encoder or load()
+                self._checked = True
+                made = Settings.of(self._encoder)
+                settings = replace(made, words=words is not False, dictionary=whole or (), quantise=quantise or "none", prefix=prefix or 0)
+                if settings.quantise not in ("none", "int8", "binary"):
+                    raise InputError(f"quantise={quantise!r} came, expected 'none', 'int8' or 'binary'")
+                if settings.prefix and settings.prefix not in settings.dims[1:]:
+                    raise InputError(f"prefix={prefix} came, expected one of the encoder's shorter dims {settings.dims[1:]}, or 0")
+            storage.write(settings)
+            self.settings = settings
+        else:
+            self.settings = stored
+            if encoder is not None:
+                self._check(encoder)
+            for name, asked_for in (("words", words), ("dictionary", whole), ("quantise", quantise), ("prefix", prefix)):
+                if asked_for is not None and asked_for != getattr(stored, name):
+                    raise InputError(
+                        f"{storage.name}: was made with {name}={getattr(stored, name)!r}, but {asked_for!r} came; leave it out, "
+                        "or copy the collection into a new one that has it"
+                    )
+        self._engine = storage.engine(self.settings)
+        if self.settings.format != FORMAT:
+            try:
+                self._modernise()
+            except BaseException:
+                self._engine.close()
+                raise
+
+    @property
+    def name(self) -> str:
+        """The path or address it was opened by."""
+        return self._storage.name
+
+    def _check(self, encoder: Encoder) -> None:
+        if encoder.fingerprint != self.settings.fingerprint:
+            raise EncoderMismatch(
+                f"{self.name}: was made by encoder {self.settings.encoder!r} ({self.settings.fingerprint}), "
+                f"but {encoder.name!r} ({encoder.fingerprint}) came; "
+                f"run `hannun reindex {self.name} --model {encoder.name}` to encode it anew"
+            )
+        self._checked = True
+
+    def _modernise(self) -> None:
+        """Bring a collection of format 1 up to date: words are added to what is there. Killed midway, the next opening goes on."""
+        for chunk in batched(self._engine.points(), 500):
+            self._engine.upsert([worded(p, self.settings) for p in chunk] if self.settings.words else list(chunk))
+        self._engine.flush()
+        self.settings = replace(self.settings, format=FORMAT, conditions=CONDITIONS)
+        self._storage.write(self.settings)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder that made the vectors, loaded when first needed. Raises EncoderMismatch where it has changed since."""
+        if not self._checked:
+            with self._writing:
+                if self._encoder is None:
+                    self._encoder = load(self.settings.encoder)
+                if not self._checked:
+                    self._check(self._encoder)
+        assert self._encoder is not None
+        return self._encoder
+
+    def __len__(self) -> int:
+        return self._engine.count()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Item]:
+        """Every item, in no stated order."""
+        return self.items()
+
+    def items(self, where: Where | None = None, ids: Sequence[str] | None = None) -> Iterator[Item]:
+        """See `Collection.items`."""
+        if ids is not None:
+            if where is not None:
+                raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
+            require_list("ids", ids)
+            found = self._engine.get(list(ids))
+            return (stored_item(found[i], self._storage.root) for i in ids if i in found)
+        condition = self._condition(where)
+        return (stored_item(p, self._storage.root) for p in self._engine.scan(["id", "text", "images", "facts"], condition))
+
+    def count(self, where: Where | None = None) -> int:
+        """See `Collection.count`."""
+        return self._engine.count(self._condition(where))
+
+    def add(self, contents: Contents, progress: Progress | None = None) -> Report:
+        """See `Collection.add`."""
+        report = Report()
+        seen: set[str] = set()
+        for chunk in encode.encode(self._incoming(contents_of(contents), seen), self.encoder, self._known):
+            self._store(chunk, report, self._engine)
+            if progress is not None:
+                progress(len(chunk))
+        self._engine.flush()
+        if report.problems and not report.added and not report.unchanged:
+            first = report.problems[0]
+            raise InputError(f"nothing could be added: {first.where}: {first.reason}" + _more(len(report.problems) - 1))
+        return report
+
+    def search(
+        self,
+        query: Content | None,
+        *,
+        like: Sequence[Example] = (),
+        unlike: Sequence[Example] = (),
+        mix: float = 0.5,
+        weights: tuple[float, float] | None = None,
+        words: Share = "auto",
+        fusion: Fusion = "scores",
+        where: Where | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        group_by: str | None = None,
+        dim: int | None = None,
+        rerank: Rerank | None = None,
+        diversity: float = 0.0,
+        shuffle: int = 0,
+        explain: bool = False,
+        floor: float = 0.0,
+    ) -> list[Hit]:
+        """See `Collection.search`."""
+        self._known_fact("group_by", group_by)
+        o = Options(
+            mix, weights, words, fusion, self._where(where), limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor
+        )
+        return self._searcher(o).search(asked(query, like, unlike), o)
+
+    def similar(
+        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10
+    ) -> list[Hit]:
+        """See `Collection.similar`."""
+        o = Options(weights=weights, where=self._where(where), limit=limit)
+        named = (ids,) if isinstance(ids, str) else tuple(ids)
+        return self._searcher(o).search(asked(None, [Known(i) for i in named]), o)
+
+    def why(
+        self,
+        id: str,
+        query: Content | None,
+        *,
+        like: Sequence[Example] = (),
+        unlike: Sequence[Example] = (),
+        mix: float = 0.5,
+        weights: tuple[float, float] | None = None,
+        words: Share = "auto",
+        fusion: Fusion = "scores",
+        where: Where | None = None,
+        dim: int | None = None,
+    ) -> Hit:
+        """See `Collection.why`."""
+        o = Options(mix, weights, words, fusion, self._where(where), dim=dim)
+        return self._searcher(o).why(id, asked(query, like, unlike), o)
+
+    def _searcher(self, o: Options) -> Searcher:
+        if o.words not in ("auto", 0) and not self.settings.words:
+            raise InputError(
+                f"words={o.words} came, but {self.name} was made without words; leave it out, or copy it into a new one with them"
+            )
+        usual, s = None if o.words == 1 else self._usual(), self.settings
+        return Searcher(self._engine, lambda: self.encoder, self._storage.root, s.albums, usual, s.dictionary, s.words)
+
+    def _usual(self) -> Background | None:
+        """What vectors are like here; sampled again when a quarter of the collection has changed."""
+        if self._sample is None or self._changes - self._sample[0] > self._sample[1]:
+            changes = self._changes
+            self._sample = changes, max(64, self._engine.count() // 4), sampled(self._engine)
+        return self._sample[2]
+
+    def readings(self, words: str) -> tuple[str, ...]:
+        """See `Collection.readings`."""
+        return lexical.readings(words, self.settings.dictionary)
+
+    def get(self, id: str) -> Item:
+        """See `Collection.get`."""
+        found = self._engine.get([id])
+        if id not in found:
+            raise MissingError(f"{self.name}: has no item {id!r}")
+        return stored_item(found[id], self._storage.root)
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Mapping[str, Floats]]:
+        """See `Collection.vectors`."""
+        require_list("ids", ids)
+        return self._engine.vectors(list(ids))
+
+    def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
+        """See `Collection.update`."""
+        require_list("ids", ids)
+        gone = {hangul.normalise(str(k)) for k, v in changes.items() if v is None}
+        told = facts({k: v for k, v in changes.items() if v is not None})
+        if {"id", "text", "image"} & ({*told} | gone):
+            raise InputError("a change of 'id', 'text' or 'image' came, expected facts; `add` the item again with its new content")
+        with self._writing:
+            chosen = self._chosen(ids, where)
+            for some in batched(sorted(chosen), 200):
+                changed = []
+                for point in self._engine.points(list(some)):
+                    now = {**(point.payload.get("facts") or {}), **told}
+                    changed.append(replace(point, payload={**point.payload, "facts": {k: v for k, v in now.items() if k not in gone}}))
+                self._engine.update(changed)
+            self._engine.flush()
+            self._changes += len(chosen)
+        return len(chosen)
+
+    def delete(self, ids: Sequence[str] = (), where: Where | None = None) -> int:
+        """See `Collection.delete`."""
+        require_list("ids", ids)
+        with self._writing:
+            return self._remove(self._chosen(ids, where))
+
+    def prune(self, below: Sequence[Path], keep: set[str]) -> int:
+        """See `Collection.prune`."""
+        roots = [hangul.normalise(os.path.abspath(p)) for p in below]
+        gone = set()
+        for payload in self._engine.scan(["id", "source"]):
+            source = payload.get("source")
+            if source and not {payload["id"], source} & keep and any(source == r or source.startswith(r.rstrip("/") + "/") for r in roots):
+                gone.add(str(payload["id"]))
+        with self._writing:
+            return self._remove(gone)
+
+    def moved(self, seen: set[str]) -> int:
+        """See `Collection.moved`."""
+        fields = ["id", "source", "text", DIGESTS, "facts"]
+        here: dict[tuple[Any, ...], list[str]] = {}
+        gone: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = []
+        for payload in self._engine.scan(fields):
+            id, source = str(payload["id"]), payload.get("source")
+            content = payload.get("text"), tuple(payload.get(DIGESTS) or ())
+            if id in seen:
+                here.setdefault(content, []).append(id)
+            elif source and id.partition("#")[0] == source and not os.path.exists(source):
+                gone.append((content, payload))
+        pairs = [(here[content].pop(0), old) for content, old in gone if here.get(content)]
+        with self._writing:
+            for some in batched(pairs, 200):
+                former = {new: old.get("facts") or {} for new, old in some}
+                points = [p for p in self._engine.points(list(former)) if former[p.id].keys() - (p.payload.get("facts") or {}).keys()]
+                merged = [replace(p, payload={**p.payload, "facts": {**former[p.id], **(p.payload.get("facts") or {})}}) for p in points]
+                self._engine.update(merged)
+            return self._remove({str(old["id"]) for _, old in pairs})
+
+    def _condition(self, where: Where | None) -> Condition | None:
+        """A condition as the engine takes it. Raises WhereError for what cannot be read, and for names that no item has."""
+        if where is None:
+            return None
+        condition = parse_where(where)
+        if self.settings.conditions < CONDITIONS and reads(condition):
+            self._retell()
+        for name in needed(condition):
+            self._known_fact("where", name)
+        return condition
+
+    def _where(self, where: Where | None) -> str | None:
+        condition = self._condition(where)
+        return None if condition is None else written(condition)
+
+    def _known_fact(self, what: str, field: str | None) -> None:
+        """Raises WhereError with the neighbours of a name that no item has; of an empty collection nothing is known."""
+        if not isinstance(field, str) or field in self._known_names or field == "id" or not self._engine.count():
+            return
+        if self._engine.query(Listing(Present(field), limit=1, fields=())):
+            self._known_names.add(field)
+            return
+        known: set[str] = set()
+        for payload in self._engine.scan(["facts"]):
+            known |= names(payload.get("facts") or {})
+        if field in known:  # in a dict, or with nothing in it
+            return
+        hint = neighbours(field, known) if known else "its items have no facts"
+        raise WhereError(f"{what}: no item has the fact {field!r}; {hint}")
+
+    def _retell(self) -> None:
+        """Store beside the facts of an older collection what conditions on dicts, dates and texts within texts read."""
+        with self._writing:
+            wanted = (str(p["id"]) for p in self._engine.scan(["id", "facts"]) if _reads_more(p.get("facts") or {}))
+            for some in batched(sorted(wanted), 200):
+                self._engine.update(list(self._engine.points(list(some))))
+            self._engine.flush()
+            self._settle(replace(self.settings, conditions=CONDITIONS))
+
+    def _chosen(self, ids: Sequence[str], where: Where | None) -> set[str]:
+        condition = self._condition(where)
+        there = set(self._engine.get(list(ids), []))
+        return there if condition is None else there | {str(p["id"]) for p in self._engine.scan(["id"], condition)}
+
+    def _remove(self, ids: set[str]) -> int:
+        own = set().union(*(own_pictures(p) for p in self._engine.get(sorted(ids), ["images"]).values()))
+        self._engine.delete(sorted(ids))
+        self._engine.flush()
+        self._sweep(own)
+        self._changes += len(ids)
+        return len(ids)
+
+    def _sweep(self, places: set[str]) -> None:
+        """Remove stored pictures, unless an item still has them."""
+        if places:
+            for payload in self._engine.scan(["images"]):
+                places -= own_pictures(payload)
+            self._storage.drop_pictures(places)
+
+    def check(self) -> Checked:
+        """See `Collection.check`."""
+        pictures = integrity.checked_pictures(self._storage.root) if self._storage.stores_files else Checked(0, 0)
+        gone = integrity.missing_pictures(self._storage.root, self._engine.scan(["id", "images"]))
+        return replace(pictures, damaged=(*self._engine.check(), *pictures.damaged, *gone))
+
+    def compact(self) -> Compacted:
+        """See `Collection.compact`."""
+        if not self._storage.stores_files:
+            raise InputError(f"{self.name}: is a server's, which compacts its own collections; expected a folder")
+        with self._writing:
+            if not os.access(self._storage.root, os.W_OK):
+                raise StorageError(f"{self.name}: was opened for reading only (it is read-only); make it writable, then compact again")
+            used = set[str]().union(*(own_pictures(p) for p in self._engine.scan(["images"])))
+            before = on_disk(self._storage.root)
+            gone = integrity.leftovers(self._storage.root, self.settings.shard, used)
+            integrity.remove(gone)
+        return Compacted(len(gone), before - on_disk(self._storage.root))
+
+    def facets(
+        self, fields: Sequence[str] | None = None, where: Where | None = None, limit: int = 12
+    ) -> dict[str, list[tuple[Scalar, int]]]:
+        """See `Collection.facets`."""
+        if isinstance(fields, str):
+            raise InputError(f"fields is the str {fields!r}, expected a list of names")
+        condition = self._condition(where)
+        for name in fields or ():
+            self._known_fact("facets", name)
+        wanted = self._offers() if fields is None else list(fields)
+        return {n: self._engine.facets(n, condition, limit) for n in wanted}
+
+    def ranges(self, limit: int = 12) -> list[Range]:
+        """See `Collection.ranges`."""
+        return ranges((p.get("facts") or {} for p in self._engine.scan(["facts"])), limit)
+
+    def _offers(self) -> list[str]:
+        """The facts that a page would offer to choose by; looked up again when something has changed."""
+        if self._offered is None or self._offered[0] != self._changes:
+            changes = self._changes
+            self._offered = changes, overview.offered(self._engine)
+        return self._offered[1]
+
+    def dupes(self, threshold: float = dupes.THRESHOLD, where: Where | None = None) -> list[Group]:
+        """See `Collection.dupes`."""
+        return overview.near_duplicates(self._engine, threshold, self._condition(where))
+
+    def map(self, limit: int = 2000, where: Where | None = None, seed: int = 0) -> Map:
+        """See `Collection.map`."""
+        return overview.plane(self._engine, limit, self._condition(where), seed)
+
+    def info(self) -> dict[str, Any]:
+        """See `Collection.info`."""
+        return overview.summary(self.name, self._engine, self._storage, self.settings)
+
+    def copy(self, to: str | Path, progress: Progress | None = None) -> Report:
+        """See `Collection.copy`."""
+        damaged = self._engine.check()
+        if damaged:
+            raise StorageError(f"{damaged[0]}" + _more(len(damaged) - 1))
+        storage = storage_at(to)
+        try:
+            target = Local(storage, settings=replace(self.settings, shard="shard-1", conditions=CONDITIONS))
+        except BaseException:
+            storage.close()
+            raise
+        with target:
+            if target.settings.fingerprint != self.settings.fingerprint:
+                raise EncoderMismatch(
+                    f"{to}: was made by encoder {target.settings.encoder!r} ({target.settings.fingerprint}), "
+                    f"this one by {self.settings.encoder!r} ({self.settings.fingerprint}); copy to another place, or reindex one of them"
+                )
+            report = transfer.copy(self._side(), target._side(), progress)
+            if self.settings.albums and not target.settings.albums:
+                target._settle(replace(target.settings, albums=True))
+            target._engine.flush()
+        return report
+
+    def backup(self, to: str | Path) -> int:
+        """See `Collection.backup`."""
+        return backup(self._engine, self._storage, self.settings, to, self._writing)
+
+    def reindex(self, encoder: Encoder, progress: Progress | None = None) -> Report:
+        """See `Collection.reindex`."""
+        if encoder.fingerprint == self.settings.fingerprint:
+            self._encoder, self._checked = encoder, True
+            return Report(unchanged=len(self))
+        if not self._storage.stores_files:
+            raise InputError(
+                f"{self.name}: a server's collection cannot be encoded anew in place; reindex a copy on this machine, then copy that"
+            )
+        number = int(self.settings.shard.rpartition("-")[2]) + 1
+        settings = self.settings.made_by(encoder, f"shard-{number}")
+        transfer.begin(self._storage, settings)
+        engine, report = self._storage.engine(settings), Report()
+        try:
+            transfer.encode_anew(self._side(), engine, encoder, lambda chunk: self._store(chunk, report, engine), progress)
+        finally:
+            engine.close()
+        if report.problems:
+            first = report.problems[0]
+            raise MissingError(
+                f"{self.name}: {len(report.problems)} items cannot be encoded again ({first.where}: {first.reason}); "
+                "restore their pictures or `hannun delete` them, then run reindex again; the collection is as it was"
+            )
+        with self._writing:
+            settings = replace(settings, albums=self.settings.albums)
+            self._storage.write(settings)  # from here on the new shard is in force
+            old, former = self.settings.shard, self._engine
+            self.settings, self._encoder, self._checked = settings, encoder, True
+            self._engine = self._storage.engine(settings)
+            former.close()
+            self._sample, self._offered = None, None
+        transfer.finish(self._storage, settings, old)
+        return report
+
+    def optimise(self) -> bool:
+        """See `Collection.optimise`."""
+        if len(self) < _OPTIMISE_FROM:
+            return False
+        self._engine.optimise()
+        return True
+
+    def close(self) -> None:
+        """Write everything through and let others open the collection."""
+        if not self._closed:
+            self._closed = True
+            try:
+                self._engine.close()
+            finally:
+                self._storage.close()
+
+    def _incoming(self, contents: Iterable[Content | Problem], seen: set[str]) -> Iterator[Item | Problem]:
+        odd: set[str] = set()
+        for number, content in enumerate(contents, start=1):
+            if isinstance(content, Problem):
+                yield content
+                continue
+            try:
+                it = item(content)
+            except HannunError as e:  # of this row alone; a picture without an id is read for one, and may be gone
+                yield Problem(f"row {number}", str(e))
+                continue
+            if it.id in seen:
+                yield Problem(f"row {number}", f"the id {it.id!r} came before; the first one is kept, give this one another id", it.id)
+                continue
+            seen.add(it.id)
+            if SOURCE not in it.facts:  # what was read of files is plain already
+                told, without = kept_facts(it.facts, Reading())
+                it = Item(it.id, it.parts, told)
+                for name, reason in without:
+                    if name not in odd:  # once, however many rows have it
+                        yield Problem(f"row {number}, fact {name!r}", reason)
+                odd |= {name for name, _ in without}
+            yield it
+
+    def _known(self, pairs: Sequence[tuple[str, str]]) -> set[str]:
+        there = self._engine.get([i for i, _ in pairs], ["hash"])
+        return {i for i, h in pairs if i in there and there[i].get("hash") == h}
+
+    def _store(self, chunk: Sequence[Outcome], report: Report, engine: Engine) -> None:
+        rows = [o for o in chunk if isinstance(o, Encoded)]
+        report.unchanged += sum(isinstance(o, Unchanged) for o in chunk)
+        report.problems += [o for o in chunk if isinstance(o, Problem)]
+        with self._writing:  # no picture may be swept away between its being kept and its item's being there
+            replaced = set().union(*(own_pictures(p) for p in engine.get([r.item.id for r in rows], ["images"]).values()))
+            if not self.settings.albums and any("pictures" in r.vectors for r in rows):
+                self._settle(replace(self.settings, albums=True))
+            points = [point(r, self._storage, self.settings) for r in rows]
+            engine.upsert(points)
+            if engine is self._engine:
+                self._sweep(replaced - set().union(*(own_pictures(p.payload) for p in points)))
+            self._changes += len(rows)
+        report.added += len(rows)
+
+    def _side(self) -> Side:
+        return Side(self._engine, self._storage, self.settings)
+
+    def _settle(self, settings: Settings) -> None:
+        self._storage.write(settings)
+        self.settings = settings
+
+
+def _reads_more(told: Mapping[str, Any]) -> bool:
+    """Whether conditions read more of these facts than their words: dicts, lists, dates and times."""
+    found = kept(told)
+    return len(found) > 1
+
+
+def _more(others: int) -> str:
+    return f" (and {others} more like it)" if others > 0 else ""

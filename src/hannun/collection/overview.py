@@ -1,0 +1,98 @@
+"""An engine's points go in, what a whole collection looks like comes out: facts to choose by, near-duplicates, a map, counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hannun.collection.points import DIGESTS, batched
+from hannun.collection.records import Map
+from hannun.collection.settings import Settings
+from hannun.collection.storage import Storage
+from hannun.embeddings import Floats, unit
+from hannun.errors import InputError
+from hannun.files import on_disk
+from hannun.index.engine import Condition, Engine, Scalar
+from hannun.search import dupes, project
+from hannun.search.dupes import Group
+
+_FEW = 50  # distinct values up to which a fact is one to choose by
+_SHOWN = 6  # facts that are offered to choose by, where none are named
+
+
+def offered(engine: Engine) -> list[str]:
+    """The facts that a page would offer to choose by."""
+    values, often = dict[str, set[Scalar]](), dict[str, int]()
+    for payload in engine.scan(["facts"]):
+        for name, value in (payload.get("facts") or {}).items():
+            for v in value if isinstance(value, list) else [value]:
+                if isinstance(v, str | int | float | bool) and len(values.setdefault(name, set())) <= _FEW:
+                    values[name].add(v)
+            often[name] = often.get(name, 0) + 1
+    few = [n for n, v in values.items() if 2 <= len(v) <= min(_FEW, max(2, often[n] // 2))]  # a title tells items apart
+    return sorted(few, key=lambda n: (-often[n], n))[:_SHOWN]
+
+
+def near_duplicates(engine: Engine, threshold: float, condition: Condition | None) -> list[Group]:
+    """Groups of items that are nearly the same; see `Collection.dupes`."""
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+        raise InputError(f"threshold={threshold!r} came, expected a cosine above 0, at most 1")
+    digests = {str(p["id"]): p.get(DIGESTS) or () for p in engine.scan(["id", DIGESTS], condition)}
+    kinds: dict[str, tuple[list[str], list[Floats]]] = {}
+    for some in batched(sorted(digests), 1000):
+        for id, row in engine.vectors(list(some)).items():
+            part = next(p for p in ("image", "text", "joint") if p in row)
+            ids, rows = kinds.setdefault(part, ([], []))
+            ids.append(id)
+            rows.append(row[part])
+    found = []
+    for ids, rows in kinds.values():
+        found += dupes.groups(ids, dupes.near(np.stack(rows), threshold), {i: digests[i] for i in ids})
+    return sorted(found, key=lambda g: (-len(g.ids), -g.similarity, g.ids))
+
+
+def plane(engine: Engine, limit: int, condition: Condition | None, seed: int) -> Map:
+    """Items on a plane; see `Collection.map`."""
+    ids = sorted(str(p["id"]) for p in engine.scan(["id"], condition))
+    if len(ids) > limit:
+        ids = sorted(np.random.default_rng(seed).choice(ids, limit, replace=False).tolist())
+    stored = engine.vectors(ids)
+    ids = [i for i in ids if i in stored]
+    parts = [next(p for p in ("image", "text", "joint") if p in stored[i]) for i in ids]
+    rows = np.stack([stored[i][p] for i, p in zip(ids, parts, strict=True)]) if ids else np.zeros((0, 2), np.float32)
+    for part in set(parts):  # pictures and texts lie in different corners of the space: each kind about its own centre
+        kind = [n for n, p in enumerate(parts) if p == part]
+        rows[kind] -= rows[kind].mean(axis=0)
+    points, explained = project.plane(unit(rows), seed)
+    return Map(tuple(ids), points, explained)
+
+
+def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> dict[str, Any]:
+    """Counts and settings; see `Collection.info`."""
+    texts = pictures = 0
+    named: dict[str, int] = {}
+    for payload in engine.scan(["text", "images", "facts"]):
+        texts += bool(payload.get("text"))
+        pictures += bool(payload.get("images"))
+        for name in payload.get("facts") or {}:
+            named[name] = named.get(name, 0) + 1
+    s = settings
+    return {
+        "path": name,
+        "format": s.format,
+        "items": engine.count(),
+        "with_text": texts,
+        "with_picture": pictures,
+        "encoder": s.encoder,
+        "fingerprint": s.fingerprint,
+        "dims": list(s.dims),
+        "part_vectors": s.parts,
+        "words": s.words,
+        "dictionary": list(s.dictionary),
+        "tokens": s.tokens,
+        "quantise": s.quantise,
+        "prefix": s.prefix,
+        "facts": dict(sorted(named.items())),
+        "bytes": on_disk(storage.root) if storage.stores_files else 0,
+    }

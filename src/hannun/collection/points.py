@@ -1,0 +1,66 @@
+"""An encoded item goes in, the point that the engine keeps of it comes out: vectors, words, and a payload of plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hannun.collection.settings import Settings
+from hannun.collection.storage import Storage
+from hannun.encode import Encoded
+from hannun.errors import InputError
+from hannun.index import lexical
+from hannun.index.engine import Point
+from hannun.item import Image, Member
+from hannun.search.searcher import PICTURES, packed
+from hannun.sources import SOURCE
+
+DIGESTS = "digests"  # the payload's key for the hashes of an item's pictures
+T = TypeVar("T")
+
+
+def point(row: Encoded, storage: Storage, settings: Settings) -> Point:
+    """The point of an encoded item; pictures that came as bytes are stored on the way."""
+    pictures = []
+    for picture, data in zip(row.item.images, row.pictures, strict=True):
+        pictures.append(storage.store_picture(data) if data is not None else _stored(picture, storage))
+    told = {k: v for k, v in row.item.facts.items() if k != SOURCE}
+    payload: dict[str, Any] = {"hash": row.hash, "facts": told, "images": pictures}
+    if row.item.text:
+        payload["text"] = row.item.text
+    if source := row.item.facts.get(SOURCE):
+        payload["source"] = source
+    if row.digests:
+        payload[DIGESTS] = list(row.digests)
+    if "pictures" in row.vectors:
+        payload[PICTURES] = packed(row.vectors["pictures"])
+    vectors = {k: v for k, v in row.vectors.items() if k not in ("pictures", "tokens")}
+    made = Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
+    return worded(made, settings) if settings.words else made
+
+
+def worded(point: Point, settings: Settings) -> Point:
+    """The same point with the words of its text."""
+    terms = lexical.document(str(point.payload.get("text") or ""), settings.dictionary)
+    return replace(point, words=terms.words, initials=terms.initials)
+
+
+def _stored(picture: Image, storage: Storage) -> str | dict[str, Any]:
+    match picture.source:
+        case Path() if storage.stores_files and picture.source.is_relative_to(storage.root / "pictures"):
+            return picture.source.relative_to(storage.root).as_posix()  # one that the collection keeps, and moves with it
+        case Path():
+            return str(picture.source.absolute())
+        case Member(archive, offset, size, name):
+            return {"archive": str(archive.absolute()), "offset": offset, "size": size, "name": name}
+    raise InputError(f"{picture} has no place of its own on disk")
+
+
+def batched(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` things, the last one shorter: `itertools.batched`, which Python 3.11 has not."""
+    source = iter(things)
+    while batch := list(islice(source, size)):
+        yield batch

@@ -1,0 +1,59 @@
+"""What a collection's methods take and return, wherever the collection lies: reports of changes, checks, and a map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hannun.checksums import Damage
+from hannun.embeddings import Floats
+from hannun.errors import InputError
+from hannun.item import Content, Problem
+
+Progress = Callable[[int], None]
+#: What `add` takes: see `hannun.sources.frames`; frames and tables of other packages are known by what they can do.
+Contents = Iterable[Content | Problem] | Content | Any
+
+
+@dataclass
+class Report:
+    """What became of the items handed to `add`, `reindex`, `prune` or `copy`; `problems` lists each that could not be read, and why."""
+
+    added: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What `compact` removed: how many pictures and leftovers, and the bytes on the disk that they took."""
+
+    removed: int
+    bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """Items on a plane: `points` [n, 2] within −1…1, what is alike lies near; `explained`: the variance on the two axes it began on."""
+
+    ids: tuple[str, ...]
+    points: Floats
+    explained: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found: how many files and bytes were judged, what is damaged, and what could not be judged and why."""
+
+    files: int
+    bytes: int
+    damaged: tuple[Damage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def require_list(name: str, ids: Sequence[str]) -> None:
+    """Raises InputError for a str, which would be taken for a list of its letters."""
+    if isinstance(ids, str):
+        raise InputError(f"{name} is the str {ids!r}, expected a list of ids")

@@ -1,0 +1,89 @@
+"""A collection's items go in; the same items come out in another storage, or in a store of another encoder's vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from hannun import encode
+from hannun.collection.points import batched, worded
+from hannun.collection.records import Progress, Report
+from hannun.collection.settings import Settings
+from hannun.collection.storage import Storage, own_pictures
+from hannun.encode import Outcome
+from hannun.encoder import Encoder
+from hannun.files import write_whole
+from hannun.index.engine import Engine, Point
+from hannun.item import Item
+from hannun.search.hits import stored_item
+from hannun.sources import SOURCE
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a copy."""
+
+    engine: Engine
+    storage: Storage
+    settings: Settings
+
+
+def copy(source: Side, target: Side, progress: Progress | None) -> Report:
+    """Copy what the target has not with equal content; see `Collection.copy`. The caller flushes."""
+    report = Report()
+    for some in batched(sorted(str(p["id"]) for p in source.engine.scan(["id"])), 200):
+        hashes = source.engine.get(list(some), ["hash", "facts"])
+        known = target.engine.get(list(some), ["hash", "facts"])
+        missing = [i for i in some if i in hashes and known.get(i) != hashes[i]]
+        points = [_carried(p, source, target) for p in source.engine.points(missing)] if missing else []
+        target.engine.upsert(points)
+        report.added += len(points)
+        report.unchanged += len(some) - len(missing)
+        if progress is not None:
+            progress(len(some))
+    return report
+
+
+def _carried(point: Point, source: Side, target: Side) -> Point:
+    """A point as another storage keeps it: the pictures that this one keeps go along, or are named by where they are."""
+    if own := own_pictures(point.payload):
+        if target.storage.stores_files:
+            for place in own:
+                target.storage.store_picture((source.storage.root / place).read_bytes())
+        else:
+            images = [str(source.storage.root / p) if isinstance(p, str) and p in own else p for p in point.payload["images"]]
+            point = replace(point, payload={**point.payload, "images": images})
+    same = source.settings.words and source.settings.dictionary == target.settings.dictionary
+    return worded(point, target.settings) if target.settings.words and not same else point
+
+
+def begin(storage: Storage, settings: Settings) -> None:
+    """Prepare the store for another encoder's vectors: one that a killed process began for the same encoder is gone on with."""
+    mark = storage.root / f"{settings.shard}.made-by"
+    if not mark.exists() or mark.read_text() != settings.fingerprint:
+        storage.drop(settings.shard)
+        write_whole(mark, settings.fingerprint.encode())
+
+
+def finish(storage: Storage, settings: Settings, former: str) -> None:
+    """Remove what nobody needs once the new store is in force."""
+    (storage.root / f"{settings.shard}.made-by").unlink(missing_ok=True)
+    storage.drop(former)
+
+
+def encode_anew(
+    source: Side, engine: Engine, encoder: Encoder, store: Callable[[Sequence[Outcome]], None], progress: Progress | None
+) -> None:
+    """Encode every item of `source` that `engine` has not yet with equal content, and hand chunk after chunk to `store`."""
+    done = {str(p["id"]): str(p["hash"]) for p in engine.scan(["id", "hash"])}
+    waiting = (
+        Item(stored.id, stored.parts, {**stored.facts, **({SOURCE: p["source"]} if p.get("source") else {})})
+        for p in source.engine.scan(["id", "text", "images", "facts", "source"])
+        for stored in [stored_item(p, source.storage.root)]
+    )
+    for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}):
+        store(chunk)
+        if progress is not None:
+            progress(len(chunk))
+    engine.delete(sorted(done.keys() - {str(p["id"]) for p in source.engine.scan(["id"])}))  # deleted since an earlier, killed run
+    engine.flush()
