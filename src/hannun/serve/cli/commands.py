@@ -105,7 +105,7 @@ def search(
     like: Annotated[list[str] | None, typer.Option(metavar="ID|FILE|WORDS", help="More like this; may be given again.")] = None,
     unlike: Annotated[list[str] | None, typer.Option(metavar="ID|FILE|WORDS", help="Not like this; may be given again.")] = None,
     mix: Annotated[float, typer.Option(help="With words and a picture: 1 only the words … 0 only the picture.")] = 0.5,
-    weights: Annotated[str | None, typer.Option(help="How much the items' text and picture count, e.g. 0.7,0.3.")] = None,
+    weights: Annotated[str | None, typer.Option(help="How much the parts of an item count, e.g. text=0.7,image=0.3.")] = None,
     share: Annotated[
         str,
         typer.Option("--words", help="Rank by the words themselves: 0 meaning … 1 words alone; auto: 0.3 where there are texts."),
@@ -129,6 +129,7 @@ def search(
     """Search a collection by words, by a picture, by both, or by examples."""
     from hannun import collection as face
     from hannun import sources
+    from hannun.search.options import read_weights
     from hannun.search.relevance import FITS
     from hannun.serve.cli import show
 
@@ -141,7 +142,7 @@ def search(
         query = None
     if image is not None and not image.exists():
         raise MissingError(f"{image}: no such picture; check the path")
-    parts = _weights(weights) if weights is not None else None
+    parts = read_weights(weights) if weights is not None else None
     if rerank not in (None, "tokens"):
         raise InputError(f"--rerank {rerank!r} came, expected tokens")
     fused: Any = fusion  # checked with the other options
@@ -356,11 +357,3 @@ def _share(text: str) -> Share:
         return "auto" if text == "auto" else float(text)
     except ValueError:
         raise InputError(f"--words {text!r} came, expected a number 0 … 1, or auto") from None
-
-
-def _weights(text: str) -> tuple[float, float]:
-    try:
-        first, second = (float(x) for x in text.split(","))
-    except ValueError:
-        raise InputError(f"--weights {text!r} came, expected two numbers: the items' text, the items' picture, e.g. 0.7,0.3") from None
-    return first, second

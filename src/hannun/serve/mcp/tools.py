@@ -85,13 +85,16 @@ def server(collection: Collection, *, files: Path | None = None, writable: bool 
         image: Annotated[str | None, Field(description="a picture as base64, alone or together with words")] = None,
         where: Where = None,
         limit: Limit = 10,
+        weights: Annotated[
+            dict[str, float] | None, Field(description='how much the parts of an item count, by kind: {"text": 0.7, "image": 0.3}')
+        ] = None,
         diversity: Annotated[float, Field(ge=0, le=1, description="0 pure relevance … 1 as varied as can be")] = 0.0,
         pictures: Shown = True,
     ) -> list[Any]:
         """Items nearest to words, to a picture, or to both. Gives id, score, text and facts of each, best first."""
         try:
             query: Content = {"text": words, **({"image": read(image)} if image else {})}
-            return told(collection.search(query, where=where, limit=limit, diversity=diversity), pictures)
+            return told(collection.search(query, weights=weights, where=where, limit=limit, diversity=diversity), pictures)
         except HannunError as e:
             raise mistake(e) from None
 

@@ -93,8 +93,10 @@ def routes(service: Service) -> APIRouter:
 
 
 def _outline(said: str | Said) -> Item:
-    """What a document is made of: its text, and a picture without its pixels where it has one."""
-    return item(said if isinstance(said, str) else {"text": said.text or "", **({"image": b"-"} if said.image else {})}, id="-")
+    """What a document is made of: its parts, its picture without pixels."""
+    if isinstance(said, str):
+        return item(said, id="-")
+    return item(said.model_dump(exclude_none=True) | {"text": said.text or ""} | ({"image": b"-"} if said.image else {}), id="-")
 
 
 def _written(row: Any, form: str) -> Any:

@@ -174,8 +174,8 @@ def given(body: bodies.SearchBody | bodies.ExplainBody, names: Sequence[str]) ->
 
 
 def shown(it: Item, service: Service) -> dict[str, Any]:
-    """What is told of an item: its text, facts, and links to its pictures; never a path on the server."""
-    return {"text": it.text, "facts": dict(it.facts), "images": service.pictures.links(it)}
+    """What is told of an item: its text, facts, links to its pictures, other parts by kind; never a path on the server."""
+    return {"text": it.text, "facts": dict(it.facts), "images": service.pictures.links(it), **it.json_parts()}
 
 
 def _map(service: Service, limit: int, seed: int, where: str | None) -> Mapping[str, Any]:
