@@ -6,6 +6,7 @@ import io
 import json
 import re
 import signal
+import tarfile
 import time
 import unicodedata
 from pathlib import Path
@@ -222,6 +223,18 @@ def test_reindex(shop: Path, capsys: Captured) -> None:
     assert hits(capsys, "빨간 줄무늬 원피스")[0]["id"] == "r1"
     assert run(["reindex", "shop.hannun"]) == 0
     assert "0 encoded, 6 already done" in capsys.readouterr().out
+
+
+def test_words_of_an_earlier_analysis(shop: Path, capsys: Captured) -> None:
+    with tarfile.open(Path(__file__).parent / "format2.tar.xz") as archive:
+        archive.extractall(filter="data")
+    assert run(["search", "가방", "--in", "format2.hannun", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["id"] == "3" and "`hannun reindex format2.hannun` finds more of them" in err
+    assert run(["reindex", "format2.hannun"]) == 0
+    assert "2 with their words made anew, 3 already done" in capsys.readouterr().out
+    assert run(["info", "format2.hannun"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_embed_texts(pictures: Path, capsys: Captured) -> None:

@@ -95,6 +95,7 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
         "part_vectors": bool(s.kinds),
         "kinds": list(s.kinds),
         "words": s.words,
+        "analysis": s.analysis,
         "dictionary": list(s.dictionary),
         "tokens": s.tokens,
         "quantise": s.quantise,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from hannun.encoder import JOINT, Calibration, Encoder, token_dim
 from hannun.errors import InputError, StorageError
 from hannun.index.engine import Layout
+from hannun.index.lexical import ANALYSIS
 from hannun.item import Image, Text
 
 FORMAT = 2  # 1: without words, picture hashes and single pictures; opening one brings it up to date
@@ -32,6 +33,7 @@ class Settings:
         albums: whether an item with several pictures was ever added.
         conditions: what is kept beside the facts for conditions on them: 1 the words of plain facts; 2 those in dicts, dates and
             times too.
+        analysis: which revision of the analysis of words its terms were made by, see `hannun.index.lexical.ANALYSIS`.
         format: of the file it was read from.
     """
 
@@ -48,6 +50,7 @@ class Settings:
     prefix: int = 0
     albums: bool = False
     conditions: int = CONDITIONS
+    analysis: int = ANALYSIS
     format: int = FORMAT
 
     @staticmethod
@@ -62,6 +65,20 @@ class Settings:
         prefix = self.prefix if self.prefix in new.dims else 0
         return replace(
             new, shard=shard, words=self.words, dictionary=self.dictionary, quantise=self.quantise, prefix=prefix, albums=self.albums
+        )
+
+    @property
+    def older_words(self) -> bool:
+        """Whether the words that are kept are of an earlier analysis than this Hannun's."""
+        return self.words and self.analysis < ANALYSIS
+
+    def advice(self, name: str) -> str:
+        """What would better the collection of that name, in one line; empty where nothing would."""
+        if not self.older_words:
+            return ""
+        return (
+            f"{name}: its words are of analysis {self.analysis}, this Hannun's is {ANALYSIS}; `hannun reindex {name}` finds more of them "
+            "(measures, amounts, Hanja, heads of compounds), and encodes nothing"
         )
 
     @property
@@ -87,6 +104,7 @@ class Settings:
             "prefix": self.prefix,
             "albums": self.albums,
             "conditions": self.conditions,
+            "analysis": self.analysis,
         }
 
     @staticmethod
@@ -102,6 +120,7 @@ class Settings:
             if form == 1:
                 return settings
             settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
+            settings = replace(settings, analysis=int(data.get("analysis", 1)))
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

@@ -53,7 +53,8 @@ def _carried(point: Point, source: Side, target: Side) -> Point:
         else:
             images = [str(source.storage.root / p) if isinstance(p, str) and p in own else p for p in point.payload["images"]]
             point = replace(point, payload={**point.payload, "images": images})
-    same = source.settings.words and source.settings.dictionary == target.settings.dictionary
+    one, other = source.settings, target.settings
+    same = one.words and (one.dictionary, one.analysis) == (other.dictionary, other.analysis)
     return worded(point, target.settings) if target.settings.words and not same else point
 
 

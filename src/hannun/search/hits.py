@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from hannun.index.engine import Scalar
 from hannun.item import Image, Item, Member, Text, parts_of
+from hannun.search import preview
 
 PARTS = "parts"  # the payload's key for the parts of kinds that have no key of their own, by kind
 STORED = ("id", "text", "images", PARTS, "facts")  # what of a payload `stored_item` reads
@@ -80,6 +81,21 @@ class Hit:
     also: tuple[Hit, ...] = ()
     why: Why | None = None
     relevance: float | None = None
+
+    def __repr__(self) -> str:
+        fits = "" if self.relevance is None else f", relevance={self.relevance:.2f}"
+        return f"Hit({self.id!r}, score={self.score:.3f}{fits}, {preview.line(self.item)!r})"
+
+    def _repr_html_(self) -> str:
+        return Hits([self])._repr_html_()
+
+
+@final
+class Hits(list[Hit]):
+    """A list of hits, best first; a notebook shows it as a table with thumbnails."""
+
+    def _repr_html_(self) -> str:
+        return preview.table([(f"{h.score:.3f}", h.item) for h in self])
 
 
 @dataclass
