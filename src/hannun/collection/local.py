@@ -37,7 +37,7 @@ from hannun.search import dupes
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
 from hannun.search.hits import STORED, Hit, Hits, stored_item
-from hannun.search.options import Fusion, Options, Rerank, Share
+from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
 from hannun.search.where import Where, needed, parse_where, reads, written
@@ -179,7 +179,7 @@ class Local:
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
@@ -201,7 +201,7 @@ class Local:
         return Hits(self._searcher(o).search(asked(query, like, unlike), o))
 
     def similar(
-        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10
+        self, ids: str | Sequence[str], *, weights: Weights | None = None, where: Where | None = None, limit: int = 10
     ) -> list[Hit]:
         """See `Collection.similar`."""
         o = Options(weights=weights, where=self._where(where), limit=limit)
@@ -216,7 +216,7 @@ class Local:
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
