@@ -27,7 +27,7 @@ from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError, WhereError, neighbours
-from hannun.facts import Range, facts, names, ranges
+from hannun.facts import Range, called, facts, names, ranges
 from hannun.files import on_disk
 from hannun.index import lexical
 from hannun.index.conditions import kept
@@ -276,8 +276,11 @@ class Local:
             for some in batched(sorted(chosen), 200):
                 changed = []
                 for point in self._engine.points(list(some)):
-                    now = {**(point.payload.get("facts") or {}), **told}
-                    changed.append(replace(point, payload={**point.payload, "facts": {k: v for k, v in now.items() if k not in gone}}))
+                    former = point.payload.get("facts") or {}
+                    now = {k: v for k, v in {**former, **told}.items() if k not in gone}
+                    new = replace(point, payload={**point.payload, "facts": now})
+                    renamed = self.settings.words and called(now) != called(former)
+                    changed.append(worded(new, self.settings) if renamed else new)
                 self._engine.update(changed)
             self._engine.flush()
             self._changes += len(chosen)

@@ -15,7 +15,9 @@ from itertools import islice
 
 import numpy as np
 
+from hannun import hangul
 from hannun.embeddings import Floats, unit
+from hannun.facts import called
 from hannun.index.engine import Engine
 
 LOOKED_AT, KEPT, FEWEST = 2000, 256, 30  # points of a sample, kept of each kind, and below which a kind is not judged alone
@@ -26,12 +28,18 @@ TAIL = 3.0  # deviations above the mean; of 1 … 8 the one that is fair to word
 class Background:
     """Rows of a sample by what an item has: "text", "image" or "joint" [n, dim], or text and picture as a pair of matrices.
 
-    `letters`: how long the texts of the sample are on average.
+    `letters`: how long the texts of the sample are on average, or the names of its pictures where nothing has a text.
+    `scripts`: those that these names are written in; empty where there are texts.
     """
 
     alone: Mapping[str, Floats]
     both: tuple[Floats, Floats] | None
     letters: float = 0.0
+    scripts: frozenset[str] = frozenset()
+
+    def answers(self, words: str) -> bool:
+        """Whether words may be found here. Names of pictures (IMG_1234) hold none of a query in another script, which need not be read."""
+        return self.letters > 0 and (not self.scripts or bool(self.scripts & _scripts(words)))
 
     def gains(self, query: Floats, weights: Mapping[str, float], usual: Mapping[str, float]) -> dict[str, float]:
         """Gains by kind for a unit query [dim], the largest of the kinds that are there 1.
@@ -79,8 +87,10 @@ def _kinds(sample: Background, dim: int, weighed: tuple[tuple[str, float], ...])
 
 def sampled(engine: Engine) -> Background:
     """A sample of the engine's points. They come in the order of hashes of their ids: at random."""
-    payloads = list(islice(engine.scan(["id", "text"]), LOOKED_AT))
-    lengths = [len(p["text"]) for p in payloads if p.get("text")]
+    payloads = list(islice(engine.scan(["id", "text", "facts.title", "facts.folder"]), LOOKED_AT))
+    texts = [str(p["text"]) for p in payloads if p.get("text")]
+    named = [] if texts else [c for p in payloads if (c := called(p.get("facts") or {}))]
+    lengths = [len(t) for t in texts or named]
     alone: dict[str, list[Floats]] = {}
     both: list[tuple[Floats, Floats]] = []
     for row in engine.vectors([str(p["id"]) for p in payloads]).values():
@@ -90,4 +100,9 @@ def sampled(engine: Engine) -> Background:
         elif (part := next((p for p in engine.layout.parts if p in row), None)) and len(alone.setdefault(part, [])) < KEPT:
             alone[part].append(row[part])
     pair = (np.stack([t for t, _ in both]), np.stack([i for _, i in both])) if both else None
-    return Background({p: np.stack(rows) for p, rows in alone.items()}, pair, sum(lengths) / max(len(lengths), 1))
+    rows_alone = {p: np.stack(rows) for p, rows in alone.items()}
+    return Background(rows_alone, pair, sum(lengths) / max(len(lengths), 1), frozenset().union(*map(_scripts, named)))
+
+
+def _scripts(text: str) -> frozenset[str]:
+    return frozenset("Hangul" if hangul.is_hangul(c) else "digits" if c.isdigit() else "letters" for c in text if c.isalnum())
