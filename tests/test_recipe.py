@@ -60,12 +60,12 @@ def test_free_sources_only() -> None:
 
 def test_every_recipe_marks_its_numbers() -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
-    from hannun.serve.cli.train import _module, known
+    from hannun.serve.cli.recipes import known, recipe_module
 
     checked = 0
     for name in known():
         try:
-            sizes = _module(name).SIZES
+            sizes = recipe_module(name).SIZES
         except InputError:
             continue
         assert {"paper", "tiny"} <= set(sizes), name

@@ -9,8 +9,9 @@ import pytest
 
 from hannun.errors import InputError
 from hannun.item import Item, Text
-from hannun.search.query import Known, asked
+from hannun.search.query import Known, asked, needs
 from tests.conftest import draw
+from tests.toy import Toy
 
 
 def told(query: Any, **examples: Any) -> tuple[str | None, list[str]]:
@@ -79,3 +80,13 @@ def test_bad_examples_are_told(query: Any, like: Any, message: str) -> None:
 
 def test_an_empty_query_beside_examples_is_no_query() -> None:
     assert asked("", like=["셔츠"]).own is None
+
+
+def test_what_a_query_needs_of_the_encoder() -> None:
+    both = {"text": "파란색 -줄무늬", "image": draw(seed=1)}
+    query = asked(both, like=["치마", {"id": "a"}])
+    towers, sequence = Toy(), Toy(parts=False)
+    assert [(i.text, len(i.images)) for i in needs(query, towers)] == [("파란색", 0), (None, 1), ("치마", 0), ("줄무늬", 0)]
+    assert [(i.text, len(i.images)) for i in needs(query, towers, mix=1)] == [("파란색", 0), ("치마", 0), ("줄무늬", 0)]
+    assert [(i.text, len(i.images)) for i in needs(query, sequence)] == [("파란색", 1), ("치마", 0), ("줄무늬", 0)]
+    assert needs(asked(None, like=[{"id": "a"}]), towers) == []

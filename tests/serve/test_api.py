@@ -229,3 +229,24 @@ def test_openapi_names_what_only_this_collection_can_say(shop: Running) -> None:
     schema = shop.client.get("/openapi.json").json()
     assert schema["components"]["schemas"]["SearchBody"]["properties"]["dim"]["anyOf"][0]["enum"] == [64, 32]
     assert shop.client.get("/v1/models").json()["data"][0]["id"] == "toy1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": "빨간 원피스"},
+        {"query": "원피스 -줄무늬"},
+        {"query": {"text": "파란색", "image": picture(seed=2)}},
+        {"query": {"text": "파란색", "image": picture(seed=2)}, "mix": 1},
+        {"like": ["치마", {"id": "a"}], "unlike": [{"image": picture(seed=1)}], "query": None},
+    ],
+)
+def test_the_engine_asks_for_no_vector_that_was_not_made_beforehand(shop: Running, monkeypatch: pytest.MonkeyPatch, body: Any) -> None:
+    before: list[int] = []
+    real, encoder = type(shop.service.collection).search, shop.service.encoder
+    monkeypatch.setattr(
+        type(shop.service.collection), "search", lambda self, query, **o: before.append(encoder.misses) or real(self, query, **o)
+    )
+    misses = encoder.misses
+    assert shop.post("/v1/search", **body).status_code == 200
+    assert misses < before[0] == encoder.misses

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is in the [train] extra")
 
 from hannun.recipe import Recipe
-from hannun.serve.cli import train as command
+from hannun.serve.cli import recipes as command
 from hannun.serve.cli.main import run
 
 TINY = Recipe("toy", {"a": 1.0}, frozenset(), 10, 4, 1e-3, (8,), about="a toy", size="tiny", origins={"steps": "ours"})
@@ -30,8 +30,8 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def module(name: str) -> Any:
         return SimpleNamespace(SIZES={"tiny": TINY}, run=go) if name == "toy" else original(name)
 
-    original = command._module
-    monkeypatch.setattr(command, "_module", module)
+    original = command.recipe_module
+    monkeypatch.setattr(command, "recipe_module", module)
     monkeypatch.setattr(command, "known", lambda: ["toy"])
     return seen
 

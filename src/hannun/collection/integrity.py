@@ -15,8 +15,7 @@ from hannun.collection.records import Checked
 from hannun.collection.storage import FolderStorage, own_pictures, require_collection
 from hannun.errors import CollectionBusy, InputError, StorageError
 from hannun.files import on_disk
-from hannun.index import integrity
-from hannun.index.edge import Edge
+from hannun.index.edge import Edge, integrity
 
 _PICTURE = "put it back from its source, or `hannun delete` its item and `hannun compact`"
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self, final
 
 from hannun import encode, hangul
-from hannun.collection import integrity, overview, transfer
+from hannun.collection import integrity, overview, transfer, upgrade
 from hannun.collection.backup import backup
 from hannun.collection.points import DIGESTS, batched, point, worded
 from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
@@ -30,14 +30,13 @@ from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError
 from hannun.facts import Range, called, facts, names, ranges
 from hannun.files import on_disk
 from hannun.index import lexical
-from hannun.index.conditions import kept
 from hannun.index.engine import Condition, Engine, Listing, Present, Scalar
-from hannun.item import Content, Item, Problem, item
+from hannun.item import Content, Item, Problem, content_of, item, parts_of
 from hannun.load import load
 from hannun.search import dupes
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
-from hannun.search.hits import Hit, stored_item
+from hannun.search.hits import PARTS, STORED, Hit, Hits, stored_item
 from hannun.search.options import Fusion, Options, Rerank, Share
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
@@ -119,10 +118,8 @@ class Local:
 
     def _modernise(self) -> None:
         """Bring a collection of format 1 up to date: words are added to what is there. Killed midway, the next opening goes on."""
-        for chunk in batched(self._engine.points(), 500):
-            self._engine.upsert([worded(p, self.settings) for p in chunk] if self.settings.words else list(chunk))
-        self._engine.flush()
-        self.settings = replace(self.settings, format=FORMAT, conditions=CONDITIONS)
+        upgrade.add_words(self._engine, self.settings)
+        self.settings = replace(self.settings, format=FORMAT, conditions=CONDITIONS, analysis=lexical.ANALYSIS)
         self._storage.write(self.settings)
 
     @property
@@ -139,6 +136,13 @@ class Local:
 
     def __len__(self) -> int:
         return self._engine.count()
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and id in self._engine.get([id], [])
+
+    def __repr__(self) -> str:
+        count = "closed" if self._closed else f"{len(self):,} items"
+        return f"<collection {self.name}: {count}, made by {self.settings.encoder}>"
 
     def __enter__(self) -> Self:
         return self
@@ -159,7 +163,7 @@ class Local:
             found = self._engine.get(list(ids))
             return (stored_item(found[i], self._storage.root) for i in ids if i in found)
         condition = self._condition(where)
-        return (stored_item(p, self._storage.root) for p in self._engine.scan(["id", "text", "images", "facts"], condition))
+        return (stored_item(p, self._storage.root) for p in self._engine.scan(STORED, condition))
 
     def count(self, where: Where | None = None) -> int:
         """See `Collection.count`."""
@@ -205,7 +209,7 @@ class Local:
         o = Options(
             mix, weights, words, fusion, self._where(where), limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor
         )
-        return self._searcher(o).search(asked(query, like, unlike), o)
+        return Hits(self._searcher(o).search(asked(query, like, unlike), o))
 
     def similar(
         self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10
@@ -213,7 +217,7 @@ class Local:
         """See `Collection.similar`."""
         o = Options(weights=weights, where=self._where(where), limit=limit)
         named = (ids,) if isinstance(ids, str) else tuple(ids)
-        return self._searcher(o).search(asked(None, [Known(i) for i in named]), o)
+        return Hits(self._searcher(o).search(asked(None, [Known(i) for i in named]), o))
 
     def why(
         self,
@@ -267,10 +271,11 @@ class Local:
     def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
         """See `Collection.update`."""
         require_list("ids", ids)
-        gone = {hangul.normalise(str(k)) for k, v in changes.items() if v is None}
-        told = facts({k: v for k, v in changes.items() if v is not None})
-        if {"id", "text", "image"} & ({*told} | gone):
-            raise InputError("a change of 'id', 'text' or 'image' came, expected facts; `add` the item again with its new content")
+        named = {hangul.normalise(str(k)): v for k, v in changes.items()}
+        if content := [k for k in named if k == "id" or k in content_of(named)]:
+            raise InputError(f"a change of {content[0]!r} came, expected facts; `add` the item again with its new content")
+        gone = {k for k, v in named.items() if v is None}
+        told = facts({k: v for k, v in named.items() if v is not None})
         with self._writing:
             chosen = self._chosen(ids, where)
             for some in batched(sorted(chosen), 200):
@@ -305,12 +310,12 @@ class Local:
 
     def moved(self, seen: set[str]) -> int:
         """See `Collection.moved`."""
-        fields = ["id", "source", "text", DIGESTS, "facts"]
+        fields = ["id", "source", "text", DIGESTS, PARTS, "facts"]
         here: dict[tuple[Any, ...], list[str]] = {}
         gone: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = []
         for payload in self._engine.scan(fields):
             id, source = str(payload["id"]), payload.get("source")
-            content = payload.get("text"), tuple(payload.get(DIGESTS) or ())
+            content = payload.get("text"), tuple(payload.get(DIGESTS) or ()), parts_of(payload.get(PARTS) or {})
             if id in seen:
                 here.setdefault(content, []).append(id)
             elif source and id.partition("#")[0] == source and not os.path.exists(source):
@@ -357,10 +362,7 @@ class Local:
     def _retell(self) -> None:
         """Store beside the facts of an older collection what conditions on dicts, dates and texts within texts read."""
         with self._writing:
-            wanted = (str(p["id"]) for p in self._engine.scan(["id", "facts"]) if _reads_more(p.get("facts") or {}))
-            for some in batched(sorted(wanted), 200):
-                self._engine.update(list(self._engine.points(list(some))))
-            self._engine.flush()
+            upgrade.store_conditions(self._engine)
             self._settle(replace(self.settings, conditions=CONDITIONS))
 
     def _chosen(self, ids: Sequence[str], where: Where | None) -> set[str]:
@@ -468,7 +470,7 @@ class Local:
         """See `Collection.reindex`."""
         if encoder.fingerprint == self.settings.fingerprint:
             self._encoder, self._checked = encoder, True
-            return Report(unchanged=len(self))
+            return self._upgraded(progress)
         if not self._storage.stores_files:
             raise InputError(
                 f"{self.name}: a server's collection cannot be encoded anew in place; reindex a copy on this machine, then copy that"
@@ -497,6 +499,23 @@ class Local:
             self._sample, self._offered = None, None
         transfer.finish(self._storage, settings, old)
         return report
+
+    def _upgraded(self, progress: Progress | None) -> Report:
+        """The same vectors, with all that this version keeps beside them."""
+        if self.settings.conditions < CONDITIONS:
+            self._retell()
+        if not self.settings.older_words:
+            return Report(unchanged=len(self))
+        report = upgrade.rewrite_words(self._engine, self.settings, self._writing, progress)
+        with self._writing:
+            self._settle(replace(self.settings, analysis=lexical.ANALYSIS))
+            self._changes += report.added
+        return report
+
+    @property
+    def advice(self) -> str:
+        """See `Collection.advice`."""
+        return self.settings.advice(self.name)
 
     def optimise(self) -> bool:
         """See `Collection.optimise`."""
@@ -563,12 +582,6 @@ class Local:
     def _settle(self, settings: Settings) -> None:
         self._storage.write(settings)
         self.settings = settings
-
-
-def _reads_more(told: Mapping[str, Any]) -> bool:
-    """Whether conditions read more of these facts than their words: dicts, lists, dates and times."""
-    found = kept(told)
-    return len(found) > 1
 
 
 def _more(others: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hannun.collection.local import Local
 from hannun.collection.protocol import Collection
 from hannun.collection.remote import Remote
-from hannun.collection.settings import Quantise
+from hannun.collection.settings import Quantise, Settings
 from hannun.collection.storage import storage_at
 from hannun.encoder import Encoder
 from hannun.errors import InputError
@@ -58,3 +58,15 @@ def open(
     except BaseException:
         storage.close()
         raise
+
+
+def read_settings(path: str | Path, *, create: bool = False) -> Settings | None:
+    """What made the collection at `path` (a folder or qdrant://…), without opening it; None where `create` is to begin one there.
+
+    Raises what `open` raises.
+    """
+    storage = storage_at(path, create)
+    try:
+        return storage.read()
+    finally:
+        storage.close()

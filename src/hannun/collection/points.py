@@ -16,6 +16,7 @@ from hannun.facts import called
 from hannun.index import lexical
 from hannun.index.engine import Point
 from hannun.item import Image, Member
+from hannun.search.hits import PARTS
 from hannun.search.searcher import PICTURES, packed
 from hannun.sources import SOURCE
 
@@ -32,6 +33,8 @@ def point(row: Encoded, storage: Storage, settings: Settings) -> Point:
     payload: dict[str, Any] = {"hash": row.hash, "facts": told, "images": pictures}
     if row.item.text:
         payload["text"] = row.item.text
+    if others := row.item.json_parts():
+        payload[PARTS] = others
     if source := row.item.facts.get(SOURCE):
         payload["source"] = source
     if row.digests:

@@ -40,6 +40,11 @@ class Collection(Protocol):
         ...
 
     @property
+    def advice(self) -> str:
+        """What would better it, in one line, such as a reindex; empty where nothing would."""
+        ...
+
+    @property
     def encoder(self) -> Encoder:
         """The encoder that made the vectors, loaded when first needed.
 
@@ -47,7 +52,13 @@ class Collection(Protocol):
         """
         ...
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many items there are."""
+        ...
+
+    def __contains__(self, id: object) -> bool:
+        """Whether there is an item with this id."""
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -261,6 +272,8 @@ class Collection(Protocol):
 
     def reindex(self, encoder: Encoder, progress: Progress | None = None) -> Report:
         """Encode every item again with another encoder; killed and called again, it goes on where it was.
+
+        With the same encoder nothing is encoded: words of an earlier analysis are made anew, and the report counts them as added.
 
         The new vectors are made beside the old ones, which stay in force until all are there. Items whose pictures can no
         longer be read stop the change: they are reported, and the collection stays as it was.

@@ -26,7 +26,7 @@ from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError
 from hannun.facts import Range
 from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
 from hannun.search.dupes import THRESHOLD, Group
-from hannun.search.hits import Hit, Patches, Why
+from hannun.search.hits import Hit, Hits, Patches, Why
 from hannun.search.options import Fusion, Rerank, Share
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
@@ -57,6 +57,7 @@ class Remote:
         self._client = httpx2.Client(base_url=self._url, headers=headers, timeout=timeout, follow_redirects=False)
         try:
             about = self._ask("GET", "/v1/collection")
+            self._made_by = str(about["encoder"])
             if encoder is not None and encoder.fingerprint != about["fingerprint"]:
                 raise EncoderMismatch(
                     f"{url}: runs encoder {about['encoder']!r} ({about['fingerprint']}), but {encoder.name!r} "
@@ -77,12 +78,25 @@ class Remote:
         return Settings.from_json(self._ask("GET", "/v1/settings")["settings"], self._url)
 
     @property
+    def advice(self) -> str:
+        """See `Collection.advice`: empty, for it can be followed only where the files lie."""
+        return ""
+
+    @property
     def encoder(self) -> Encoder:
         """Raises InputError: the service encodes."""
         raise self._elsewhere("encodes what it is sent; for an encoder on this machine, call hannun.load")
 
     def __len__(self) -> int:
         return int(self._ask("GET", "/v1/collection")["count"])
+
+    def __contains__(self, id: object) -> bool:
+        with suppress(MissingError):
+            return isinstance(id, str) and self.get(id).id == id
+        return False
+
+    def __repr__(self) -> str:
+        return f"<collection {self._url}: a service, made by {self._made_by}>"
 
     def __enter__(self) -> Self:
         return self
@@ -204,7 +218,7 @@ class Remote:
             "explain": explain,
             **({"floor": floor} if floor else {}),
         }
-        return [self._hit(h) for h in self._ask("POST", "/v1/search", json=body | _given(words))["hits"]]
+        return Hits(self._hit(h) for h in self._ask("POST", "/v1/search", json=body | _given(words))["hits"])
 
     def similar(
         self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import final
 
 from hannun import hangul
-from hannun.encoder import Encoder
+from hannun.encoder import JOINT, Encoder
 from hannun.errors import InputError
 from hannun.index import lexical
 from hannun.index.engine import All, Among, Any_, Condition, Engine, Holds, Not, Plan, Words
-from hannun.item import Item
+from hannun.item import Item, Text
 from hannun.search import fuse
 from hannun.search.background import TAIL, Background
 from hannun.search.options import SHARE, Options
@@ -65,12 +65,12 @@ class Prepared:
         if o.words == 1 and not (o.weights or o.dim or o.rerank):
             return
         encoder = self.load()
-        if not encoder.parts:
+        if encoder.kinds:
+            _ = o.part_weights(encoder.kinds)
+        else:
             if o.weights is not None:
-                raise InputError(
-                    f"weights came, but the encoder {encoder.name!r} makes one joint vector of text and picture; leave weights out"
-                )
-            if o.mix != 0.5 and asked.own is not None and asked.own.text and asked.own.images:
+                raise InputError(f"weights came, but the encoder {encoder.name!r} makes one joint vector of an item; leave weights out")
+            if o.mix != 0.5 and asked.own is not None and len(asked.own.kinds) > 1:
                 raise InputError(f"mix came, but the encoder {encoder.name!r} reads words and picture in one sequence; leave mix out")
         if o.dim is not None and (isinstance(o.dim, bool) or o.dim not in encoder.dims):
             raise InputError(f"dim={o.dim!r} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")
@@ -86,12 +86,12 @@ class Prepared:
         if self.asked.own is not None and self.asked.own.images:
             return 0.0
         texts = self.worded and (self.background is None or self.background.answers(self.asked.words))
-        return SHARE if texts and self.weights.get("text", 1) > 0 else 0.0
+        return SHARE if texts and self.weights.get(Text.kind, 1) > 0 else 0.0
 
     @cached_property
     def weights(self) -> dict[str, float]:
-        """How much each part of an item counts."""
-        return self.options.part_weights if "joint" not in self.engine.layout.parts else {"joint": 1.0}
+        """How much each part of an item counts, by every kind that the collection has vectors of."""
+        return self.options.part_weights(self.engine.layout.parts)
 
     @cached_property
     def pointed(self) -> Pointed:
@@ -101,9 +101,9 @@ class Prepared:
 
     @cached_property
     def gains(self) -> dict[str, float]:
-        """What the cosine of each kind of item is multiplied by."""
-        if "joint" in self.weights:
-            return {"joint": 1.0}
+        """What the cosine of an item is multiplied by, for every set of kinds that it may have."""
+        if JOINT in self.weights:
+            return dict(self.weights)
         calibration, shares = self.load().calibration, self.pointed.shares
         if self.background is None:
             return fuse.gains(calibration, shares, self.weights)

@@ -20,6 +20,7 @@ _BEFORE = frozenset("물손발옷꽃콩쌀밥빵떡술팥닭책집창벽돌금�
 # Single syllables that a name of goods ends in, and that say what it is: 크롭티, 에코백. Others are too often the end of another word.
 _HEADS = frozenset("티백폰컵캡펜칼탕죽빵볼룩밥면찜핀북")
 _KNOWN_HEADS = frozenset("티백폰컵캡탕죽빵밥")  # of these, what ends in no other word after a noun: 면 of 해수면 is no noodle
+_LONGEST = 20  # syllables of a name that is looked into: each of its ends is analysed, and a text without a space may be one "name"
 _NO_HEADS = frozenset({"글라스", "피스", "라이프", "바이", "가락", "아몬드"})  # ends of words of one piece: 선글라스, 원피스, 손가락
 # What a compound of two longer parts may end in with two syllables; 발레|리나 and 크리스|마스 look like compounds too.
 _GOODS = frozenset(
@@ -74,7 +75,7 @@ def _head(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
 @lru_cache(maxsize=50_000)
 def inside(word: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
     """Nouns at the end and at the beginning of a word that Kiwi does not know, and what is left of it beside them."""
-    if len(word) < 3 or not all(map(hangul.is_syllable, word)):
+    if not 3 <= len(word) <= _LONGEST or not all(map(hangul.is_syllable, word)):
         return ()
     for cut in range(1, len(word) - 1):
         rest = word[cut:]

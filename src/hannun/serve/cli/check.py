@@ -1,4 +1,4 @@
-"""A collection's name goes in; what is damaged in it comes out, and what no item needs any more is removed."""
+"""`hannun check`: a collection goes in; what is damaged in it comes out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hannun.serve.cli.commands import DEFAULT, At
+from hannun.serve.cli.options import DEFAULT, At
 
 
 def check(
@@ -26,13 +26,3 @@ def check(
     read = f"{found.files} files, {found.bytes / 1e6:,.1f} MB checked"
     typer.echo(f"{read}: {len(found.damaged)} damaged" if found.damaged else f"{read}: all are as they were written")
     return 1 if found.damaged else 0
-
-
-def compact(collection: At = DEFAULT) -> int:
-    """Remove the pictures of deleted items, and what killed processes left behind."""
-    from hannun import collection as face
-
-    with face.open(collection, create=False) as opened:
-        done = opened.compact()
-    typer.echo(f"{done.removed} removed, {done.bytes / 1e6:,.1f} MB freed")
-    return 0

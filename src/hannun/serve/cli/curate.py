@@ -64,7 +64,7 @@ def run(
     from hannun.curate.stages.plan import RunPlan
     from hannun.curate.tally import funnel
     from hannun.recipes.naver_pairs import RULES
-    from hannun.serve.cli import show
+    from hannun.serve.cli import output
 
     if personal not in ("mask", "drop"):
         raise InputError(f"--personal {personal!r} came, expected 'mask' or 'drop'")
@@ -80,11 +80,11 @@ def run(
     )  # fmt: skip
     runner = Runner(workers or _cores(), ray)
     if dry_run:
-        tally = factory.preview(sources, plan, dry_run, runner, show.progress)
+        tally = factory.preview(sources, plan, dry_run, runner, output.progress)
         _funnel(tally.counts, funnel(tally))
         typer.echo("dry run: nothing was written")
         return 0
-    result = factory.run(sources, plan, runner, show.progress)
+    result = factory.run(sources, plan, runner, output.progress)
     _funnel(result.tally.counts, funnel(result.tally))
     pairs, splits = result.manifest["pairs"], result.manifest["splits"]
     typer.echo(
@@ -114,7 +114,7 @@ def sweep(
     from hannun.curate import sweep as sweeping
     from hannun.journal import Journal
     from hannun.load import load
-    from hannun.serve.cli import show
+    from hannun.serve.cli import output
 
     encoder = load(model)
     try:
@@ -122,12 +122,12 @@ def sweep(
     except ValueError:
         raise InputError(f"--thresholds {thresholds!r} came, expected numbers with commas: -1,0,0.1") from None
     journal = Journal(to / "sweep.json.work")
-    with show.progress("encoding", 0) as advance:
+    with output.progress("encoding", 0) as advance:
         pairs = sweeping.read_pairs(shards, encoder, advance, journal)
         target = sweeping.read_labelled(labelled, encoder, advance, journal)
     small = sweeping.Small(steps=steps)
     swept = []
-    with show.progress("training", len(pairs) * len(tried)) as advance:
+    with output.progress("training", len(pairs) * len(tried)) as advance:
         for kind, scored in pairs.items():
             swept.append(sweeping.sweep(kind, scored, target, tried, small, done=advance, journal=journal))
     page = sweeping.write(to, swept, encoder, small)

@@ -1,4 +1,4 @@
-"""The arguments of `hannun eval` and `hannun compare` go in; tables on the terminal and a folder with JSON, HTML and a card come out."""
+"""`hannun eval`: a model and suites go in; tables on the terminal and a folder with JSON, HTML and a card come out."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hannun.errors import InputError, MissingError
+from hannun.errors import MissingError
+from hannun.serve.cli.options import Cache, Data, On
 
 if TYPE_CHECKING:
     from hannun.evaluate.report import EvalReport
     from hannun.evaluate.suites.suite import Suite
 
 _DATA = Path("../shared/data")
-Data = Annotated[Path | None, typer.Option("--data", envvar="HANNUN_DATA", help="The folder of data sets [default: ../shared/data].")]
-Cache = Annotated[Path | None, typer.Option("--cache", help="Where vectors and drawn pictures are kept [default: ~/.cache/hannun/eval].")]
-On = Annotated[list[str] | None, typer.Option("--on", help="A suite, or mteb:TASK; may be repeated. All of them when left out.")]
 
 
 def evaluate(
@@ -42,7 +40,7 @@ def evaluate(
         typer.echo(f"{'mteb:TASK':14} a public task by its name in mteb, such as mteb:KLUE-STS")
         return 0
     chosen = [suites.suite(name) for name in on] if on else list(suites.suites().values())
-    report = _measured(model, chosen, data, dim, seed, cache, _command("eval", model, on, dim, seed))
+    report = measured(model, chosen, data, dim, seed, cache, command("eval", model, on, dim, seed))
     folder = to or Path("eval") / (Path(model).name or "model")
     _written(report, folder)
     if json_out:
@@ -55,64 +53,10 @@ def evaluate(
     return 0
 
 
-def compare(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL|REPORT…", help="Two or more: models, or folders that `hannun eval` wrote.")],
-    on: On = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Write compare.json and compare.html there.")] = None,
-    data: Data = None,
-    dim: Annotated[int | None, typer.Option(help="Truncate every model that is measured now.")] = None,
-    seed: Annotated[int, typer.Option(help="Of intervals and tests.")] = 0,
-    cache: Cache = None,
-    json_out: Annotated[bool, typer.Option("--json", help="The differences as JSON on standard output.")] = False,
-) -> int:
-    """Set models side by side: differences from the first, paired query by query, with intervals and significance."""
-    from hannun.evaluate import suites
-    from hannun.evaluate.compare import compare as compared
-    from hannun.evaluate.page import comparison_page
-    from hannun.evaluate.report import EvalReport
-    from hannun.files import write_whole
-
-    if len(models) < 2:
-        raise InputError(f"{len(models)} model came, expected two or more to compare")
-    reports = []
-    for m in models:
-        if (Path(m) / "report.json").is_file() or Path(m).name == "report.json":
-            reports.append(EvalReport.load(Path(m)))
-            continue
-        if not on:
-            raise InputError(
-                f"{m} is no report, so it must be measured now: expected --on SUITE (repeat for more), or a folder from `hannun eval`"
-            )
-        reports.append(
-            _measured(m, [suites.suite(n) for n in on], data, dim, seed, cache, _command("compare", " ".join(models), on, dim, seed))
-        )
-    found = compared(reports, seed=seed)
-    if to is not None:
-        to.mkdir(parents=True, exist_ok=True)
-        write_whole(to / "compare.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1).encode())
-        write_whole(to / "compare.html", comparison_page(found).encode())
-    if json_out:
-        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
-        return 0
-    console, table = _console(), _grid
-    for model, rows in zip(found.models[1:], found.rows, strict=True):
-        grid = table(f"{model} against {found.models[0]}", ("suite", "figure"), ("first", "other", "difference", "95 %", "p (Holm)", ""))
-        for r in rows:
-            interval = f"[{r.low:+.3f}, {r.high:+.3f}]"
-            grid.add_row(
-                r.suite, r.name, f"{r.first:.3f}", f"{r.other:.3f}", f"{r.difference:+.3f}", interval, f"{r.adjusted:.3f}", r.verdict
-            )
-        console.print(grid)
-    for line in found.left_out:
-        typer.echo(f"left out: {line}", err=True)
-    if to is not None:
-        typer.echo(f"wrote {to}/compare.json and compare.html")
-    return 0
-
-
-def _measured(
+def measured(
     model: str, chosen: list[Suite], data: Path | None, dim: int | None, seed: int, cache: Path | None, command: str
 ) -> EvalReport:
+    """The report of a model on suites. Raises MissingError where the folder of data sets is none."""
     from hannun.evaluate import run
     from hannun.evaluate.harness import Harness, cache_folder
     from hannun.load import load
@@ -135,24 +79,26 @@ def _written(report: EvalReport, folder: Path) -> None:
 
 
 def _tables(report: EvalReport) -> None:
-    console = _console()
+    terminal = console()
     for s in report.to_json()["suites"]:
-        grid = _grid(f"{s['suite']}: {s['about']}", ("figure",), ("value", "95 %", "n"))
+        table = grid(f"{s['suite']}: {s['about']}", ("figure",), ("value", "95 %", "n"))
         for f in s["figures"]:
             interval = "" if f["low"] is None else f"[{f['low']:.3f}, {f['high']:.3f}]"
-            grid.add_row(f["name"], f"{f['value']:.3f}", interval, "" if f["low"] is None else str(f["n"]))
-        console.print(grid)
+            table.add_row(f["name"], f"{f['value']:.3f}", interval, "" if f["low"] is None else str(f["n"]))
+        terminal.print(table)
         for note in s["notes"]:
-            console.print(f"  {note}", style="dim", markup=False, highlight=False)
+            terminal.print(f"  {note}", style="dim", markup=False, highlight=False)
 
 
-def _console() -> Any:
+def console() -> Any:
+    """The terminal; 160 columns where there is none, so that tables in a file are not folded."""
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
-def _grid(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Any:
+def grid(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Any:
+    """An empty table with columns of names on the left and of figures on the right."""
     from rich.table import Table
     from rich.text import Text
 
@@ -164,7 +110,7 @@ def _grid(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Any:
     return grid
 
 
-def _command(name: str, model: str, on: list[str] | None, dim: int | None, seed: int) -> str:
+def command(name: str, model: str, on: list[str] | None, dim: int | None, seed: int) -> str:
     """The command in its plain form: without paths, which another machine would not have."""
     words = ["hannun", name, *model.split(" "), *(w for s in on or () for w in ("--on", s))]
     words += ["--dim", str(dim)] if dim is not None else []

@@ -10,7 +10,33 @@ import typer
 
 import hannun
 from hannun.errors import HannunError
-from hannun.serve.cli import check, commands, curate, demo, evaluate, export, keep, serve, train
+from hannun.serve.cli import (
+    ask,
+    backup,
+    check,
+    compact,
+    compare,
+    copy,
+    curate,
+    delete,
+    demo,
+    dupes,
+    embed,
+    evaluate,
+    export,
+    facets,
+    index,
+    info,
+    keys,
+    mcp,
+    mine,
+    recipes,
+    reindex,
+    search,
+    serve,
+    train,
+    update,
+)
 
 # ClickException: of the click that newer typers carry inside, or of the installed one that older ones use.
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
@@ -39,31 +65,31 @@ def _root(
 
 
 app.command("demo")(demo.demo)
-app.command("index")(commands.index)
-app.command("search")(commands.search)
-app.command("info")(commands.info)
-app.command("delete")(commands.delete)
-app.command("reindex")(commands.reindex)
-app.command("embed")(commands.embed)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("info")(info.info)
+app.command("delete")(delete.delete)
+app.command("reindex")(reindex.reindex)
+app.command("embed")(embed.embed)
 app.add_typer(curate.app, name="curate")
-app.command("copy")(keep.copy)
-app.command("backup")(keep.backup)
-app.command("restore")(keep.restore)
+app.command("copy")(copy.copy)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("check")(check.check)
-app.command("compact")(check.compact)
-app.command("dupes")(keep.dupes)
-app.command("facets")(keep.facets)
-app.command("update")(keep.update)
+app.command("compact")(compact.compact)
+app.command("dupes")(dupes.dupes)
+app.command("facets")(facets.facets)
+app.command("update")(update.update)
 app.command("eval")(evaluate.evaluate)
-app.command("compare")(evaluate.compare)
+app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("train")(train.train)
-app.command("mine")(train.mine)
-app.command("recipes")(train.recipes)
+app.command("mine")(mine.mine)
+app.command("recipes")(recipes.recipes)
 app.command("serve")(serve.serve)
-app.add_typer(serve.keys, name="keys")
-app.command("mcp")(serve.mcp)
-app.command("ask")(serve.ask)
+app.add_typer(keys.app, name="keys")
+app.command("mcp")(mcp.mcp)
+app.command("ask")(ask.ask)
 
 
 def main() -> None:

@@ -1,9 +1,7 @@
-"""The arguments of `train`, `mine` and `recipes` go in; trained models, pairs with hard negatives, and tables come out."""
+"""`hannun train`: a recipe's name, its data and changed settings go in; a trained model and its figures come out."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hannun.errors import DependencyError, InputError, neighbours
+from hannun.serve.cli import recipes
 
 
 def train(
@@ -24,7 +23,7 @@ def train(
     ] = None,
 ) -> int:
     """Train a recipe's model. Killed and run again, it goes on from its last checkpoint."""
-    module = _module(recipe)
+    module = recipes.recipe_module(recipe)
     if size not in module.SIZES:
         raise InputError(f"{recipe} has no size {size!r}; {neighbours(size, module.SIZES)}")
     chosen = module.SIZES[size].changed(_settings(set_ or []))
@@ -37,81 +36,6 @@ def train(
         typer.echo(line)
     typer.echo(f"wrote {folder}")
     return 0
-
-
-def mine(
-    pairs: Annotated[list[Path], typer.Argument(metavar="PAIRS…", help="Pairs: .jsonl, .csv, .parquet with query and positive, or .tar.")],
-    collection: Annotated[Path, typer.Option("--in", envvar="HANNUN_COLLECTION", help="The collection to search for negatives.")],
-    to: Annotated[Path, typer.Option("--to", help="The .jsonl to write.")] = Path("mined.jsonl"),
-    count: Annotated[int, typer.Option(help="Negatives of each pair.")] = 7,
-    ranks: Annotated[str, typer.Option(help="From which ranks: FIRST-LAST.")] = "1-100",
-    below: Annotated[float, typer.Option(help="A negative scores below this share of the positive's score.")] = 0.95,
-    margin: Annotated[float, typer.Option(help="… and by so much below it.")] = 0.0,
-    product: Annotated[str, typer.Option(help="A fact: items of equal value are one product.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Draw from the ranks instead of taking the hardest.")] = None,
-) -> int:
-    """Find hard negatives for training pairs by searching a collection that holds their positives. Run again, it goes on where it was."""
-    from hannun import collection as face
-    from hannun.item import Pair, Problem
-    from hannun.serve.cli import show
-    from hannun.train import negatives
-    from hannun.train import pairs as reading
-
-    first, _, last = ranks.partition("-")
-    if not (first.isdigit() and last.isdigit()):
-        raise InputError(f"--ranks {ranks!r} came, expected FIRST-LAST such as 10-100")
-    window = negatives.Window(int(first), int(last), count, below, margin, product, seed=seed)
-    found = list(reading.read(pairs))
-    problems = [p for p in found if isinstance(p, Problem)]
-    good = [p for p in found if isinstance(p, Pair)]
-    show.problems(problems)
-    if not good:
-        raise InputError(f"{', '.join(map(str, pairs))}: holds no readable pairs")
-    report = negatives.MiningReport()
-    with face.open(collection, create=False) as opened, show.progress("mining", len(good)) as advance:
-        negatives.write(good, opened, window, report, to, advance)
-    for line in report.lines():
-        typer.echo(line)
-    typer.echo(f"wrote {report.pairs} pairs to {to}")
-    return 0
-
-
-def recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[RECIPE]", help="Show all settings of one, and where they are from.")] = None,
-) -> int:
-    """List the recipes, or the settings of one."""
-    if name is None:
-        for each in known():
-            try:
-                sizes = _module(each).SIZES
-            except InputError:
-                continue
-            typer.echo(f"{each:20} {', '.join(sizes):14} {next(iter(sizes.values())).about}")
-        return 0
-    for size, recipe in _module(name).SIZES.items():
-        typer.echo(f"{name} --size {size}: {recipe.about}")
-        for setting, value, origin in recipe.rows():
-            typer.echo(f"  {setting:22} {value[:90]:90}  {origin}")
-    return 0
-
-
-def known() -> list[str]:
-    """The names of the recipes: the files in `hannun.recipes` but those that recipes share."""
-    import hannun.recipes
-
-    return sorted(m.name for m in pkgutil.iter_modules(hannun.recipes.__path__) if m.name not in ("data", "table"))
-
-
-def _module(name: str) -> Any:
-    if name not in known():
-        raise InputError(f"no recipe {name!r}; {neighbours(name, known())}")
-    try:
-        module = importlib.import_module(f"hannun.recipes.{name}")
-    except ModuleNotFoundError as e:
-        raise DependencyError(f"the recipe {name} needs {e.name}; pip install 'hannun[train]'") from None
-    if not hasattr(module, "SIZES"):
-        raise InputError(f"the recipe {name} is not run by `hannun train`: see `python -m hannun.recipes.{name} --help`")
-    return module
 
 
 def _settings(given: list[str]) -> dict[str, str]:

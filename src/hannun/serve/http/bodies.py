@@ -392,6 +392,7 @@ class CollectionOut(BaseModel):
     fingerprint: str
     dims: list[int]
     parts: bool
+    kinds: list[str]
     patches: bool
     writable: bool
     max_upload_bytes: int

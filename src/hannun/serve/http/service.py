@@ -17,7 +17,7 @@ from typing import Any, TypeVar, final
 from hannun import collection as face
 from hannun.collection import Collection
 from hannun.errors import HannunError, InputError
-from hannun.item import Content, Image, item
+from hannun.item import Content, Image
 from hannun.load import load
 from hannun.serve.batching import Batched, Vector
 from hannun.serve.http import contents
@@ -47,10 +47,13 @@ class Service:
             raise InputError(f"{address}: is a service already, expected a folder or qdrant://host:6333/name")
         self.settings, self.metrics = settings, Metrics()
         self._unindexed, self._optimising = 0, threading.Thread()
-        with face.open(address, create=create) as first:  # to learn which encoder made it
-            name = first.settings.encoder
+        made = face.read_settings(address, create=create)
         self.encoder = Batched(
-            load(name), batch=settings.batch, wait=settings.batch_wait, remember=settings.remember, seen=self.metrics.batch
+            load("mini" if made is None else made.encoder),
+            batch=settings.batch,
+            wait=settings.batch_wait,
+            remember=settings.remember,
+            seen=self.metrics.batch,
         )
         try:
             self.collection: Collection = face.open(address, self.encoder)
@@ -127,14 +130,9 @@ class Service:
         """The vectors of contents, made together with those of other requests."""
         return await self.encoder.soon(said, "query" if role == "query" else "document", instruction)
 
-    async def primed(self, query: Content) -> None:
+    async def primed(self, query: Content | None, like: Sequence[Content] = (), unlike: Sequence[Content] = (), mix: float = 0.5) -> None:
         """Encode what a search is going to ask the encoder for, without holding a thread of the engine meanwhile."""
-        asked = item(query, id="-")
-        parts: list[Content] = [asked]
-        if self.encoder.parts:
-            parts = [*([asked.text] if asked.text else []), *({"image": p.source} for p in asked.images)]
-        if asked.parts and " -" not in f" {asked.text}":  # words to avoid are taken out by the engine, which then asks for the rest
-            await self.encoder.soon(parts, "query")
+        await self.encoder.soon(face.needs(face.asked(query, like, unlike), self.encoder, mix), "query")
 
     async def told(self, key: Hashable, work: Callable[[], T]) -> T:
         """What `work` says of the whole collection: said again while nothing has changed, and for a few seconds while items are added."""

@@ -7,11 +7,12 @@ read only below a folder that the user named.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import Field
 
@@ -43,44 +44,37 @@ def server(collection: Collection, *, files: Path | None = None, writable: bool 
     """
     try:
         from mcp.server import MCPServer
-        from mcp.server.mcpserver.exceptions import ToolError
-        from mcp.types import ImageContent, TextContent, ToolAnnotations
+        from mcp.types import ToolAnnotations
     except ImportError:
         raise DependencyError("the tools for agents need the package mcp: pip install 'hannun[agents]'") from None
-
-    called = outside(str(collection.name))
-    known: list[tuple[str | Path, str]] = [(collection.name, called), *([(files.absolute(), files.name)] if files else ())]
-
-    def mistake(error: HannunError) -> ToolError:
-        return ToolError(outside(str(error), known))
-
+    name = outside(str(collection.name))
     made = MCPServer(
         "hannun",
         title="Hannun",
         version=hannun.__version__,
-        instructions=f"Korean and English search over the collection {called}: by words, by a picture, or by both.",
+        instructions=f"Korean and English search over the collection {name}: by words, by a picture, or by both.",
     )
-    looks, changes = ToolAnnotations(read_only_hint=True), ToolAnnotations(read_only_hint=False, idempotent_hint=True)
+    tools = _Tools(collection, files)
+    for reading in (tools.search, tools.similar):
+        made.tool(annotations=ToolAnnotations(read_only_hint=True), structured_output=False)(reading)
+    for writing in (tools.add, tools.tag) if writable else ():
+        made.tool(annotations=ToolAnnotations(read_only_hint=False, idempotent_hint=True))(writing)
+    return made
 
-    def read(image: str) -> bytes:
-        if files is not None and not image.startswith("data:") and len(image) < 4096:
-            path = (files / image).resolve()
-            if path.is_file():
-                if not path.is_relative_to(files.resolve()):
-                    raise InputError(f"{image}: lies outside {files}, and no other pictures may be read")
-                return decoded(base64.b64encode(path.read_bytes()).decode(), _no_fetch, _PIXELS)
-        return decoded(image, _no_fetch, _PIXELS)
 
-    def told(hits: Sequence[Hit], pictures: bool) -> list[Any]:
-        said: list[Any] = [TextContent(type="text", text=json.dumps([_plain(h) for h in hits], ensure_ascii=False))]
-        for hit in hits if pictures else ():
-            if (small := _thumbnail(hit.item)) is not None:
-                said.append(TextContent(type="text", text=f"picture of {hit.id}:"))
-                said.append(ImageContent(type="image", data=base64.b64encode(small).decode(), mime_type="image/jpeg"))
-        return said
+@final
+class _Tools:
+    """One collection's tools: each method's name, signature and docstring are what an agent reads of it."""
 
-    @made.tool(annotations=looks, structured_output=False)
+    def __init__(self, collection: Collection | Remote, files: Path | None) -> None:
+        self._collection, self._files = collection, files
+        self._places: list[tuple[str | Path, str]] = [
+            (collection.name, outside(str(collection.name))),
+            *([(files.absolute(), files.name)] if files else ()),
+        ]
+
     def search(
+        self,
         words: Annotated[str, Field(description="what to look for, in Korean or English; words after a minus are avoided")] = "",
         image: Annotated[str | None, Field(description="a picture as base64, alone or together with words")] = None,
         where: Where = None,
@@ -89,40 +83,36 @@ def server(collection: Collection, *, files: Path | None = None, writable: bool 
         pictures: Shown = True,
     ) -> list[Any]:
         """Items nearest to words, to a picture, or to both. Gives id, score, text and facts of each, best first."""
-        try:
-            query: Content = {"text": words, **({"image": read(image)} if image else {})}
-            return told(collection.search(query, where=where, limit=limit, diversity=diversity), pictures)
-        except HannunError as e:
-            raise mistake(e) from None
+        with self._errors():
+            query: Content = {"text": words, **({"image": self._picture(image)} if image else {})}
+            return _content(self._collection.search(query, where=where, limit=limit, diversity=diversity), pictures)
 
-    @made.tool(annotations=looks, structured_output=False)
     def similar(
+        self,
         ids: Annotated[list[str], Field(min_length=1, max_length=20, description="ids of items, from search")],
         where: Where = None,
         limit: Limit = 10,
         pictures: Shown = True,
     ) -> list[Any]:
         """More like these: items nearest to items that were found before, without these themselves."""
-        try:
-            return told(collection.similar(ids, where=where, limit=limit), pictures)
-        except HannunError as e:
-            raise mistake(e) from None
+        with self._errors():
+            return _content(self._collection.similar(ids, where=where, limit=limit), pictures)
 
     def add(
+        self,
         text: str = "",
         image: Annotated[str | None, Field(description="a picture as base64")] = None,
         id: Annotated[str | None, Field(description="an item with this id is replaced; left out, the content's hash")] = None,
         facts: Annotated[dict[str, str | int | float | bool] | None, Field(description="what filters use: category, price, …")] = None,
     ) -> dict[str, Any]:
         """Add one item: a text, a picture, or both, with facts."""
-        try:
-            row: dict[str, Any] = {**(facts or {}), "text": text, **({"image": read(image)} if image else {})}
-            report = collection.add([row | ({"id": id} if id else {})])
-            return {"added": report.added, "unchanged": report.unchanged, "items": len(collection)}
-        except HannunError as e:
-            raise mistake(e) from None
+        with self._errors():
+            row: dict[str, Any] = {**(facts or {}), "text": text, **({"image": self._picture(image)} if image else {})}
+            report = self._collection.add([row | ({"id": id} if id else {})])
+            return {"added": report.added, "unchanged": report.unchanged, "items": len(self._collection)}
 
     def tag(
+        self,
         ids: Annotated[list[str], Field(min_length=1, max_length=50, description="ids of items, from search")],
         choices: Annotated[list[str], Field(min_length=1, max_length=50, description="tags to choose from, as short phrases")],
         fact: Annotated[
@@ -130,15 +120,40 @@ def server(collection: Collection, *, files: Path | None = None, writable: bool 
         ] = None,
     ) -> dict[str, Any]:
         """Which of some tags fits each item best, by its looks and words; the best may be written into a fact that filters then use."""
-        try:
-            return tags(collection, ids, choices, fact)
-        except HannunError as e:
-            raise mistake(e) from None
+        with self._errors():
+            return tags(self._collection, ids, choices, fact)
 
-    if writable:
-        made.tool(annotations=changes)(add)
-        made.tool(annotations=changes)(tag)
-    return made
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Hannun's errors as the protocol has them, without the places of this machine."""
+        from mcp.server.mcpserver.exceptions import ToolError
+
+        try:
+            yield
+        except HannunError as e:
+            raise ToolError(outside(str(e), self._places)) from None
+
+    def _picture(self, image: str) -> bytes:
+        """A picture's bytes from base64, or from a path below the folder that the user named."""
+        if self._files is not None and not image.startswith("data:") and len(image) < 4096:
+            path = (self._files / image).resolve()
+            if path.is_file():
+                if not path.is_relative_to(self._files.resolve()):
+                    raise InputError(f"{image}: lies outside {self._files}, and no other pictures may be read")
+                return decoded(base64.b64encode(path.read_bytes()).decode(), _no_fetch, _PIXELS)
+        return decoded(image, _no_fetch, _PIXELS)
+
+
+def _content(hits: Sequence[Hit], pictures: bool) -> list[Any]:
+    """Hits as an agent receives them: one text for all, then the small picture of each."""
+    from mcp.types import ImageContent, TextContent
+
+    found: list[Any] = [TextContent(type="text", text=json.dumps([_plain(h) for h in hits], ensure_ascii=False))]
+    for hit in hits if pictures else ():
+        if (small := _thumbnail(hit.item)) is not None:
+            found.append(TextContent(type="text", text=f"picture of {hit.id}:"))
+            found.append(ImageContent(type="image", data=base64.b64encode(small).decode(), mime_type="image/jpeg"))
+    return found
 
 
 def tags(collection: Collection, ids: Sequence[str], choices: Sequence[str], fact: str | None) -> dict[str, Any]:

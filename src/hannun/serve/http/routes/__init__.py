@@ -1,1 +1,1 @@
-"""Requests go in, responses come out: a file for the routes of each kind; each builds the APIRouter of a Service."""
+"""Requests go in, responses come out: each file has the routes of one kind of path, and reads the Service from the application."""

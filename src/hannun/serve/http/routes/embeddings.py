@@ -1,4 +1,7 @@
-"""Texts and pictures go in, vectors or an order of them come out: requests of OpenAI's, Jina's and Cohere's clients."""
+"""POST /v1/embeddings and /v1/rerank, GET /v1/models: texts and pictures go in, vectors or an order of them come out.
+
+The bodies are those of OpenAI's, Jina's and Cohere's clients.
+"""
 
 from __future__ import annotations
 
@@ -9,92 +12,102 @@ from typing import Any
 import numpy as np
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic_core import to_json
 
 from hannun.errors import InputError, MissingError
 from hannun.item import Content, Item, item
-from hannun.serve.batching import Vector, together
-from hannun.serve.http.bodies import Content as Said
+from hannun.serve.batching import Batched, Vector, together
+from hannun.serve.http.bodies import Content as ContentBody
 from hannun.serve.http.bodies import EmbeddingsBody, EmbeddingsOut, Models, RerankBody, RerankOut
+from hannun.serve.http.routes.answers import Served, answer
 from hannun.serve.http.service import Service
 from hannun.serve.rerank import scores
 
-_ASKING = ("retrieval.query", "code.query", "text-matching", "classification", "separation")  # one role on both sides for the last three
-
+router = APIRouter(prefix="/v1", tags=["vectors"])
+_QUERY_TASKS = (
+    "retrieval.query",
+    "code.query",
+    "text-matching",
+    "classification",
+    "separation",
+)  # one role on both sides for the last three
 _CHUNK = 64  # contents of a request that are read and encoded at a time
 
 
-def routes(service: Service) -> APIRouter:
-    """/v1/embeddings, /v1/rerank, /v1/models."""
-    at = APIRouter(prefix="/v1", tags=["vectors"])
+@router.post("/embeddings", response_model=EmbeddingsOut)
+async def embeddings(body: EmbeddingsBody, service: Served) -> Response:
+    """Vectors of texts, pictures, or both together. Works with OpenAI's client; takes Jina's multimodal inputs."""
     encoder = service.encoder
-
-    def check(model: str | None, count: int) -> None:
-        if model not in (None, "", "hannun", encoder.name):
-            raise MissingError(f"the model {model!r} came, and {encoder.name!r} is the one served here (GET /v1/models)")
-        if count > service.settings.inputs:
-            raise InputError(f"{count} contents came, the limit is {service.settings.inputs} at once; send them in parts")
-
-    async def read(said: Sequence[str | Said]) -> list[Content]:
-        return [await service.content(s if isinstance(s, str) else s.model_dump()) for s in said]
-
-    async def encoded(said: Sequence[str | Said], role: str, instruction: str | None = None) -> list[Vector]:
-        # Some at a time: few decoded pictures are held, and a search that comes meanwhile waits for no more than these.
-        made: list[Vector] = []
-        for start in range(0, len(said), _CHUNK):
-            made += await service.vectors(await read(said[start : start + _CHUNK]), role, instruction)
-        return made
-
-    @at.post("/embeddings", response_model=EmbeddingsOut)
-    async def embeddings(body: EmbeddingsBody) -> Response:
-        """Vectors of texts, pictures, or both together. Works with OpenAI's client; takes Jina's multimodal inputs."""
-        said = body.input if isinstance(body.input, list) else [body.input]
-        check(body.model, len(said))
-        if body.dimensions is not None and body.dimensions not in encoder.dims:
-            raise InputError(f"dimensions={body.dimensions} came, but {encoder.name!r} declares {', '.join(map(str, encoder.dims))}")
-        role = "query" if body.task in _ASKING else "document"
-        made = await encoded(said, role, body.instruction)
-        form = body.embedding_type or body.encoding_format or "float"
-        if body.late or body.return_multivector:
-            if form in ("binary", "ubinary"):
-                raise InputError(f"one vector for each token was asked for as {form!r}, expected 'float' or 'base64'")
-            if any(v.tokens is None for v in made):
-                raise InputError(f"one vector for each token was asked for, but {encoder.name!r} gives one for each content; leave it out")
-            rows = [{"embeddings": _tokens(v, form)} for v in made]
-        else:
-            whole = together(made, encoder.dims[0])
-            dense = (whole if body.dimensions is None else whole.truncate(body.dimensions)).dense
-            rows = [{"embedding": _written(v, form)} for v in dense]
-        data = [{"object": "embedding", "index": n, **row} for n, row in enumerate(rows)]
-        return _json({"object": "list", "model": encoder.name, "data": data, "usage": _usage(said)})
-
-    @at.post("/rerank", response_model=RerankOut)
-    async def rerank(body: RerankBody) -> Response:
-        """Put documents (texts, pictures, or both) in order for a query."""
-        check(body.model, len(body.documents))
-        (query,) = await read([body.query])
-        (asked,) = await service.vectors([query], "query")
-        made = await encoded(body.documents, "document")
-        found = scores(encoder, item(query, id="-"), asked, [_outline(d) for d in body.documents], made)
-        order = sorted(range(len(found)), key=lambda n: (-found[n], n))[: body.top_n]
-        results: list[dict[str, Any]] = [{"index": n, "relevance_score": round(found[n], 6)} for n in order]
-        if body.return_documents:
-            for r in results:
-                d = body.documents[r["index"]]
-                r["document"] = {"text": d} if isinstance(d, str) else d.model_dump(exclude_none=True)
-        return _json({"model": encoder.name, "results": results, "usage": _usage([body.query, *body.documents])})
-
-    @at.get("/models", response_model=Models)
-    async def models() -> Response:
-        """The encoder, as OpenAI lists models."""
-        return _json({"object": "list", "data": [{"id": encoder.name, "object": "model", "created": 0, "owned_by": "hannun"}]})
-
-    return at
+    contents = body.input if isinstance(body.input, list) else [body.input]
+    _check(service, body.model, len(contents))
+    if body.dimensions is not None and body.dimensions not in encoder.dims:
+        raise InputError(f"dimensions={body.dimensions} came, but {encoder.name!r} declares {', '.join(map(str, encoder.dims))}")
+    made = await _encoded(service, contents, "query" if body.task in _QUERY_TASKS else "document", body.instruction)
+    rows = _rows(body, made, encoder)
+    data = [{"object": "embedding", "index": n, **row} for n, row in enumerate(rows)]
+    return answer({"object": "list", "model": encoder.name, "data": data, "usage": _usage(contents)})
 
 
-def _outline(said: str | Said) -> Item:
+@router.post("/rerank", response_model=RerankOut)
+async def rerank(body: RerankBody, service: Served) -> Response:
+    """Put documents (texts, pictures, or both) in order for a query."""
+    encoder = service.encoder
+    _check(service, body.model, len(body.documents))
+    query = await _content(service, body.query)
+    (vector,) = await service.vectors([query], "query")
+    made = await _encoded(service, body.documents, "document")
+    found = scores(encoder, item(query, id="-"), vector, [_outline(d) for d in body.documents], made)
+    order = sorted(range(len(found)), key=lambda n: (-found[n], n))[: body.top_n]
+    results: list[dict[str, Any]] = [{"index": n, "relevance_score": round(found[n], 6)} for n in order]
+    if body.return_documents:
+        for r in results:
+            d = body.documents[r["index"]]
+            r["document"] = {"text": d} if isinstance(d, str) else d.model_dump(exclude_none=True)
+    return answer({"model": encoder.name, "results": results, "usage": _usage([body.query, *body.documents])})
+
+
+@router.get("/models", response_model=Models)
+async def models(service: Served) -> Response:
+    """The encoder, as OpenAI lists models."""
+    return answer({"object": "list", "data": [{"id": service.encoder.name, "object": "model", "created": 0, "owned_by": "hannun"}]})
+
+
+def _check(service: Service, model: str | None, count: int) -> None:
+    if model not in (None, "", "hannun", service.encoder.name):
+        raise MissingError(f"the model {model!r} came, and {service.encoder.name!r} is the one served here (GET /v1/models)")
+    if count > service.settings.inputs:
+        raise InputError(f"{count} contents came, the limit is {service.settings.inputs} at once; send them in parts")
+
+
+async def _content(service: Service, given: str | ContentBody) -> Content:
+    return await service.content(given if isinstance(given, str) else given.model_dump())
+
+
+async def _encoded(service: Service, given: Sequence[str | ContentBody], role: str, instruction: str | None = None) -> list[Vector]:
+    # Some at a time: few decoded pictures are held, and a search that comes meanwhile waits for no more than these.
+    made: list[Vector] = []
+    for start in range(0, len(given), _CHUNK):
+        contents = [await _content(service, g) for g in given[start : start + _CHUNK]]
+        made += await service.vectors(contents, role, instruction)
+    return made
+
+
+def _rows(body: EmbeddingsBody, made: Sequence[Vector], encoder: Batched) -> list[dict[str, Any]]:
+    """The vectors in the form that the body asks for. Raises InputError for a form that there is none of."""
+    form = body.embedding_type or body.encoding_format or "float"
+    if body.late or body.return_multivector:
+        if form in ("binary", "ubinary"):
+            raise InputError(f"one vector for each token was asked for as {form!r}, expected 'float' or 'base64'")
+        if any(v.tokens is None for v in made):
+            raise InputError(f"one vector for each token was asked for, but {encoder.name!r} gives one for each content; leave it out")
+        return [{"embeddings": _written(v.tokens, form)} for v in made]
+    whole = together(made, encoder.dims[0])
+    dense = (whole if body.dimensions is None else whole.truncate(body.dimensions)).dense
+    return [{"embedding": _written(v, form)} for v in dense]
+
+
+def _outline(given: str | ContentBody) -> Item:
     """What a document is made of: its text, and a picture without its pixels where it has one."""
-    return item(said if isinstance(said, str) else {"text": said.text or "", **({"image": b"-"} if said.image else {})}, id="-")
+    return item(given if isinstance(given, str) else {"text": given.text or "", **({"image": b"-"} if given.image else {})}, id="-")
 
 
 def _written(row: Any, form: str) -> Any:
@@ -108,15 +121,6 @@ def _written(row: Any, form: str) -> Any:
     return row.tolist()
 
 
-def _tokens(vector: Vector, form: str) -> Any:
-    assert vector.tokens is not None
-    return _written(vector.tokens, form)
-
-
-def _usage(said: Sequence[str | Said]) -> dict[str, int]:
-    count = sum(len(s) if isinstance(s, str) else len(s.text or "") + (s.image is not None) for s in said)
+def _usage(contents: Sequence[str | ContentBody]) -> dict[str, int]:
+    count = sum(len(s) if isinstance(s, str) else len(s.text or "") + (s.image is not None) for s in contents)
     return {"prompt_tokens": count, "total_tokens": count}
-
-
-def _json(value: object) -> Response:
-    return Response(to_json(value), media_type="application/json")

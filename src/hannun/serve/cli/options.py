@@ -1,0 +1,19 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT = "my.hannun"
+
+# Not a Path: it may be an address, and a Path would fold the slashes of qdrant://.
+In = Annotated[str, typer.Option("--in", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="A folder, or qdrant://host:6333/name.")]
+At = Annotated[str, typer.Argument(metavar="[COLLECTION]", envvar="HANNUN_COLLECTION", help="A folder, or qdrant://host:6333/name.")]
+Model = Annotated[str | None, typer.Option("--model", help="'mini', the path of a model, or a hub id.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Data = Annotated[Path | None, typer.Option("--data", envvar="HANNUN_DATA", help="The folder of data sets [default: ../shared/data].")]
+Cache = Annotated[Path | None, typer.Option("--cache", help="Where vectors and drawn pictures are kept [default: ~/.cache/hannun/eval].")]
+On = Annotated[list[str] | None, typer.Option("--on", help="A suite, or mteb:TASK; may be repeated. All of them when left out.")]
