@@ -19,7 +19,7 @@ from hannun import encode, hangul
 from hannun.collection import integrity, overview, provenance, transfer, upgrade
 from hannun.collection.backup import backup
 from hannun.collection.incoming import items_of
-from hannun.collection.points import batched, point
+from hannun.collection.points import batched, point, worded
 from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
@@ -28,7 +28,7 @@ from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, InputError, MissingError, StorageError
-from hannun.facts import Range, facts, ranges
+from hannun.facts import Range, called, facts, ranges
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
 from hannun.item import Content, Item, Problem, content_of
@@ -270,8 +270,11 @@ class Local:
             for some in batched(sorted(chosen), 200):
                 changed = []
                 for point in self._engine.points(list(some)):
-                    now = {**(point.payload.get("facts") or {}), **told}
-                    changed.append(replace(point, payload={**point.payload, "facts": {k: v for k, v in now.items() if k not in gone}}))
+                    former = point.payload.get("facts") or {}
+                    now = {k: v for k, v in {**former, **told}.items() if k not in gone}
+                    new = replace(point, payload={**point.payload, "facts": now})
+                    renamed = self.settings.words and called(now) != called(former)
+                    changed.append(worded(new, self.settings) if renamed else new)
                 self._engine.update(changed)
             self._engine.flush()
             self._changes += len(chosen)

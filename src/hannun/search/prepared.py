@@ -77,7 +77,7 @@ class Prepared:
 
     @cached_property
     def words(self) -> float:
-        """The share of the words. Left to us: none beside a picture, whose words say how it is to differ, nor where no texts count."""
+        """The share of the words. Left to us: none beside a picture, whose words say how it is to differ, nor where nothing has words."""
         given = self.options.words
         if not self.asked.words:
             return 0.0  # a picture has no words to rank by
@@ -85,7 +85,7 @@ class Prepared:
             return given
         if self.asked.own is not None and self.asked.own.images:
             return 0.0
-        texts = self.worded and (self.background is None or self.background.letters > 0)
+        texts = self.worded and (self.background is None or self.background.answers(self.asked.words))
         return SHARE if texts and self.weights.get(Text.kind, 1) > 0 else 0.0
 
     @cached_property
