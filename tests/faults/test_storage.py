@@ -130,9 +130,9 @@ def test_every_file_damaged(shop: Path, tmp_path: Path, tally: Tally) -> None:
         assert outcome != "another result" or named, f"{name} {way}: another result, in silence"
         counts[outcome + (", named by check" if named else "")] += 1
         tally(f"files {way}: {outcome}{', named by check' if named else ''}", 1)
-        if outcome == "one error" and (place / name).parent.exists():
+        if outcome == "one error" and (place / name).parent.exists() and "pictures" not in name:
             shutil.copyfile(shop / name, place / name)
-        else:
+        else:  # the store was opened, and has tidied its files when it was closed
             copied(shop, place)
     assert counts["one error, named by check"] > 20
 
