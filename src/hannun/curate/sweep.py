@@ -175,7 +175,8 @@ def sweep(
 
             def guess(seed: int, rows: Ints = rows, texts: Sequence[str] = texts) -> bytes:
                 cosines = train(pairs.vectors, rows, texts, small, seed)(labelled.vectors, labelled.names)
-                return cosines.argmax(1).astype(np.int64).tobytes()
+                choices: bytes = cosines.argmax(1).astype(np.int64).tobytes()
+                return choices
 
             kept = [journal.get(digest(*inputs, str(seed)), partial(guess, seed)) for seed in seeds]
             guesses = [np.frombuffer(k, np.int64) for k in kept]
