@@ -1,6 +1,6 @@
 """The drawn catalogue goes in, the pictures of the page in docs/ come out, at desktop and phone size:
 
-    python docs/screenshots.py [--out docs] [--entries 150]
+    python docs/screenshots.py [--out docs] [--entries 150] [--only page] [--collection C]
 
 Needs Chromium and the package playwright (`apt-get install chromium fonts-nanum`, `pip install 'hannun[service-tests]'`).
 """
@@ -93,9 +93,9 @@ def mistaken(page: Any) -> None:
 
 
 def mapped(page: Any) -> None:
-    """The map, nearer."""
-    page.wait_for_selector(".star")
+    """The map about one of its items, nearer."""
     page.focus("#sky")
+    page.keyboard.press("ArrowRight")
     for _ in range(4):
         page.keyboard.press("+")
     page.wait_for_selector(".star.near img")
@@ -130,11 +130,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--entries", type=int, default=150)
     parser.add_argument("--only", help="the name of one picture")
+    parser.add_argument("--collection", type=Path, help="a collection of your own in place of the drawn one")
     o = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with tempfile.TemporaryDirectory() as folder, served(collected(Path(folder), o.entries)) as url, sync_playwright() as p:
+    with tempfile.TemporaryDirectory() as folder, served(o.collection or collected(Path(folder), o.entries)) as url, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, address, size, act, awaited in SHOTS:
             if o.only and name != o.only:

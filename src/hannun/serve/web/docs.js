@@ -22,7 +22,7 @@ function kind(schema = {}) {
   if ("const" in schema) return JSON.stringify(schema.const);
   const choice = schema.anyOf ?? schema.oneOf;
   if (choice) return [...new Set(choice.map(kind))].join(" | ");
-  if (schema.type === "array") return `${say("docsList")} ${kind(schema.items)}`;
+  if (schema.type === "array") return `${say("docsList")} ${schema.prefixItems ? schema.prefixItems.map(kind).join(", ") : kind(schema.items)}`;
   return schema.format && schema.type === "string" ? `string (${schema.format})` : schema.type ?? "any";
 }
 
