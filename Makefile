@@ -17,7 +17,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every step of every writer killed or refused, not some of them as in `make test`.
+# Every step of every writer killed or refused, not some of them as in `make test`; ends with a table of what was tried.
 faults: $(VENV)/.dev
 	HANNUN_FAULTS=long $(BIN)/python -m pytest tests/faults tests/test_crash.py
 

@@ -29,7 +29,7 @@ TEMPERATURE = 2.0  # of the softmax over class scores; flatter than 1, because p
 class ConSE:
     """The baseline as an Encoder, on the same two networks as mini, before any training of ours."""
 
-    name, fingerprint, dims, parts, side, calibration = "conse", "conse-1", (384,), True, SIDE, UNCALIBRATED
+    name, fingerprint, dims, kinds, side, calibration = "conse", "conse-1", (384,), ("text", "image"), SIDE, UNCALIBRATED
 
     def __init__(self) -> None:
         self._tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))

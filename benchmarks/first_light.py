@@ -216,7 +216,7 @@ def _quiet(arguments: list[str]) -> int:
 class _Ready:
     """An encoder whose query vectors are ready, so that searching is timed without encoding."""
 
-    name, fingerprint, dims, parts, side = "ready", "ready-1", (384,), True, 16
+    name, fingerprint, dims, kinds, side = "ready", "ready-1", (384,), ("text", "image"), 16
 
     def __init__(self, vectors: dict[str, Floats]) -> None:
         self.vectors = vectors

@@ -35,7 +35,7 @@ import PIL.Image
 from hannun import collection
 from hannun.embeddings import Embeddings, unit
 from hannun.encoder import Calibration
-from hannun.item import Content
+from hannun.item import Content, item
 from hannun.mini.model import Mini
 
 CLIENTS = 32
@@ -60,13 +60,13 @@ class Known:
     def __init__(self, inner: Mini, queries: dict[str, Any] | None = None) -> None:
         self._inner, self._queries, self._rng = inner, queries, np.random.default_rng(0)
         self._centres = unit(self._rng.standard_normal((2000, 384)))
-        self.name, self.fingerprint, self.dims, self.parts, self.side = inner.name, inner.fingerprint, inner.dims, True, 32
+        self.name, self.fingerprint, self.dims, self.kinds, self.side = inner.name, inner.fingerprint, inner.dims, inner.kinds, 32
         self.calibration: Calibration = inner.calibration
 
     def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
         """By mini, or by heart."""
         if self._queries is not None:
-            return Embeddings(np.stack([self._queries[str(c)] for c in contents]))
+            return Embeddings(np.stack([self._queries[item(c).text or ""] for c in contents]))
         return self._inner.encode_query(contents)
 
     def encode_document(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:

@@ -239,7 +239,7 @@ def test_frames_are_their_rows(shop: Collection, frame: str) -> None:
 def test_a_folder_is_what_is_in_it(shop: Collection, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     draw().save(tmp_path / "in" / "a.png")
-    assert shop.add(tmp_path / "in").added == 1 and next(shop.items()).facts == {"title": "a"}
+    assert shop.add(tmp_path / "in").added == 1 and next(shop.items()).facts == {"title": "a", "folder": "in"}
 
 
 @pytest.mark.parametrize(("given", "message"), [(5, "int came, expected rows"), (None, "NoneType came, expected rows"), ([5], "int came")])
@@ -302,7 +302,21 @@ def test_items_of_files_that_were_moved_are_not_there_twice(shop: Collection, tm
     assert len(shop) == 6
     assert shop.moved({f.id for f in sources.read([tmp_path / "new"]) if f.id}) == 3
     assert {it.id.removeprefix(f"{tmp_path}/") for it in shop} == {"new/a/x.png", "new/b/x.png", "new/t.txt"}
-    assert shop.get(f"{tmp_path}/new/a/x.png").facts == {"title": "x", "tag": "좋음"}
+    assert shop.get(f"{tmp_path}/new/a/x.png").facts == {"title": "x", "folder": "a", "tag": "좋음"}
+
+
+def test_pictures_without_a_text_are_found_by_their_names_and_folders(shop: Collection, tmp_path: Path) -> None:
+    for n, name in enumerate(["제주도/바다_001", "제주도/IMG_1234", "부산/바다_002", *(f"기타/IMG_{n}" for n in range(9))]):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw(seed=n).save(tmp_path / f"in/{name}.png")
+    shop.add(tmp_path / "in")
+    found = [shop.search(words, limit=2) for words in ("제주도", "제주도 바다", "ㅈㅈㄷ")]
+    assert [{h.item.facts["folder"] for h in hits} for hits in found][::2] == [{"제주도"}, {"제주도"}]
+    assert found[1][0].id == f"{tmp_path}/in/제주도/바다_001.png"
+    assert shop.count("folder = 부산") == 1 and all(it.text is None for it in shop)
+    shop.update({"title": "해운대"}, ids=[f"{tmp_path}/in/부산/바다_002.png"])
+    assert shop.search("해운대", limit=1)[0].item.facts == {"title": "해운대", "folder": "부산"}
+    assert not shop.search("바다", words=1, where="folder = 부산")
 
 
 def test_broken_rows_are_listed_and_stop_nothing(shop: Collection, tmp_path: Path) -> None:
@@ -458,7 +472,7 @@ def test_reindex_encodes_everything_once_and_keeps_everything(tmp_path: Path) ->
         assert shop.reindex(toy).unchanged == 72 and toy.encoded == 73  # nothing to do; b has two parts
         report = shop.reindex(new, done.append)
         assert (report.added, report.unchanged, new.encoded, sum(done)) == (72, 0, 72, 72)
-        assert everything(shop) == before and shop.settings.parts is False and shop.encoder is new
+        assert everything(shop) == before and shop.settings.kinds == () and shop.encoder is new
         assert len(shop.search("원피스", where="sale = true", limit=100)) == 70
         assert shop.add(given).unchanged == 72  # the hashes are as before
     assert [f.name for f in path.iterdir() if f.name.startswith("shard")] == ["shard-2"]
@@ -1053,3 +1067,83 @@ def test_many_threads_search_while_one_writes(tmp_path: Path) -> None:
             shop.delete(where="n >= 290")
             assert [f.result() for f in found] == [8] * 60
         assert shop.count() == 290 and shop.count("seen = true") == 50
+
+
+def format2(place: Path) -> Path:
+    """The collection of tests/format2.tar.xz, which the code before the words' second analysis made; see tests/format2.py."""
+    import tarfile
+
+    with tarfile.open(Path(__file__).parent / "format2.tar.xz") as archive:
+        archive.extractall(place, filter="data")
+    return place / "format2.hannun"
+
+
+def test_a_collection_of_format_2_opens_and_answers(tmp_path: Path) -> None:
+    place = format2(tmp_path)
+    assert "analysis" not in json.loads((place / "hannun.json").read_text("utf-8"))
+    for _ in range(2):
+        with collection.open(place, Toy()) as shop:
+            assert len(shop) == 5 and "4" not in shop and shop.info()["analysis"] == 1 and shop.check().damaged == ()
+            assert dict(shop.get("1").facts) == {"price": 39000, "new": True, "tags": ["여름", "면"]} and len(shop.get("5").images) == 2
+            assert shop.search("파란 가방")[0].id == "3" == shop.search("가방", words=1)[0].id
+            assert shop.search(encoded(draw((30, 30, 200), (16, 16))), weights=(0, 1), limit=1)[0].id == "3"
+            assert {it.id for it in shop.items("price >= 39000 and price < 60000")} == {"1", "6"}
+            assert [it.id for it in shop.items("meta.size = M and day < 2026-01-01")] == ["2"]
+
+
+def test_older_words_are_made_anew_by_reindex_and_nothing_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hannun.collection.upgrade._AT_ONCE", 2)
+    toy, done = Toy(), list[int]()
+
+    def stop(count: int) -> None:
+        raise Stop
+
+    with collection.open(format2(tmp_path), toy) as shop:
+        assert "hannun reindex" in shop.advice and "\n" not in shop.advice
+        vectors = shop.vectors(["1", "2", "3", "5", "6"])
+        assert shop.search("줄무늬", words=1)[0].id == "1"
+        assert shop.search("신라면", words=1) == [] == shop.search("50000원", words=1)  # of 辛라면 and 5만원권
+        with pytest.raises(Stop):
+            shop.reindex(toy, stop)
+        assert shop.advice and shop.settings.analysis == 1 and shop.search("신라면", words=1)[0].id == "2"
+        report = shop.reindex(toy, done.append)  # the words of 2 are there, those of 6 are not, the others' are as they were
+        assert (report.added, report.unchanged, sum(done), toy.encoded) == (1, 4, 5, 0)
+        assert shop.advice == "" and shop.search("50000원", words=1)[0].id == "6"
+        after = shop.vectors(list(vectors))
+        assert all((after[i][part] == row).all() for i, parts in vectors.items() for part, row in parts.items())
+    with collection.open(tmp_path / "format2.hannun", Toy()) as shop:
+        assert shop.advice == "" and shop.settings.conditions == 2 and shop.reindex(Toy()).unchanged == 5
+
+
+def test_a_copy_of_older_words_is_as_old(tmp_path: Path) -> None:
+    with collection.open(format2(tmp_path), Toy()) as shop:
+        shop.copy(tmp_path / "copy.hannun")
+        collection.open(tmp_path / "new.hannun", Toy()).close()
+        shop.copy(tmp_path / "new.hannun")
+    with collection.open(tmp_path / "copy.hannun", Toy()) as copied, collection.open(tmp_path / "new.hannun", Toy()) as new:
+        assert copied.advice and not new.advice
+        assert copied.search("신라면", words=1) == [] and new.search("신라면", words=1)[0].id == "2"
+
+
+def test_kiwi_is_not_loaded_where_no_item_has_text(tmp_path: Path) -> None:
+    code = (
+        "import sys; from hannun import collection; from tests.toy import Toy; from tests.conftest import draw, encoded\n"
+        "with collection.open(sys.argv[1], Toy()) as shop:\n"
+        "    shop.add([{'id': str(n), 'image': encoded(draw(seed=n))} for n in range(3)])\n"
+        "    print(len(shop.search('빨간 원피스')), len(shop.search(encoded(draw(seed=1)))), 'kiwipiepy' in sys.modules)\n"
+    )
+    done = finished("-c", code, str(tmp_path / "photos.hannun"))
+    assert done.stdout.split() == ["3", "3", "False"], done.stderr
+
+
+def test_what_a_collection_and_its_answers_look_like(tmp_path: Path) -> None:
+    with collection.open(tmp_path / "shop.hannun", Toy()) as shop:
+        report = shop.add([{"id": "<b>", "text": "빨간 <원피스>", "image": encoded(draw()), "price": 9}, {"id": "x", "image": "gone.png"}])
+        assert repr(report).startswith("Report(added=1, unchanged=0, removed=0, problems=[1, the first: gone.png: no such picture")
+        assert "1 items, made by toy1" in repr(shop) and str(tmp_path) in repr(shop)
+        hits = shop.search("빨간 원피스")
+        assert repr(hits[0]) == "Hit('<b>', score=1.000, relevance=1.00, '빨간 <원피스>')"  # its text has every word of the query
+        page = hits._repr_html_()  # type: ignore[attr-defined]
+        assert "&lt;b&gt;" in page and "빨간 &lt;원피스&gt;" in page and "price = 9" in page and page.count("data:image/jpeg;base64,") == 1
+        assert "<b>" not in page and hits[0]._repr_html_() == page and len(page) < 20_000
+    assert "closed" in repr(shop)

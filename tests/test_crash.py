@@ -120,7 +120,7 @@ import numpy as np
 from hannun.index import edge
 from hannun.index.engine import Layout, Point
 
-edge._INDEX_FROM = 1  # kilobytes, so that so few points are indexed at all
+edge.binding.INDEX_FROM = 1  # kilobytes, so that so few points are indexed at all
 chance = random.Random(int(sys.argv[2]))
 log = os.open(sys.argv[4], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 

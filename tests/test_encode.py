@@ -154,7 +154,7 @@ class Allergic:
 
     def __init__(self, error: BaseException, everything: bool = False) -> None:
         self._toy, self._error, self._everything, self.calls = Toy(), error, everything, 0
-        self.name, self.fingerprint, self.dims, self.parts, self.side = "allergic", "allergic", (64,), True, 16
+        self.name, self.fingerprint, self.dims, self.kinds, self.side = "allergic", "allergic", (64,), ("text", "image"), 16
         self.calibration = UNCALIBRATED
 
     def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
@@ -208,7 +208,7 @@ def test_an_interrupt_is_no_problem_of_an_item(tmp_path: Path) -> None:
 
 def test_vectors_that_are_no_numbers_are_a_problem_of_their_item() -> None:
     class Holes:
-        name, fingerprint, dims, parts, side, calibration = "holes", "holes", (64,), True, 16, UNCALIBRATED
+        name, fingerprint, dims, kinds, side, calibration = "holes", "holes", (64,), ("text", "image"), 16, UNCALIBRATED
 
         def encode_document(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
             made = Toy().encode_document(contents).dense.copy()

@@ -23,6 +23,9 @@ FLOORS: list[set[str]] = [
     {"models", "index", "mini", "shards", "sources", "catalogue"},
     {
         "item",
+        "part",
+        "signals",
+        "events",
         "embeddings",
         "encoder",
         "hangul",

@@ -10,7 +10,7 @@ import numpy as np
 
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encoder import UNCALIBRATED, Calibration
-from hannun.item import Content, Image, Item, item, require_content
+from hannun.item import Content, Image, Item, Text, item, require_content
 
 DIM = 64
 
@@ -20,7 +20,8 @@ class Toy:
     """Texts are hashed letter pairs; pictures are their mean colours on an 8×8 grid; both land in 64 dimensions."""
 
     def __init__(self, version: str = "1", parts: bool = True) -> None:
-        self.name, self.fingerprint, self.dims, self.parts, self.side = f"toy{version}", f"toy-{version}-{parts}", (DIM, 32), parts, 16
+        self.name, self.fingerprint, self.dims, self.side = f"toy{version}", f"toy-{version}-{parts}", (DIM, 32), 16
+        self.kinds: tuple[str, ...] = (Text.kind, Image.kind) if parts else ()
         self.calibration: Calibration = UNCALIBRATED
         self.encoded = 0
 

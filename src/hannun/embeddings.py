@@ -46,6 +46,10 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.dense)
 
+    def __repr__(self) -> str:
+        tokens = "" if self.tokens is None else f", and {sum(map(len, self.tokens)):,} token vectors"
+        return f"Embeddings({len(self)} × {self.dim} float32{tokens})"
+
     def __iter__(self) -> Iterator[Floats]:
         return iter(self.dense)
 

@@ -21,9 +21,9 @@ import numpy as np
 import PIL.Image
 
 from hannun.embeddings import Embeddings, Floats, concatenate, unit
-from hannun.encoder import Encoder
+from hannun.encoder import JOINT, Encoder
 from hannun.errors import HannunError, InputError
-from hannun.item import Image, Item, Problem, Text, require_content
+from hannun.item import Image, Item, Part, Problem, content_hash, require_content
 from hannun.journal import Journal, digest
 
 CHUNK = 64  # items: large enough to fill a batch by modality, small enough that little is lost when killed
@@ -34,7 +34,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Encoded:
-    """An item with its vectors by part ("text", "image"; or "joint" from a one-sequence encoder), each float32 [dim].
+    """An item with its vectors by kind (or JOINT, from an encoder that declares none), each float32 [dim].
 
     Beside these `vectors` has "pictures" [n, dim], one row for each, where an item of an encoder with part vectors has several, and
     "tokens" [length, token dim] where the encoder gives them. `digests` are the hashes of the pictures' bytes.
@@ -131,9 +131,8 @@ def _finite(rows: list[dict[str, Floats]]) -> list[dict[str, Floats]]:
 
 def _require_working(encoder: Encoder, it: Item, error: Exception) -> None:
     """Raises the error where the encoder fails with the plainest content of the item's kinds too."""
-    grey = PIL.Image.new("RGB", (encoder.side, encoder.side), (128, 128, 128))
     try:
-        vectors([Item("-", tuple(Image(grey) if isinstance(p, Image) else Text("가") for p in it.parts))], encoder)
+        vectors([Item("-", tuple(p.plain(encoder.side) for p in it.parts))], encoder)
     except Exception:
         if isinstance(error, HannunError):
             raise error from None
@@ -143,29 +142,30 @@ def _require_working(encoder: Encoder, it: Item, error: Exception) -> None:
 
 
 def vectors(items: Sequence[Item], encoder: Encoder) -> list[dict[str, Floats]]:
-    """The vectors of each item by part, float32 [dim]; items must have content. Several pictures give their mean direction.
+    """The vectors of each item by kind, float32 [dim]; items must have content that the encoder reads. Several parts of a kind give
+    their mean direction.
 
     Of items with several pictures each one's vector is there too, as "pictures" [n, dim]; and "tokens" where the encoder gives them.
     """
     if not items:
         return []
-    if not encoder.parts:
+    if not encoder.kinds:
         made = encoder.encode_document(items)
         tokens = made.tokens or (None,) * len(made)
-        return [{"joint": v} if t is None else {"joint": v, "tokens": t} for v, t in zip(made.dense, tokens, strict=True)]
+        return [{JOINT: v} if t is None else {JOINT: v, "tokens": t} for v, t in zip(made.dense, tokens, strict=True)]
     found: list[dict[str, Floats]] = [{} for _ in items]
-    texts = [(n, it.text) for n, it in enumerate(items) if it.text]
-    if texts:
-        for (n, _), vector in zip(texts, encoder.encode_document([t for _, t in texts]).dense, strict=True):
-            found[n]["text"] = vector
-    pictures = [(n, {"image": p.source}) for n, it in enumerate(items) for p in it.images]
-    if pictures:
+    for it in items:
+        require_content(it, encoder.kinds)
+    for kind in encoder.kinds:
+        pieces = [(n, piece) for n, it in enumerate(items) for piece in it.pieces(kind)]
+        if not pieces:
+            continue
         rows: dict[int, list[Floats]] = {}
-        for (n, _), vector in zip(pictures, encoder.encode_document([p for _, p in pictures]).dense, strict=True):
+        for (n, _), vector in zip(pieces, encoder.encode_document([p for _, p in pieces]).dense, strict=True):
             rows.setdefault(n, []).append(vector)
         for n, several in rows.items():
-            found[n]["image"] = unit(np.sum(several, axis=0))
-            if len(several) > 1:
+            found[n][kind] = unit(np.sum(several, axis=0))
+            if len(several) > 1 and kind == Image.kind:
                 found[n]["pictures"] = np.stack(several)
     return found
 
@@ -236,22 +236,18 @@ def _loaded(it: Item, side: int) -> Item | Problem:
 def _read(it: Item) -> _Read | Problem:
     try:
         require_content(it)
-        h = hashlib.blake2b(digest_size=16)
-        parts: list[Text | Image] = []
+        parts: list[Part] = []
         kept: list[bytes | None] = []
         digests: list[str] = []
         for p in it.parts:
-            data = p.value.encode() if isinstance(p, Text) else p.read()
-            h.update(f"{type(p).__name__}:{len(data)}:".encode())
-            h.update(data)
             if isinstance(p, Image):
+                data = p.read()
                 kept.append(data if isinstance(p.source, bytes | PIL.Image.Image) else None)
-                parts.append(Image(data))
                 digests.append(hashlib.blake2b(data, digest_size=16).hexdigest())
-            else:
-                parts.append(p)
-        h.update(json.dumps(it.facts, sort_keys=True, default=str, ensure_ascii=False).encode())
-        return _Read(it, h.hexdigest(), tuple(kept), tuple(digests), replace(it, parts=tuple(parts)))
+                p = Image(data)
+            parts.append(p)
+        told = json.dumps(it.facts, sort_keys=True, default=str, ensure_ascii=False).encode()
+        return _Read(it, content_hash(tuple(parts), told), tuple(kept), tuple(digests), replace(it, parts=tuple(parts)))
     except Exception as e:  # of one item: the others go on
         return _problem(it, e)
 

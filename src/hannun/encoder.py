@@ -1,7 +1,7 @@
-"""The Encoder protocol: content (text, pictures, both) goes in, Embeddings come out; this file holds no model.
+"""The Encoder protocol: content (texts, pictures, whatever kinds it reads) goes in, Embeddings come out; this file holds no model.
 
-An encoder either gives *part vectors* (one for the text and one for the picture of an item, in one space: two towers) or
-only a *joint* vector (text and picture in one sequence). A collection stores what the encoder can give.
+An encoder declares the *kinds* of content that it gives a vector each, all in one space (two towers: the text and the picture of an
+item), or none: then it gives one *joint* vector of an item (one sequence). A collection stores what the encoder can give.
 """
 
 from __future__ import annotations
@@ -10,42 +10,60 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from hannun.embeddings import Embeddings
-from hannun.item import Content
+from hannun.embeddings import Embeddings, Floats
+from hannun.item import KINDS, Content, Image
+
+JOINT = "joint"  # the name of the one vector that an encoder of no declared kinds gives
+UNKNOWN = (0.0, 1.0)  # the background of kinds that has not been measured: cosines count as they come
 
 
 @dataclass(frozen=True)
 class Calibration:
     """The background of an encoder's cosines: how a query scores against things that have nothing to do with it.
 
-    `background["text"]["image"]` is (mean, standard deviation) of the cosine of a text query against unrelated pictures.
-    Searching divides by it, so that pictures and texts rank fairly in one list. `agreement` is the mean cosine between
-    the text and the picture of one item, which says how long the average of the two is before it is renormalised.
+    `background[q][d]` is (mean, standard deviation) of the cosine of a query of kind q against unrelated parts of kind d. Searching
+    divides by it, so that items of all kinds rank fairly in one list. `agreement` is the mean cosine between two parts of one item,
+    by the pair of their kinds (`item.joined`) or one number for every pair; it says how long their average is before it is renormalised.
     """
 
     background: Mapping[str, Mapping[str, tuple[float, float]]]
-    agreement: float
+    agreement: float | Mapping[str, float]
+
+    def about(self, query: str, part: str) -> tuple[float, float]:
+        """Mean and deviation for a kind of query and a kind of part; UNKNOWN where they were not measured."""
+        return self.background.get(query, {}).get(part, UNKNOWN)
+
+    def agrees(self, pair: str) -> float:
+        """The mean cosine of the two kinds of a pair; 0 where it was not measured."""
+        return self.agreement.get(pair, 0.0) if isinstance(self.agreement, Mapping) else self.agreement
+
+    @property
+    def measured(self) -> bool:
+        """Whether anything is known of the background."""
+        return any(row != UNKNOWN for rows in self.background.values() for row in rows.values())
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, for the collection's own file."""
-        return {"background": {q: {d: list(v) for d, v in row.items()} for q, row in self.background.items()}, "agreement": self.agreement}
+        agreement = dict(self.agreement) if isinstance(self.agreement, Mapping) else self.agreement
+        return {"background": {q: {d: list(v) for d, v in row.items()} for q, row in self.background.items()}, "agreement": agreement}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Calibration:
         """The inverse of `to_json`."""
         rows = {q: {d: (float(v[0]), float(v[1])) for d, v in row.items()} for q, row in data["background"].items()}
-        return Calibration(rows, float(data["agreement"]))
+        given = data["agreement"]
+        return Calibration(rows, {k: float(v) for k, v in given.items()} if isinstance(given, Mapping) else float(given))
 
 
 #: For encoders whose background has not been measured: every kind of part counts as it comes.
-UNCALIBRATED = Calibration({q: {d: (0.0, 1.0) for d in ("text", "image")} for q in ("text", "image")}, 0.0)
+UNCALIBRATED = Calibration({q: dict.fromkeys(KINDS, UNKNOWN) for q in KINDS}, 0.0)
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Turns content into vectors. Implementations are final classes; `tests/contracts/encoders.py` is their contract.
+    """Turns content into vectors. Implementations are final classes; `tests/contracts/test_encoders.py` is their contract.
 
-    Order is kept whatever the mix of texts, pictures and both; a batch equals its items one by one; no content gives
+    Order is kept whatever the mix of kinds; a batch equals its items one by one; no content gives
     Embeddings of shape [0, dim]; empty content raises InputError; an unreadable picture raises PictureError.
     """
 
@@ -65,8 +83,11 @@ class Encoder(Protocol):
         ...
 
     @property
-    def parts(self) -> bool:
-        """Whether text and picture of an item each have a vector in one space; otherwise only the joint vector exists."""
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds (`item.KINDS`) that have a vector each, in one space, as ("text", "image"); () where only a joint vector exists.
+
+        Content that has none of them raises InputError; parts of other kinds beside them are passed over.
+        """
         ...
 
     @property
@@ -86,3 +107,46 @@ class Encoder(Protocol):
     def encode_document(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
         """Vectors [n, dim] for what is searched."""
         ...
+
+
+@runtime_checkable
+class GivesTokens(Protocol):
+    """An encoder that gives token vectors beside the dense one, of a length known before the first is made."""
+
+    @property
+    def token_dim(self) -> int:
+        """The length of a token vector; 0 for none."""
+        ...
+
+
+@runtime_checkable
+class SeesCells(Protocol):
+    """An encoder that sees the cells of a picture in the space of its texts."""
+
+    def patches(self, pictures: Sequence[Image]) -> Floats:
+        """Unit vectors [n, cells, dim] of the cells of each picture, row by row; the cells make a square or nearly one."""
+        ...
+
+
+@runtime_checkable
+class StandsAround(Protocol):
+    """An encoder around another one, which gives the same vectors."""
+
+    @property
+    def inner(self) -> Encoder:
+        """The encoder that does the work."""
+        ...
+
+
+def token_dim(encoder: Encoder) -> int:
+    """The length of the token vectors that an encoder gives; 0 for none."""
+    if isinstance(encoder, GivesTokens):
+        return encoder.token_dim
+    return token_dim(encoder.inner) if isinstance(encoder, StandsAround) else 0
+
+
+def cells(encoder: Encoder) -> SeesCells | None:
+    """The encoder, or the one it stands around, where that sees the cells of pictures."""
+    if isinstance(encoder, SeesCells):
+        return encoder
+    return cells(encoder.inner) if isinstance(encoder, StandsAround) else None

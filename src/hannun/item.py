@@ -6,22 +6,26 @@ A `str` is always text, even when it looks like a path or a URL; a picture is a 
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, final
 
 import PIL.Image
 
 from hannun import decode, hangul
 from hannun.decode import MAX_PIXELS as MAX_PIXELS
 from hannun.errors import HannunError, InputError, MissingError, PictureError
+from hannun.events import Events as Events
+from hannun.part import AnyPart, digest
+from hannun.signals import Signal as Signal
 
 MAX_TEXT = 1_000_000  # characters; an encoder reads windows of a long text, a store must still carry it
+_SHOWN = 60  # characters of a text in a message
 
-type_names = "a str (text), a Path, bytes or PIL image (picture), a dict with 'text' and/or 'image', or an Item"
+expected_keys = "expected 'text' and/or 'image' (or 'signal', a dict with 'values', or 'events', a list of dicts with 'time')"
+type_names = "a str (text), a Path, bytes or PIL image (picture), a Signal, Events, a dict with 'text' and/or 'image', or an Item"
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,82 @@ class Elsewhere:
         return self.name
 
 
+@final
 @dataclass(frozen=True)
-class Text:
+class Text(AnyPart):
     """A text part; `value` is NFC with white space folded."""
 
+    kind: ClassVar[str] = "text"
     value: str
 
+    @classmethod
+    def of(cls, value: object) -> tuple[Text, ...]:
+        """One part of a str, or of a list of them (captions, a line each). Raises InputError for other types and for over MAX_TEXT."""
+        match value:
+            case None:
+                return ()
+            case str():
+                lines = [value]
+            case list() | tuple() if all(isinstance(t, str) for t in value):
+                lines = list(value)
+            case _:
+                raise InputError(f"'text' is a {type(value).__name__}, expected a str; convert it first")
+        if (length := sum(map(len, lines))) > MAX_TEXT:
+            raise InputError(f"a text of {length:,} characters came, the limit is {MAX_TEXT:,}; split it into passages")
+        clean = "\n".join(t for t in map(hangul.normalise, lines) if t)
+        return (Text(clean),) if clean else ()
 
+    @classmethod
+    def plain(cls, side: int) -> Text:
+        """One syllable."""
+        return Text("가")
+
+    def data(self) -> bytes:
+        """UTF-8."""
+        return self.value.encode("utf-8", "surrogatepass")
+
+    def __str__(self) -> str:
+        return self.value if len(self.value) <= _SHOWN else f"{self.value[:_SHOWN]}…"
+
+
+@final
 @dataclass(frozen=True)
-class Image:
+class Image(AnyPart):
     """A picture part: where its bytes are (a path, a tar member, the bytes themselves) or an already decoded picture."""
 
+    kind: ClassVar[str] = "image"
     source: Path | Member | Elsewhere | bytes | PIL.Image.Image
+
+    @classmethod
+    def of(cls, value: object) -> tuple[Image, ...]:
+        """A part for a picture, or for each of a list of them; here a str is a path. Raises InputError."""
+        many = value if isinstance(value, list | tuple) else [] if value is None or value == "" else [value]
+        return tuple(image_part(p) for p in many)
+
+    @classmethod
+    def plain(cls, side: int) -> Image:
+        """A grey square."""
+        return Image(PIL.Image.new("RGB", (side, side), (128, 128, 128)))
+
+    def data(self) -> bytes:
+        """The encoded bytes, as `read` gives them."""
+        return self.read()
+
+    def key(self) -> bytes:
+        """The pixels of a decoded picture, which is cheaper than to encode it; else its bytes."""
+        if not isinstance(self.source, PIL.Image.Image):
+            return self.read()
+        return f"{self.source.mode}:{self.source.size}:".encode() + self.source.tobytes()
+
+    def place(self) -> bytes:
+        """Where it lies; of bytes and of a decoded picture the content."""
+        match self.source:
+            case bytes() | PIL.Image.Image():
+                return self.key()
+            case Member(archive, offset):
+                return f"{archive}\0{offset}".encode("utf-8", "replace")
+            case _:
+                return str(self.source).encode("utf-8", "replace")
 
     def read(self) -> bytes:
         """The encoded bytes. Raises MissingError when the file is gone; a decoded picture is encoded as PNG, upright."""
@@ -137,7 +205,17 @@ def _png(picture: PIL.Image.Image) -> bytes:
     return out.getvalue()
 
 
-Part = Text | Image
+Part = Text | Image | Signal | Events
+#: Every kind of content by its name, in the order in which an item's parts stand, with the class of its parts. A new kind is named here.
+KINDS: Mapping[str, type[Part]] = {p.kind: p for p in (Text, Image, Signal, Events)}
+
+#: Those whose parts are plain JSON wherever they are kept or sent; texts and pictures have places of their own.
+JSON_KINDS: Mapping[str, type[Signal] | type[Events]] = {p.kind: p for p in (Signal, Events)}
+
+
+def joined(kinds: Collection[str]) -> str:
+    """The name of a set of kinds, given in their declared order: what an item has, or whose vectors agree ("text+image")."""
+    return "+".join(kinds)
 
 
 @dataclass(frozen=True)
@@ -159,6 +237,30 @@ class Item:
         """The picture parts, in order."""
         return tuple(p for p in self.parts if isinstance(p, Image))
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that it has parts of, in the order of KINDS."""
+        there = {p.kind for p in self.parts}
+        return tuple(k for k in KINDS if k in there)
+
+    def only(self, kinds: Collection[str]) -> Item:
+        """The same item with its parts of these kinds alone."""
+        return replace(self, parts=tuple(p for p in self.parts if p.kind in kinds))
+
+    def json_parts(self) -> dict[str, list[Any]]:
+        """The parts by kind as plain JSON, of those kinds that have no place of their own in a store: all but texts and pictures."""
+        found: dict[str, list[Any]] = {}
+        for p in self.parts:
+            if not isinstance(p, Text | Image):
+                found.setdefault(p.kind, []).append(p.to_json())
+        return found
+
+    def pieces(self, kind: str) -> tuple[Item, ...]:
+        """What of one kind has a vector of its own, as items of one part each: the texts as one, of every other kind each part."""
+        if kind == Text.kind:
+            return (replace(self, parts=(Text(self.text),)),) if self.text else ()
+        return tuple(replace(self, parts=(p,)) for p in self.parts if p.kind == kind)
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -179,7 +281,7 @@ class Problem:
     id: str | None = None
 
 
-Content = str | Path | bytes | PIL.Image.Image | Mapping[str, Any] | Item
+Content = str | Path | bytes | PIL.Image.Image | Signal | Events | Mapping[str, Any] | Item
 
 
 def image_part(value: object) -> Image:
@@ -207,9 +309,9 @@ def image_part(value: object) -> Image:
 def item(content: Content, *, id: str | None = None) -> Item:
     """One piece of content as an Item.
 
-    A dict's keys besides `id`, `text` and `image` become facts. Where no id is given it is the hash of the content, so
-    that the same content is the same item. An Item may have no part left (an empty text): callers that need one
-    call `require_content`. Raises InputError for a type that is neither text nor picture.
+    A dict's values under the names of kinds become parts (of "signal" and "events" those that have the shape of one), other keys
+    facts. Where no id is given it is the hash of the content, so that the same content is the same item. An Item may have no part left
+    (an empty text): callers that need one call `require_content`. Raises InputError for a type that is of no kind.
     """
     parts: tuple[Part, ...]
     facts: dict[str, Any] = {}
@@ -217,50 +319,45 @@ def item(content: Content, *, id: str | None = None) -> Item:
         case Item():
             return content
         case str():
-            parts = _text_parts(content)
+            parts = Text.of(content)
         case Path() | bytes() | PIL.Image.Image() | bytearray() | memoryview():
-            parts = (image_part(content),)
+            parts = Image.of(content)
+        case AnyPart():
+            parts = (content,)
         case Mapping():
-            if "text" not in content and "image" not in content:
-                raise InputError(f"a row has the keys {sorted(map(str, content))}, expected 'text' and/or 'image'; rename the columns")
-            text, pictures = content.get("text"), content.get("image")
-            if isinstance(text, list | tuple) and all(isinstance(t, str) for t in text):  # captions: a line each
-                text = [t for t in map(hangul.normalise, text) if t]
-            elif text is not None and not isinstance(text, str):
-                raise InputError(f"'text' is a {type(text).__name__}, expected a str; convert it first")
-            many = pictures if isinstance(pictures, list | tuple) else ([] if pictures is None or pictures == "" else [pictures])
-            parts = (*_text_parts(text or ""), *(image_part(p) for p in many))
-            facts = {hangul.normalise(str(k)): v for k, v in content.items() if k not in ("id", "text", "image")}
-            given = content.get("id")
-            if given is not None and (isinstance(given, bool) or not isinstance(given, str | int)):
-                raise InputError(f"'id' is a {type(given).__name__}, expected a str or an int")
-            id = id or (hangul.normalise(str(given)) if given is not None else None)
+            given = content_of(content)
+            if not given:
+                raise InputError(f"a row has the keys {sorted(map(str, content))}, {expected_keys}; rename the columns")
+            parts = tuple(p for kind, value in given.items() for p in KINDS[kind].of(value))
+            facts = {hangul.normalise(str(k)): v for k, v in content.items() if k != "id" and k not in given}
+            told = content.get("id")
+            if told is not None and (isinstance(told, bool) or not isinstance(told, str | int)):
+                raise InputError(f"'id' is a {type(told).__name__}, expected a str or an int")
+            id = id or (hangul.normalise(str(told)) if told is not None else None)
         case _:
             raise InputError(f"{type(content).__name__} came, expected {type_names}")
     return Item(id or content_hash(parts), parts, facts)
 
 
-def _text_parts(text: str | list[str]) -> tuple[Text, ...]:
-    if isinstance(text, list):
-        return (Text("\n".join(text)),) if text and _text_parts("".join(text)) else ()
-    if len(text) > MAX_TEXT:
-        raise InputError(f"a text of {len(text):,} characters came, the limit is {MAX_TEXT:,}; split it into passages")
-    clean = hangul.normalise(text)
-    return (Text(clean),) if clean else ()
+def content_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row that are content, by kind; all others are its facts."""
+    return {kind: row[kind] for kind, part in KINDS.items() if kind in row and part.reads(row[kind])}
 
 
-def require_content(it: Item) -> Item:
-    """The item itself. Raises InputError when it has neither text nor picture (an empty string is neither)."""
+def parts_of(stored: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The inverse of `Item.json_parts`. Raises InputError."""
+    return tuple(p for kind, part in JSON_KINDS.items() for one in stored.get(kind) or () for p in part.of(one))
+
+
+def require_content(it: Item, kinds: Collection[str] = ()) -> Item:
+    """The item itself. Raises InputError where it has no part (an empty string is none), or none of these kinds."""
     if not it.parts:
         raise InputError("empty content came (no text, or white space only), expected words and/or a picture")
+    if kinds and not any(p.kind in kinds for p in it.parts):
+        raise InputError(f"content of {' and '.join(it.kinds)} came, which this encoder does not read; expected {' and/or '.join(kinds)}")
     return it
 
 
-def content_hash(parts: tuple[Part, ...]) -> str:
-    """128 bits of BLAKE2b over the parts' kinds and bytes, as hex: equal content, equal hash. Reads the pictures."""
-    h = hashlib.blake2b(digest_size=16)
-    for p in parts:
-        data = p.value.encode() if isinstance(p, Text) else p.read()
-        h.update(f"{type(p).__name__}:{len(data)}:".encode())
-        h.update(data)
-    return h.hexdigest()
+def content_hash(parts: tuple[Part, ...], more: bytes = b"") -> str:
+    """128 bits of BLAKE2b over the parts' kinds and bytes and `more`, as hex: equal content, equal hash. Reads the pictures."""
+    return digest(parts, more=more)

@@ -15,7 +15,7 @@ import pytest
 from hannun.embeddings import Embeddings
 from hannun.encoder import Calibration, Encoder
 from hannun.errors import InputError, PictureError
-from hannun.item import Content, item
+from hannun.item import KINDS, Content, item
 from tests.conftest import draw, encoded
 from tests.toy import Toy
 
@@ -103,7 +103,7 @@ def contents(folder: Path) -> list[Content]:
 def test_it_says_what_it_is(encoder: Encoder) -> None:
     assert isinstance(encoder, Encoder)
     assert encoder.name and encoder.fingerprint and encoder.side > 0
-    assert isinstance(encoder.parts, bool) and isinstance(encoder.calibration, Calibration)
+    assert set(encoder.kinds) <= set(KINDS) and isinstance(encoder.calibration, Calibration)
     assert encoder.dims and encoder.dims[0] == max(encoder.dims) and len(set(encoder.dims)) == len(encoder.dims)
     assert Calibration.from_json(encoder.calibration.to_json()) == encoder.calibration
 

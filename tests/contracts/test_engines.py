@@ -590,7 +590,7 @@ def worded(id: str, terms: list[str], **facts: Any) -> Point:
 
 
 def test_bm25_is_exact_after_every_add_replace_and_delete(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hannun.index.edge._INDEX_FROM", 1)  # kilobytes: so that optimising does what it does to large stores
+    monkeypatch.setattr("hannun.index.edge.binding.INDEX_FROM", 1)  # kilobytes: so that optimising does what it does to large stores
     engine = opener()
     random = np.random.default_rng(0)
     vocabulary = [f"낱말{n}" for n in range(40)]

@@ -101,7 +101,7 @@ class Reads:
     def __init__(self, rows: dict[str, list[float]]) -> None:
         self.rows = rows
         self.name = self.fingerprint = "table"
-        self.dims, self.parts, self.side = (len(next(iter(rows.values()))),), True, 8
+        self.dims, self.kinds, self.side = (len(next(iter(rows.values()))),), ("text", "image"), 8
         self.calibration = Toy().calibration
 
     def encode_query(self, contents: list[str], *, instruction: str | None = None) -> Embeddings:

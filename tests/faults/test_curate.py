@@ -22,6 +22,7 @@ from tests.conftest import child
 from tests.curate import world
 from tests.curate.test_run import hashes, plan
 from tests.faults import LONG
+from tests.faults.conftest import Tally
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc")
 
@@ -87,9 +88,10 @@ def told(*arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("how", ["kill", "refuse"])
-def test_every_step(source: Path, tmp_path: Path, how: str) -> None:
+def test_every_step(source: Path, tmp_path: Path, how: str, tally: Tally) -> None:
     """Killed, the process is simply gone; refused (a full disk), the run ends with one line, never with a traceback."""
     found = told(EVERY_STEP, str(source), str(tmp_path), how, json.dumps(MOST))
+    tally(f"steps of curate, each {'killed' if how == 'kill' else 'refused as by a full disk'}", sum(found["ends"].values()))
     assert not found["bad"], "\n".join(map(str, found["bad"]))
     assert found["steps"] > 60 and len(found["gave"]) >= 3  # folders, parts, tallies, shards: none is written unseen
     assert set(found["ends"]) == {"137"} if how == "kill" else {"3"} <= set(found["ends"]) <= {"0", "3"}  # 0: while tidying up
@@ -187,12 +189,14 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_kill_9_with_workers(source: Path, tmp_path: Path) -> None:
+def test_kill_9_with_workers(source: Path, tmp_path: Path, tally: Tally) -> None:
     """Killed at moments spread over its work; its workers end by themselves, and the last run ends as an undisturbed one."""
     alike = world.rules(shard=4)
     whole = factory.run([source], plan(tmp_path / "whole", rules=alike))
     out = tmp_path / "out"
-    for number in range(20 if LONG else 2):
+    kills = 20 if LONG else 2
+    tally("kills of curate with its workers", kills)
+    for number in range(kills):
         process = child("-c", RUN, str(source), str(out))
         assert process.stdout is not None and process.stdout.readline() == "begun\n"
         workers: list[int] = []

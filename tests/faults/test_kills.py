@@ -16,6 +16,7 @@ import hannun
 from hannun import shards
 from tests.conftest import child, draw, encoded
 from tests.faults import LONG
+from tests.faults.conftest import Tally
 from tests.toy import Toy
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")
@@ -143,25 +144,27 @@ def found(place: Path, code: str, words: list[str] | None = None) -> dict[str, A
     return made
 
 
-def test_train(tmp_path: Path) -> None:
+def test_train(tmp_path: Path, tally: Tally) -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
     pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
     made = found(tmp_path, TRAIN)
+    tally("kills of train, each at another step", len(made["kept"]))
     assert made["gave"]["steps"] == [4, 6, 8, 12, 12] and not made["gave"]["left"]
     assert sum(s == "os.rename last.part" for s in made["steps"]) == 3  # a checkpoint every four of twelve steps
 
 
-def test_embed(tmp_path: Path) -> None:
+def test_embed(tmp_path: Path, tally: Tally) -> None:
     texts = ["빨간 원피스", "파란 코트", "검은 구두", "흰 셔츠", "노란 우산"]
     (tmp_path / "old").mkdir()
     Toy().encode_document(["다른 글", "또 다른 글"]).save(tmp_path / "old" / "v.npz")
     (tmp_path / "old" / "v.jsonl").write_text('{"id": "a", "text": "다른 글"}\n{"id": "b", "text": "또 다른 글"}\n', "utf-8")
     made = found(tmp_path, COMMAND + EMBED, ["embed", *texts, "--to", "OUT/v.npz"])
+    tally("kills of embed, each at another step", len(made["kept"]))
     assert set(made["gave"]) == {"v.npz", "v.jsonl"} and len(made["gave"]["v.jsonl"].splitlines()) == 5
     assert made["needed"] == 5 and max(made["kept"]) >= 3
 
 
-def test_mine(tmp_path: Path) -> None:
+def test_mine(tmp_path: Path, tally: Tally) -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
     with hannun.open(tmp_path / "shop.hannun", Toy()) as shop:
         shop.add([{"id": str(n), "text": t} for n, t in enumerate(("abcdefgh", "abcdefgx", "abcdefxy", "abcdexyz", "zzzzzzzz"))])
@@ -169,21 +172,23 @@ def test_mine(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps({"query": q, "positive": p}) + "\n" for q, p in rows))
     words = ["mine", str(tmp_path / "pairs.jsonl"), "--in", str(tmp_path / "shop.hannun"), "--to", "OUT/mined.jsonl", "--below", "1"]
     made = found(tmp_path, COMMAND + MINE, words)
+    tally("kills of mine, each at another step", len(made["kept"]))
     assert [len(json.loads(x)["negatives"]) > 0 for x in made["gave"].pop("mined.jsonl").splitlines()] == [True] * 4
     assert not made["gave"] and made["needed"] == 4 and max(made["kept"]) >= 2
 
 
-def test_eval(tmp_path: Path) -> None:
+def test_eval(tmp_path: Path, tally: Tally) -> None:
     (tmp_path / "d" / "texts").mkdir(parents=True)
     rows = [("빨간 옷", "빨간 치마", 4.0), ("파란 옷", "노란 꽃", 1.0), ("집", "집", 5.0), ("강", "빨간 옷", 0.0)]
     lines = [json.dumps({"sentence1": a, "sentence2": b, "labels": {"real-label": g}}, ensure_ascii=False) for a, b, g in rows]
     (tmp_path / "d" / "texts" / "klue_sts_dev.jsonl").write_text("\n".join(lines), "utf-8")
     words = ["eval", "toy1", "--on", "klue_sts", "--data", str(tmp_path / "d"), "--cache", "OUT/cache", "--to", "OUT/report"]
     made = found(tmp_path, COMMAND, words)
+    tally("kills of eval, each at another step", len(made["kept"]))
     assert {"report/report.json", "report/outcomes.npz", "report/report.html", "report/card.md"} < set(made["gave"])
 
 
-def test_sweep(tmp_path: Path) -> None:
+def test_sweep(tmp_path: Path, tally: Tally) -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
     from tests.curate import world
 
@@ -197,5 +202,6 @@ def test_sweep(tmp_path: Path) -> None:
     given = [str(tmp_path / "train-000.tar"), "--eval", str(tmp_path / "eval.jsonl"), "--model", "toy1", "--to", "OUT/sweep"]
     words = ["curate", "sweep", *given, "--thresholds=-1,0.5", "--steps", "3"]
     made = found(tmp_path, COMMAND + SWEEP, words)
+    tally("kills of sweep, each at another step", len(made["kept"]))
     assert set(made["gave"]) == {"sweep/sweep.json", "sweep/sweep.html"}
     assert made["needed"] == 8 + 4 + 2 * 3 and max(made["kept"]) >= 12  # pictures, labelled ones, trainings of three seeds

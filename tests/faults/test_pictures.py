@@ -15,6 +15,7 @@ from hannun.exif import facts_of
 from hannun.item import Image, Item, item
 from tests.conftest import draw, encoded
 from tests.faults import LONG
+from tests.faults.conftest import Tally
 from tests.faults.hostile import FAMILIES, RED, REFUSED, Hostile, opened, pictures
 from tests.toy import Toy
 
@@ -33,7 +34,7 @@ def centre(data: Image) -> tuple[int, int, int]:
     return loaded.getpixel((loaded.width // 2, loaded.height // 2))  # type: ignore[return-value]
 
 
-def test_each_is_read_rightly_or_refused_with_a_reason(hostile: list[Hostile]) -> None:
+def test_each_is_read_rightly_or_refused_with_a_reason(hostile: list[Hostile], tally: Tally) -> None:
     wrong: list[str] = []
     for n, (kind, data, right) in enumerate(hostile):
         try:
@@ -42,7 +43,9 @@ def test_each_is_read_rightly_or_refused_with_a_reason(hostile: list[Hostile]) -
             if right not in (None, REFUSED):
                 wrong.append(f"{n} {kind}: refused ({e})")
             assert len(str(e)) < 400 and "\n" not in str(e)
+            tally("hostile pictures, refused with a reason", 1)
         else:
+            tally("hostile pictures, read", 1)
             if right == REFUSED or (right is not None and np.abs(np.subtract(seen, right)).max() > 6):
                 wrong.append(f"{n} {kind}: {seen}, expected {right}")
     assert not wrong, "\n".join(wrong)

@@ -20,6 +20,7 @@ import pytest
 
 from hannun import collection
 from tests.conftest import draw, encoded
+from tests.faults.conftest import Tally
 from tests.serve.conftest import Running, Start, picture, start  # noqa: F401
 
 SLOW = 150
@@ -49,7 +50,8 @@ def until(true: Any, seconds: float = 60) -> None:
         time.sleep(0.01)
 
 
-def test_bodies_that_are_held_back_take_no_place_of_searches(start: Start) -> None:  # noqa: F811
+def test_bodies_that_are_held_back_take_no_place_of_searches(start: Start, tally: Tally) -> None:  # noqa: F811
+    tally("bodies held back", SLOW)
     running = start(in_flight=8, body_time=6.0)
     running.add({"id": "a", "text": "빨간 원피스"})
     with contextlib.ExitStack() as closing:
@@ -143,6 +145,7 @@ def test_every_202_on_a_full_disk_is_there_once_there_is_room(
     start: Start,  # noqa: F811
     small: Path,
     monkeypatch: pytest.MonkeyPatch,
+    tally: Tally,
 ) -> None:
     monkeypatch.setattr("hannun.serve.http.jobs._LONGEST", 0.5)
     running = start(small / "shop.hannun")
@@ -168,6 +171,7 @@ def test_every_202_on_a_full_disk_is_there_once_there_is_room(
     again = start(small / "shop.hannun")
     until(lambda: not again.client.get("/v1/jobs").json()["unfinished"])
     assert {i.id for i in again.service.collection} == set(accepted)
+    tally("items answered 202 on a full disk, all of them kept", len(accepted))
     again.stop()
 
 

@@ -1,7 +1,7 @@
 """Faults of the disk under a collection: each file flipped, cut or removed; no room; nothing writable; and copies of what is damaged.
 
 What may happen is one of three things: the same results, one StorageError with what to do, or a line of `hannun check` that names
-the file. `HANNUN_FAULTS=all` damages every file in every way, which takes minutes; else some sixty
+the file. `HANNUN_FAULTS=long` damages every file in every way, which takes minutes; else some sixty
 files are damaged in one way each, by turns.
 """
 
@@ -23,11 +23,13 @@ from hannun import collection
 from hannun.collection import Quantise
 from hannun.errors import CollectionBusy, HannunError, MissingError, StorageError
 from hannun.files import copy_filled, filled, on_disk
-from hannun.index import disk as store_disk
-from hannun.index import edge, integrity
+from hannun.index.edge import Edge, binding, integrity
+from hannun.index.edge import disk as store_disk
 from hannun.index.engine import Layout
 from hannun.serve.cli.main import run
 from tests.conftest import draw, encoded, finished
+from tests.faults import LONG
+from tests.faults.conftest import Tally
 from tests.toy import Toy
 
 LAYOUT = Layout(("text",), (16, 8))
@@ -44,7 +46,7 @@ def rows(count: int, first: int = 0) -> list[dict[str, object]]:
 def made(place: Path, optimised: bool, quantise: Quantise = "none") -> Path:
     """A collection that has been written, optimised, written again and closed."""
     with pytest.MonkeyPatch.context() as few:
-        few.setattr(edge, "_INDEX_FROM", 1)
+        few.setattr(binding, "INDEX_FROM", 1)
         few.setattr(collection.local, "_OPTIMISE_FROM", 1)
         with collection.open(place, Toy(), quantise=quantise) as shop:
             shop.add(rows(90))
@@ -97,14 +99,14 @@ def damage(file: Path, way: str, chance: random.Random) -> bool:
 
 def damages(place: Path) -> Iterator[tuple[str, str]]:
     names = sorted(f.relative_to(place).as_posix() for f in place.rglob("*") if f.is_file())
-    if os.environ.get("HANNUN_FAULTS") == "all":
+    if LONG:
         yield from ((name, way) for name in names for way in WAYS)
     else:
         chosen = sorted(random.Random(0).sample(names, min(60, len(names))))
         yield from ((name, WAYS[n % 3]) for n, name in enumerate(chosen))
 
 
-def test_every_file_damaged(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_file_damaged(shop: Path, tmp_path: Path, tally: Tally) -> None:
     """Never another result in silence, and never an error that is not ours."""
     right, chance, counts = results(copied(shop, tmp_path / "whole")), random.Random(1), Counter[str]()
     place = copied(shop, tmp_path / "c")
@@ -127,12 +129,11 @@ def test_every_file_damaged(shop: Path, tmp_path: Path, capsys: pytest.CaptureFi
             outcome = "one error"
         assert outcome != "another result" or named, f"{name} {way}: another result, in silence"
         counts[outcome + (", named by check" if named else "")] += 1
+        tally(f"files {way}: {outcome}{', named by check' if named else ''}", 1)
         if outcome == "one error" and (place / name).parent.exists():
             shutil.copyfile(shop / name, place / name)
         else:
             copied(shop, place)
-    with capsys.disabled():
-        print(f"\n{sum(counts.values())} damages of {shop.parent.name}: {dict(counts)}")
     assert counts["one error, named by check"] > 20
 
 
@@ -405,7 +406,7 @@ def test_a_panic_of_the_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.M
         def retrieve(self, *_: object) -> object:
             raise self.error("range end index 8 out of range\n for slice of length 0")
 
-    store = edge.Edge(tmp_path / "s", LAYOUT)
+    store = Edge(tmp_path / "s", LAYOUT)
     for error, expected in ((panic, StorageError), (KeyboardInterrupt, KeyboardInterrupt)):
         with monkeypatch.context() as broken:
             broken.setattr(store, "_shard", Broken(error))

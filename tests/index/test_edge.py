@@ -19,8 +19,8 @@ import qdrant_edge as qe
 from hannun import checksums
 from hannun.embeddings import unit
 from hannun.errors import CollectionBusy, InputError, StorageError
-from hannun.index import edge
-from hannun.index.edge import Edge
+from hannun.index import request as form
+from hannun.index.edge import Edge, binding, generations
 from hannun.index.engine import Layout, Plan, Point, Words
 
 LAYOUT = Layout(("text", "image"), (16, 8))
@@ -38,12 +38,12 @@ def plan(n: int) -> Plan:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few points are indexed too."""
-    monkeypatch.setattr(edge, "_INDEX_FROM", 1)
+    monkeypatch.setattr(binding, "INDEX_FROM", 1)
 
 
 def test_others_go_on_while_the_index_is_built(tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything written meanwhile is in the fresh generation: added, replaced, deleted, updated."""
-    monkeypatch.setattr(edge, "_CHILD", "import time; time.sleep(0.5)\n" + edge._CHILD)  # so that there is a meanwhile
+    monkeypatch.setattr(generations, "CHILD", "import time; time.sleep(0.5)\n" + generations.CHILD)  # so that there is a meanwhile
     store = Edge(tmp_path / "s", LAYOUT)
     store.upsert([point(n) for n in range(400)])
     worker = threading.Thread(target=store.optimise)
@@ -72,7 +72,7 @@ def test_others_go_on_while_the_index_is_built(tmp_path: Path, small: None, monk
 
 
 def test_closing_ends_an_optimisation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "_CHILD", "import time; time.sleep(60)")
+    monkeypatch.setattr(generations, "CHILD", "import time; time.sleep(60)")
     store = Edge(tmp_path / "s", LAYOUT)
     store.upsert([point(1)])
     worker = threading.Thread(target=store.optimise)
@@ -103,7 +103,7 @@ def test_an_optimisation_that_fails_leaves_all_as_it_was(tmp_path: Path, monkeyp
     with Edge_(tmp_path / "s", LAYOUT) as store:
         store.upsert([point(n) for n in range(5)])
         for code in ("raise OSError('No space left on device')", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"):
-            monkeypatch.setattr(edge, "_CHILD", code)
+            monkeypatch.setattr(generations, "CHILD", code)
             with pytest.raises(StorageError, match=r"could not be optimised .*it is as it was"):
                 store.optimise()
         assert store.count() == 5 and [f.name for f in (tmp_path / "s").glob("g*")] == ["g1"]
@@ -197,7 +197,7 @@ def test_a_shard_of_the_first_format_opens(tmp_path: Path) -> None:
         p.vectors.pop("image") if int(p.id) % 2 else None  # type: ignore[attr-defined]
     rows = [
         qe.Point(
-            edge.form.uid(p.id),
+            form.uid(p.id),
             {n: v.tolist() for n, v in p.vectors.items()},
             {**p.payload, "id": p.id, "_t": 1, "_i": 0, "_ti": 0.0, "_truths": {}},
         )

@@ -280,6 +280,20 @@ def test_threads_share_one_kiwi() -> None:
     assert found == [document("강아지가 공원에서 논다")] * 8
 
 
+def test_a_text_without_a_space_is_no_name_to_look_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every end of a name is analysed by itself; those of a page of letters would be analysed for minutes."""
+    analysed: list[str] = []
+    monkeypatch.setattr(lexical.compounds.kiwi, "noun", lambda word, dictionary: (analysed.append(word) or "", float("inf")))
+    assert lexical.compounds.inside("뷁" * 20, ()) == () and 0 < len(analysed) < 100
+    analysed.clear()
+    assert lexical.compounds.inside("뷁" * 21, ()) == () and not analysed
+
+
+def test_a_query_has_an_end() -> None:
+    assert query("빨간 원피스 " * 20_000) == query("빨간 원피스")
+    assert "파란" not in query("가 " * 1000 + "파란").words and max(map(len, query("가" * 100_000).words)) == 2000
+
+
 # The pure functions below
 
 

@@ -48,7 +48,7 @@ def assert_unit(e: Embeddings, n: int) -> None:
 
 def test_it_is_an_encoder(mini: Mini) -> None:
     assert isinstance(mini, Encoder)
-    assert (mini.name, mini.dims, mini.parts, mini.side) == ("mini", (384, 256, 128, 96, 64, 48, 32), True, 260)
+    assert (mini.name, mini.dims, mini.kinds, mini.side) == ("mini", (384, 256, 128, 96, 64, 48, 32), ("text", "image"), 260)
 
 
 def test_mixed_batch_keeps_order_and_equals_one_by_one(mini: Mini, tmp_path: Path) -> None:

@@ -316,7 +316,7 @@ def test_what_an_encoder_says_of_itself(kind: str, encoders: dict[str, Encoder],
     assert isinstance(encoder, Encoder)
     assert encoder.name == str(folders[kind])
     assert encoder.dims == dims
-    assert encoder.parts == (kind in ("clip", "siglip", "st_clip"))
+    assert encoder.kinds == (("text", "image") if kind in ("clip", "siglip", "st_clip") else ())
     assert encoder.side == (84 if "qwen" in kind else 32 if kind in SEEING else 224)  # 84² is the tiny Qwen's pixel budget
     assert encoder.calibration is UNCALIBRATED
     assert encoder.encode_query([]).dense.shape == (0, dims[0])

@@ -86,7 +86,7 @@ def test_saved_and_loaded_it_is_the_same(trained: Fused, tmp_path: Path) -> None
         torch.nn.init.normal_(p, std=0.1)
     save(trained, tmp_path / "m")
     encoder: Any = hannun.load(tmp_path / "m")
-    assert encoder.tasks == ("retrieval", "matching") and encoder.dims == (400, 96) and not encoder.parts
+    assert encoder.tasks == ("retrieval", "matching") and encoder.dims == (400, 96) and not encoder.kinds
     again = open_model(tmp_path / "m")
     for task in ("retrieval", "matching"):
         with torch.inference_mode():

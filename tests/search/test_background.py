@@ -25,7 +25,7 @@ def test_the_usual_of_every_kind_comes_to_one_score() -> None:
     texts, pictures = crowd(200, 0, 1), crowd(200, 1, 2)
     both = crowd(100, 2, 3), crowd(100, 3, 4)
     query = unit([3, 1, 2, 1, 0, 0, 0, 0])
-    g = Background({"text": texts, "image": pictures}, both).gains(query, HALVES, USUAL)
+    g = Background({("text",): (texts,), ("image",): (pictures,), ("text", "image"): both}).gains(query, HALVES, USUAL)
     assert max(g.values()) == 1
     edges = {
         kind: float((rows @ query).mean() + TAIL * (rows @ query).std())
@@ -41,9 +41,9 @@ def edge(rows: Floats, query: Floats) -> float:
 def test_a_kind_that_is_not_there_is_judged_by_the_calibration_at_the_height_of_the_others() -> None:
     """Texts stand at e here and at 0.8 by the calibration, so that pictures, 0.4 there, stand at e/2: twice the gain of texts."""
     texts, query = crowd(200, 0, 1), unit(np.ones(8))
-    g = Background({"text": texts}, None).gains(query, HALVES, USUAL)
+    g = Background({("text",): (texts,)}).gains(query, HALVES, USUAL)
     assert g == pytest.approx({"text": 1.0, "image": 2.0, "text+image": 8 / 7}, rel=1e-5)
-    assert Background({}, None).gains(query, HALVES, USUAL) == pytest.approx({"text": 0.5, "image": 1.0, "text+image": 4 / 7})
+    assert Background({}).gains(query, HALVES, USUAL) == pytest.approx({"text": 0.5, "image": 1.0, "text+image": 4 / 7})
 
 
 def test_a_kind_with_few_items_is_believed_by_how_many_it_has() -> None:
@@ -51,14 +51,14 @@ def test_a_kind_with_few_items_is_believed_by_how_many_it_has() -> None:
     texts, pictures, query = crowd(200, 0, 1), crowd(FEWEST // 2, 1, 2), unit(np.ones(8))
     t, p = edge(texts, query), edge(pictures, query)
     height = (t + 0.5 * p) / (0.8 + 0.5 * 0.4)
-    g = Background({"text": texts, "image": pictures}, None).gains(query, HALVES, USUAL)
+    g = Background({("text",): (texts,), ("image",): (pictures,)}).gains(query, HALVES, USUAL)
     assert g["image"] / g["text"] == pytest.approx(t / (0.5 * p + 0.5 * height * 0.4), rel=1e-5)
 
 
 def best_of_the_photos(query: Floats, both: tuple[Floats, Floats], photos: Floats, texts: Floats) -> int:
     """The rank of the photo that is nearest to a query among all items; the sample is the whole collection."""
-    alone = {k: rows for k, rows in (("text", texts), ("image", photos)) if len(rows)}
-    g = Background(alone, both if len(both[0]) else None).gains(query, HALVES, USUAL)
+    sample = {("text",): (texts,), ("image",): (photos,), ("text", "image"): both}
+    g = Background({k: rows for k, rows in sample.items() if len(rows[0])}).gains(query, HALVES, USUAL)
     named = {"text": texts, "image": photos, "text+image": unit(both[0] + both[1])}
     goal = g["image"] * float((photos @ query).max())
     return 1 + sum(int((g[k] * (rows @ query) > goal + 1e-6).sum()) for k, rows in named.items() if len(rows))
@@ -94,8 +94,8 @@ def test_one_more_of_any_kind_turns_no_ranking_round(products: int, pictures: in
 def test_a_shorter_query_is_judged_by_prefixes() -> None:
     texts, pictures = crowd(100, 0, 1), crowd(100, 1, 2)
     query = unit(np.ones(4))
-    whole = Background({"text": texts, "image": pictures}, None).gains(query, HALVES, USUAL)
-    cut = Background({"text": unit(texts[:, :4]), "image": unit(pictures[:, :4])}, None).gains(query, HALVES, USUAL)
+    whole = Background({("text",): (texts,), ("image",): (pictures,)}).gains(query, HALVES, USUAL)
+    cut = Background({("text",): (unit(texts[:, :4]),), ("image",): (unit(pictures[:, :4]),)}).gains(query, HALVES, USUAL)
     assert whole == pytest.approx(cut, abs=1e-5)
 
 
@@ -103,7 +103,19 @@ def test_a_sample_knows_how_long_texts_are(tmp_path: Path) -> None:
     with collection.open(tmp_path / "c", Toy(), words=False) as shop:
         shop.add([{"id": "1", "text": "네 글자"}, {"id": "2", "text": "여섯 글자요"}, {"id": "3", "image": draw()}])
         usual = shop._usual()
-        assert usual is not None and usual.letters == 5
+        assert usual is not None and usual.letters == 5 and usual.answers("원피스")
+
+
+@pytest.mark.parametrize(
+    ("names", "query", "answers"),
+    [(["IMG_1"], "원피스", False), (["IMG_1"], "img", True), (["바다_1"], "바다", True), (["바다_1"], "sea", False), ([], "바다", False)],
+)
+def test_a_query_is_asked_of_names_in_its_own_script(tmp_path: Path, names: list[str], query: str, answers: bool) -> None:
+    """Pictures alone: what a camera called them holds no Korean word, and Korean need not be analysed for it."""
+    with collection.open(tmp_path / "c", Toy(), words=False) as shop:
+        shop.add([{"id": "0", "image": draw()}, *({"id": n, "image": draw(), "title": n} for n in names)])
+        usual = shop._usual()
+        assert usual is not None and usual.answers(query) == answers
 
 
 def test_a_mixed_collection_ranks_its_kinds_fairly(tmp_path: Path) -> None:

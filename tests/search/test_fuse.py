@@ -33,9 +33,9 @@ def test_averaged_is_the_cosine_with_the_renormalised_average(weights: tuple[flo
     q, t, i = unit(np.random.default_rng(0).normal(size=(3, 8)))
     truth = float(q @ unit(weights[0] * t + weights[1] * i))
     named = dict(zip(("text", "image"), weights, strict=True))
-    assert averaged({"text": float(q @ t), "image": float(q @ i)}, named, float(t @ i)) == pytest.approx(truth, abs=1e-6)
-    assert averaged({"image": float(q @ i)}, named, 0.0) == pytest.approx(float(q @ i), abs=1e-6)
-    assert averaged({"text": 1.0, "image": -1.0}, {"text": 0.5, "image": 0.5}, -1.0) == 0.0  # they cancel out: no direction
+    assert averaged({"text": float(q @ t), "image": float(q @ i)}, named, {"text+image": float(t @ i)}) == pytest.approx(truth, abs=1e-6)
+    assert averaged({"image": float(q @ i)}, named, {}) == pytest.approx(float(q @ i), abs=1e-6)
+    assert averaged({"text": 1.0, "image": -1.0}, {"text": 0.5, "image": 0.5}, {"text+image": -1.0}) == 0.0  # they cancel out: no direction
 
 
 def test_chances_fall_by_e_for_each_step_and_the_best_sum_to_one() -> None:

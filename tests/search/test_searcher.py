@@ -154,7 +154,7 @@ class Letters:
 
     def __init__(self) -> None:
         self._toy = Toy(parts=False)
-        for name in ("name", "fingerprint", "dims", "parts", "side", "calibration"):
+        for name in ("name", "fingerprint", "dims", "kinds", "side", "calibration"):
             setattr(self, name, getattr(self._toy, name))
 
     def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:

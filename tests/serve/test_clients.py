@@ -128,6 +128,29 @@ def test_open_takes_the_address_of_a_service(shop: Running) -> None:
         assert far.search("빨간 원피스", limit=1)[0].id == "a"
 
 
+def test_the_command_line_takes_the_address_of_a_service(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with collection.open(tmp_path / "shop.hannun") as made:  # with words, which the keyboard's other readings need
+        made.add([{"id": "a", "text": "빨간 원피스", "category": "원피스"}, {"id": "b", "text": "파란 치마", "category": "원피스"}])
+    shop = start(tmp_path / "shop.hannun")
+    (tmp_path / "more.jsonl").write_text('{"id": "m", "text": "초록 모자"}\n', "utf-8")
+    assert run(["index", str(tmp_path / "more.jsonl"), "--to", shop.url]) == 0
+    assert f"1 added, 0 unchanged, 0 problems; {shop.url} now has 3 items" in capsys.readouterr().out
+    for arguments, found in (
+        (["search", "--like", "m", "--in", shop.url, "--json"], '"id"'),
+        (["search", "qkfrks", "--keyboard", "--in", shop.url, "--json"], '"id": "a"'),  # 빨간
+        (["search", "모자", "--why", "m", "--like", "a", "--in", shop.url, "--json"], '"id": "m"'),
+        (["dupes", shop.url], "no two items are as near"),
+        (["facets", "category", "--in", shop.url], "원피스 2"),
+        (["info", shop.url], '"items": 3'),
+    ):
+        assert run(arguments) == 0, arguments
+        assert found in capsys.readouterr().out
+    for refused in (["reindex", shop.url], ["copy", shop.url, str(tmp_path / "c")], ["backup", shop.url, str(tmp_path / "b")]):
+        assert run(refused) == 1
+        assert "only where its files lie" in capsys.readouterr().err
+    assert run(["index", str(tmp_path), "--to", shop.url, "--prune"]) == 1 and "hannun delete" in capsys.readouterr().err
+
+
 def test_a_delete_is_run_again(shop: Running, remote: Remote, capsys: pytest.CaptureFixture[str]) -> None:
     """A script that was stopped is run from its start: what it deleted before is no mistake, by any way to the service."""
     for told in ("1 removed", "0 removed, 1 not there"):

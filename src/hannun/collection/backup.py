@@ -14,7 +14,7 @@ from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage, write_settings
 from hannun.errors import HannunError, InputError, MissingError, StorageError
 from hannun.files import copy_filled, filled, on_disk
-from hannun.index import integrity
+from hannun.index.edge import integrity
 from hannun.index.engine import Engine
 
 _NEAR = 4096  # bytes: a hole shorter than this is not worth its place in the list of them

@@ -11,14 +11,29 @@ from hannun.collection.records import Map
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage
 from hannun.embeddings import Floats, unit
-from hannun.errors import InputError
+from hannun.errors import InputError, WhereError, neighbours
+from hannun.facts import names
 from hannun.files import on_disk
-from hannun.index.engine import Condition, Engine, Scalar
+from hannun.index.engine import Condition, Engine, Listing, Present, Scalar
 from hannun.search import dupes, project
 from hannun.search.dupes import Group
+from hannun.search.hits import PARTS, foremost
 
 _FEW = 50  # distinct values up to which a fact is one to choose by
 _SHOWN = 6  # facts that are offered to choose by, where none are named
+
+
+def require_fact(engine: Engine, what: str, field: str) -> bool:
+    """Whether items have a value of this fact. Raises WhereError with the neighbours of a name that no item has."""
+    if engine.query(Listing(Present(field), limit=1, fields=())):
+        return True
+    known: set[str] = set()
+    for payload in engine.scan(["facts"]):
+        known |= names(payload.get("facts") or {})
+    if field in known:  # in a dict, or with nothing in it
+        return False
+    hint = neighbours(field, known) if known else "its items have no facts"
+    raise WhereError(f"{what}: no item has the fact {field!r}; {hint}")
 
 
 def offered(engine: Engine) -> list[str]:
@@ -42,7 +57,7 @@ def near_duplicates(engine: Engine, threshold: float, condition: Condition | Non
     kinds: dict[str, tuple[list[str], list[Floats]]] = {}
     for some in batched(sorted(digests), 1000):
         for id, row in engine.vectors(list(some)).items():
-            part = next(p for p in ("image", "text", "joint") if p in row)
+            part = foremost(row, engine.layout.parts)
             ids, rows = kinds.setdefault(part, ([], []))
             ids.append(id)
             rows.append(row[part])
@@ -59,7 +74,7 @@ def plane(engine: Engine, limit: int, condition: Condition | None, seed: int) ->
         ids = sorted(np.random.default_rng(seed).choice(ids, limit, replace=False).tolist())
     stored = engine.vectors(ids)
     ids = [i for i in ids if i in stored]
-    parts = [next(p for p in ("image", "text", "joint") if p in stored[i]) for i in ids]
+    parts = [foremost(stored[i], engine.layout.parts) for i in ids]
     rows = np.stack([stored[i][p] for i, p in zip(ids, parts, strict=True)]) if ids else np.zeros((0, 2), np.float32)
     for part in set(parts):  # pictures and texts lie in different corners of the space: each kind about its own centre
         kind = [n for n, p in enumerate(parts) if p == part]
@@ -72,11 +87,14 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
     """Counts and settings; see `Collection.info`."""
     texts = pictures = 0
     named: dict[str, int] = {}
-    for payload in engine.scan(["text", "images", "facts"]):
+    others: dict[str, int] = {}
+    for payload in engine.scan(["text", "images", PARTS, "facts"]):
         texts += bool(payload.get("text"))
         pictures += bool(payload.get("images"))
-        for name in payload.get("facts") or {}:
-            named[name] = named.get(name, 0) + 1
+        for kind in payload.get(PARTS) or {}:
+            others[f"with_{kind}"] = others.get(f"with_{kind}", 0) + 1
+        for fact in payload.get("facts") or {}:
+            named[fact] = named.get(fact, 0) + 1
     s = settings
     return {
         "path": name,
@@ -84,11 +102,14 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
         "items": engine.count(),
         "with_text": texts,
         "with_picture": pictures,
+        **dict(sorted(others.items())),
         "encoder": s.encoder,
         "fingerprint": s.fingerprint,
         "dims": list(s.dims),
-        "part_vectors": s.parts,
+        "part_vectors": bool(s.kinds),
+        "kinds": list(s.kinds),
         "words": s.words,
+        "analysis": s.analysis,
         "dictionary": list(s.dictionary),
         "tokens": s.tokens,
         "quantise": s.quantise,

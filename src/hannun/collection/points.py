@@ -12,9 +12,11 @@ from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage
 from hannun.encode import Encoded
 from hannun.errors import InputError
+from hannun.facts import called
 from hannun.index import lexical
 from hannun.index.engine import Point
 from hannun.item import Image, Member
+from hannun.search.hits import PARTS
 from hannun.search.searcher import PICTURES, packed
 from hannun.sources import SOURCE
 
@@ -31,6 +33,8 @@ def point(row: Encoded, storage: Storage, settings: Settings) -> Point:
     payload: dict[str, Any] = {"hash": row.hash, "facts": told, "images": pictures}
     if row.item.text:
         payload["text"] = row.item.text
+    if others := row.item.json_parts():
+        payload[PARTS] = others
     if source := row.item.facts.get(SOURCE):
         payload["source"] = source
     if row.digests:
@@ -43,8 +47,8 @@ def point(row: Encoded, storage: Storage, settings: Settings) -> Point:
 
 
 def worded(point: Point, settings: Settings) -> Point:
-    """The same point with the words of its text."""
-    terms = lexical.document(str(point.payload.get("text") or ""), settings.dictionary)
+    """The same point with the words of its text; a picture without one has those of its name and its folder."""
+    terms = lexical.document(str(point.payload.get("text") or "") or called(point.payload.get("facts") or {}), settings.dictionary)
     return replace(point, words=terms.words, initials=terms.initials)
 
 

@@ -25,6 +25,12 @@ class Report:
     removed: int = 0
     problems: list[Problem] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        counts = f"added={self.added}, unchanged={self.unchanged}, removed={self.removed}"
+        if not self.problems:
+            return f"Report({counts}, problems=[])"
+        return f"Report({counts}, problems=[{len(self.problems)}, the first: {self.problems[0].where}: {self.problems[0].reason}])"
+
 
 @dataclass(frozen=True)
 class Compacted:
@@ -41,6 +47,9 @@ class Map:
     ids: tuple[str, ...]
     points: Floats
     explained: tuple[float, float]
+
+    def __repr__(self) -> str:
+        return f"Map({len(self.ids)} items, explained={self.explained[0]:.2f} + {self.explained[1]:.2f})"
 
 
 @dataclass(frozen=True)

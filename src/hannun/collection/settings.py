@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from hannun.encoder import Calibration, Encoder
+from hannun.encoder import JOINT, Calibration, Encoder, token_dim
 from hannun.errors import InputError, StorageError
 from hannun.index.engine import Layout
+from hannun.index.lexical import ANALYSIS
+from hannun.item import Image, Text
 
 FORMAT = 2  # 1: without words, picture hashes and single pictures; opening one brings it up to date
 CONDITIONS = 2
+_FORMER = (Text.kind, Image.kind)  # the kinds of a settings file that says only that there are some ("parts": true)
 
 Quantise = Literal["none", "int8", "binary"]
 
@@ -21,7 +24,7 @@ class Settings:
     """What a collection's vectors were made by, and what is kept of each item.
 
     Attributes:
-        encoder, fingerprint, dims, parts, calibration: the encoder's.
+        encoder, fingerprint, dims, kinds, calibration: the encoder's.
         shard: which of the engine's stores is in force.
         words: whether the words of texts are kept for ranking by words.
         dictionary: words that are kept whole, see `hannun.index.lexical`.
@@ -30,13 +33,14 @@ class Settings:
         albums: whether an item with several pictures was ever added.
         conditions: what is kept beside the facts for conditions on them: 1 the words of plain facts; 2 those in dicts, dates and
             times too.
+        analysis: which revision of the analysis of words its terms were made by, see `hannun.index.lexical.ANALYSIS`.
         format: of the file it was read from.
     """
 
     encoder: str
     fingerprint: str
     dims: tuple[int, ...]
-    parts: bool
+    kinds: tuple[str, ...]
     calibration: Calibration
     shard: str = "shard-1"
     words: bool = True
@@ -46,14 +50,37 @@ class Settings:
     prefix: int = 0
     albums: bool = False
     conditions: int = CONDITIONS
+    analysis: int = ANALYSIS
     format: int = FORMAT
 
     @staticmethod
     def of(encoder: Encoder) -> Settings:
         """The settings that an encoder's vectors have."""
-        # Not of the Encoder protocol: most encoders give no token vectors.
-        tokens = int(getattr(encoder, "token_dim", 0) or 0)
-        return Settings(encoder.name, encoder.fingerprint, encoder.dims, encoder.parts, encoder.calibration, tokens=tokens)
+        tokens = token_dim(encoder)
+        return Settings(encoder.name, encoder.fingerprint, encoder.dims, encoder.kinds, encoder.calibration, tokens=tokens)
+
+    @staticmethod
+    def begun_by(
+        encoder: Encoder, words: bool | None, dictionary: tuple[str, ...] | None, quantise: Quantise | None, prefix: int | None
+    ) -> Settings:
+        """The settings of a new collection; None leaves one to the default. Raises InputError for a value that there is not."""
+        if quantise not in (None, "none", "int8", "binary"):
+            raise InputError(f"quantise={quantise!r} came, expected 'none', 'int8' or 'binary'")
+        if prefix and prefix not in encoder.dims[1:]:
+            raise InputError(f"prefix={prefix} came, expected one of the encoder's shorter dims {encoder.dims[1:]}, or 0")
+        made = Settings.of(encoder)
+        return replace(made, words=words is not False, dictionary=dictionary or (), quantise=quantise or "none", prefix=prefix or 0)
+
+    def require(
+        self, name: str, *, words: bool | None, dictionary: tuple[str, ...] | None, quantise: Quantise | None, prefix: int | None
+    ) -> None:
+        """Raises InputError where the collection `name` was made otherwise than is asked for; None asks for nothing."""
+        for setting, wanted in (("words", words), ("dictionary", dictionary), ("quantise", quantise), ("prefix", prefix)):
+            if wanted is not None and wanted != getattr(self, setting):
+                raise InputError(
+                    f"{name}: was made with {setting}={getattr(self, setting)!r}, but {wanted!r} came; leave it out, "
+                    "or copy the collection into a new one that has it"
+                )
 
     def made_by(self, encoder: Encoder, shard: str) -> Settings:
         """The same collection's settings with another encoder."""
@@ -64,9 +91,23 @@ class Settings:
         )
 
     @property
+    def older_words(self) -> bool:
+        """Whether the words that are kept are of an earlier analysis than this Hannun's."""
+        return self.words and self.analysis < ANALYSIS
+
+    def advice(self, name: str) -> str:
+        """What would better the collection of that name, in one line; empty where nothing would."""
+        if not self.older_words:
+            return ""
+        return (
+            f"{name}: its words are of analysis {self.analysis}, this Hannun's is {ANALYSIS}; `hannun reindex {name}` finds more of them "
+            "(measures, amounts, Hanja, heads of compounds), and encodes nothing"
+        )
+
+    @property
     def layout(self) -> Layout:
         """What the store keeps of each item."""
-        return Layout(("text", "image") if self.parts else ("joint",), self.dims, self.tokens, self.quantise, self.prefix)
+        return Layout(self.kinds or (JOINT,), self.dims, self.tokens, self.quantise, self.prefix)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the collection's own file."""
@@ -75,7 +116,8 @@ class Settings:
             "encoder": self.encoder,
             "fingerprint": self.fingerprint,
             "dims": list(self.dims),
-            "parts": self.parts,
+            "parts": bool(self.kinds),
+            "kinds": list(self.kinds),
             "calibration": self.calibration.to_json(),
             "shard": self.shard,
             "words": self.words,
@@ -85,6 +127,7 @@ class Settings:
             "prefix": self.prefix,
             "albums": self.albums,
             "conditions": self.conditions,
+            "analysis": self.analysis,
         }
 
     @staticmethod
@@ -95,12 +138,12 @@ class Settings:
             if form not in (1, FORMAT):
                 raise InputError(f"{where}: has format {form}, this Hannun reads formats 1…{FORMAT}; update Hannun, or index again")
             calibration = Calibration.from_json(data["calibration"])
-            settings = Settings(
-                data["encoder"], data["fingerprint"], tuple(data["dims"]), data["parts"], calibration, data["shard"], format=form
-            )
+            kinds = tuple(data["kinds"]) if "kinds" in data else _FORMER if data["parts"] else ()
+            settings = Settings(data["encoder"], data["fingerprint"], tuple(data["dims"]), kinds, calibration, data["shard"], format=form)
             if form == 1:
                 return settings
             settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
+            settings = replace(settings, analysis=int(data.get("analysis", 1)))
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

@@ -15,7 +15,7 @@ from hannun.encoder import Encoder
 from hannun.files import write_whole
 from hannun.index.engine import Engine, Point
 from hannun.item import Item
-from hannun.search.hits import stored_item
+from hannun.search.hits import STORED, stored_item
 from hannun.sources import SOURCE
 
 
@@ -53,7 +53,8 @@ def _carried(point: Point, source: Side, target: Side) -> Point:
         else:
             images = [str(source.storage.root / p) if isinstance(p, str) and p in own else p for p in point.payload["images"]]
             point = replace(point, payload={**point.payload, "images": images})
-    same = source.settings.words and source.settings.dictionary == target.settings.dictionary
+    one, other = source.settings, target.settings
+    same = one.words and (one.dictionary, one.analysis) == (other.dictionary, other.analysis)
     return worded(point, target.settings) if target.settings.words and not same else point
 
 
@@ -78,7 +79,7 @@ def encode_anew(
     done = {str(p["id"]): str(p["hash"]) for p in engine.scan(["id", "hash"])}
     waiting = (
         Item(stored.id, stored.parts, {**stored.facts, **({SOURCE: p["source"]} if p.get("source") else {})})
-        for p in source.engine.scan(["id", "text", "images", "facts", "source"])
+        for p in source.engine.scan([*STORED, "source"])
         for stored in [stored_item(p, source.storage.root)]
     )
     for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}):

@@ -63,7 +63,7 @@ def evaluate(
 
 def _model(harness: Harness) -> dict[str, Any]:
     e = harness.encoder
-    return {"name": e.name, "fingerprint": e.fingerprint, "dims": list(e.dims), "dim": harness.dim or e.dims[0], "parts": e.parts}
+    return {"name": e.name, "fingerprint": e.fingerprint, "dims": list(e.dims), "dim": harness.dim or e.dims[0], "parts": bool(e.kinds)}
 
 
 def provenance(harness: Harness, command: str) -> dict[str, Any]:

@@ -6,12 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 from hannun import facts
 from hannun.index import request as form
 from hannun.index.engine import Among, Condition, Engine, Layout, Listing, Match, Plan, Point, Request, Scalar, Words
+from hannun.item import joined
 
+AGREEMENT = "agreement"  # what the cosine of the two parts of a layout of two is called
 Ask = Callable[[form.Json], list[Match]]
 _SPARE = 4  # points asked for beyond the page: enough to see whether equal scores go on behind it; we order them by id
 _DEEPEST = 10_000  # so many equal scores are put in order
@@ -46,7 +49,7 @@ def _whole_page(engine: Engine, request: Request, ask: Ask) -> list[Match]:
 
 
 def _gain(request: Request, layout: Layout) -> float:
-    """What the engine's scores are still to be multiplied by: with two parts the formula has it, MaxSim has none."""
+    """What the engine's scores are still to be multiplied by: with several parts the formula has it, MaxSim has none."""
     if not isinstance(request, Plan) or request.tokens is not None:
         return 1.0
     parts = form.counting(request, layout)
@@ -57,7 +60,7 @@ def _explained(engine: Engine, page: list[Match], request: Plan | Words) -> list
     ids = [str(m.payload["id"]) for m in page]
     parts: dict[str, dict[str, float]] = {i: {} for i in ids}
     if isinstance(request, Plan):
-        parts |= {p.id: _shares(request, p) for p in engine.points(ids)}
+        parts |= {p.id: _shares(request, p, engine.layout) for p in engine.points(ids)}
     elif ids:
         for term in dict.fromkeys(request.terms):
             alone = Words((term,), Among("id", tuple(ids)), len(ids), initials=request.initials, fields=())
@@ -117,12 +120,12 @@ def said_anew(engine: Engine, request: Words, ask: Ask, now: Frequencies) -> lis
     return [Match(s, payloads[i], parts[i] if request.explain else {}) for s, i in page if i in payloads]
 
 
-def _shares(plan: Plan, stored: Point) -> dict[str, float]:
-    """The cosine of the query with each part, that of the parts, and MaxSim."""
+def _shares(plan: Plan, stored: Point, layout: Layout) -> dict[str, float]:
+    """The cosine of the query with each part, that of each two parts, and MaxSim."""
     heads = {n: form.unit(v[: len(plan.query)]) for n, v in stored.vectors.items()}
     found = {n: float(plan.query @ v) for n, v in heads.items()}
-    if "text" in heads and "image" in heads:
-        found["agreement"] = float(heads["text"] @ heads["image"])
+    for pair in combinations([p for p in layout.parts if p in heads], 2):
+        found[AGREEMENT if len(layout.parts) == 2 else joined(pair)] = float(heads[pair[0]] @ heads[pair[1]])
     if plan.tokens is not None and stored.tokens is not None:
         found["tokens"] = float((plan.tokens @ stored.tokens.T).max(axis=1).sum())
     return found

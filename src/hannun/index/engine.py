@@ -97,7 +97,7 @@ class Layout:
     """What a store keeps of each point, fixed when it is made.
 
     Attributes:
-        parts: the names of its dense vectors, ("text", "image") or ("joint",).
+        parts: the names of its dense vectors: the kinds that an encoder declares, or its one joint vector.
         dims: the length of these, and the declared Matryoshka prefixes of it that a Plan's query may have.
         tokens: the length of token vectors; 0 where there are none. They are kept as float16 and only rescore.
         quantise: what the vectors searched first are compared as. The nearest are always rescored by the whole vectors.
@@ -139,8 +139,9 @@ class Plan:
 
     `query` is a unit vector of one of the layout's dims; a shorter one is compared with the renormalised prefix of the
     stored vectors, exactly. `weights` names the vectors that count and how much. For a point that has only some of them,
-    those alone count. The exact cosine cos(q, normalise(Σ w·v)) is computed from q·v of each part and the stored t·i. `gains`
-    multiplies it by what counts of a point ("text", "image", "text+image"), so that kinds of points rank fairly together.
+    those alone count. The exact cosine cos(q, normalise(Σ w·v)) = Σ w·(q·v) / √(Σ w² + 2 Σ w·w'·(v·v')) is computed from q·v of
+    each part and the stored v·v' of each pair. `gains` multiplies it by what counts of a point (the names of its parts in the
+    layout's order, joined by "+": "text", "text+image"), so that kinds of points rank fairly together.
     The `candidates` nearest by each part are united, each is rescored by every part, and the formula orders them.
     With `tokens` [n, token dim] the `candidates` best of these are ordered anew by MaxSim, and those without token vectors
     fall out. `exact` compares with every point. `fields` names what is wanted of the payloads (None: all). `explain` fills
@@ -197,17 +198,14 @@ Request = Plan | Words | Listing
 class Match:
     """A point's payload and its score; equal scores come in the order of ids.
 
-    With `explain`, `parts` holds what the score was made of: for a Plan the cosine of the query with each part ("text",
-    "image", "joint"), "agreement" (the cosine of text and picture) and "tokens" (MaxSim); for Words the share of each term.
+    With `explain`, `parts` holds what the score was made of: for a Plan the cosine of the query with each part, by its name, the
+    cosine of each two parts (of a layout of two "agreement", of more by the pair: "text+signal") and "tokens" (MaxSim); for Words the
+    share of each term.
     """
 
     score: float
     payload: Mapping[str, Any]
     parts: Mapping[str, float] = field(default_factory=dict)
-
-
-#: Payload keys that the formula reads: 1 where a point has that vector, and the cosine between its text and its picture.
-HAS_TEXT, HAS_IMAGE, AGREEMENT = "_t", "_i", "_ti"
 
 
 @runtime_checkable

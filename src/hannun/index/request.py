@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,12 @@ from hannun.index.conditions import value as value
 from hannun.index.conditions import values as values
 from hannun.index.conditions import word as word
 from hannun.index.engine import All, Among, Condition, Layout, Listing, Plan, Point, Request, Words
+from hannun.item import joined
 
 TOKENS = "tokens"
+#: Where the cosine of two parts is kept, of the pair that stores knew before there were others; of every other pair see `agreement_path`.
+_FIRST_PAIR = {("text", "image"): "ti"}
+_PAIRS = "a"
 _FUNNEL = 4  # times the candidates are taken where whole vectors are searched and a prefix of them orders
 FIELDS = 32  # facts that get an index of their own
 # How many times as many of the quantised nearest are rescored by their whole vectors, at least.
@@ -92,30 +97,44 @@ def payload(p: Point, known: Json) -> Json:
 
 def known(ours: Mapping[str, Any]) -> Json:
     """What of a stored payload hangs on the vectors, and stays when the payload is replaced."""
-    return {k: v for k, v in ours.items() if k in ("p", "n", "ti")}
+    return {k: v for k, v in ours.items() if k in ("p", "n", _PAIRS, *_FIRST_PAIR.values())}
 
 
 def geometry(vectors: Mapping[str, Floats], layout: Layout) -> Json:
-    """What the formula reads: 1 where a point has a part ("p"), the norm of each prefix ("n"), text·image of each dim ("ti")."""
-    both = "text" in vectors and "image" in vectors
-    agreements, norms = {}, {}
+    """What the formula reads: 1 where a point has a part ("p"), the norm of each prefix ("n"), the cosine of each two parts by dim."""
+    there = [p for p in layout.parts if p in vectors]
+    norms: Json = {}
+    pairs: dict[tuple[str, str], Json] = {pair: {} for pair in combinations(there, 2)}
     for dim in layout.dims:
-        heads = {n: v[:dim].astype(np.float64) for n, v in vectors.items()}
+        heads = {n: vectors[n][:dim].astype(np.float64) for n in there}
         lengths = {n: float(np.linalg.norm(v)) for n, v in heads.items()}
         if dim != layout.dims[0]:
             norms[str(dim)] = lengths
-        if both:
-            scale = lengths["text"] * lengths["image"]
-            agreements[str(dim)] = float(heads["text"] @ heads["image"]) / scale if scale else 0.0
+        for (a, b), agreements in pairs.items():
+            scale = lengths[a] * lengths[b]
+            agreements[str(dim)] = float(heads[a] @ heads[b]) / scale if scale else 0.0
     found: Json = {"p": dict.fromkeys(vectors, 1)}
-    return found | ({"n": norms} if norms else {}) | ({"ti": agreements} if agreements else {})
+    named = {_FIRST_PAIR[pair]: cosines for pair, cosines in pairs.items() if pair in _FIRST_PAIR}
+    others = {_pair_name(pair): cosines for pair, cosines in pairs.items() if pair not in _FIRST_PAIR}
+    return found | ({"n": norms} if norms else {}) | named | ({_PAIRS: others} if others else {})
+
+
+def _pair_name(pair: tuple[str, str]) -> str:
+    return "-".join(pair)
+
+
+def agreement_path(first: str, second: str, dim: int) -> str:
+    """The path of the stored cosine of two parts, given in the layout's order, cut to `dim` values."""
+    pair = first, second
+    return f"{OURS}.{_FIRST_PAIR[pair]}.{dim}" if pair in _FIRST_PAIR else f"{OURS}.{_PAIRS}.{_pair_name(pair)}.{dim}"
 
 
 def read(layout: Layout) -> list[str]:
     """The paths of the numbers that a query of the whole length reads of every candidate: an index of them spares reading payloads."""
     if len(layout.parts) < 2:
         return []
-    return [*(f"{OURS}.p.{part}" for part in layout.parts), f"{OURS}.ti.{layout.dims[0]}"]
+    pairs = (agreement_path(a, b, layout.dims[0]) for a, b in combinations(layout.parts, 2))
+    return [*(f"{OURS}.p.{part}" for part in layout.parts), *pairs]
 
 
 def given(stored: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -241,14 +260,28 @@ def _formula(plan: Plan, parts: Sequence[str], dim: int, norms: bool) -> Json:
     if len(parts) == 1:
         expression = cosine(parts[0])
     else:
-        wt, wi = plan.weights["text"], plan.weights["image"]
-        t, i, ti = variable(f"{OURS}.p.text"), variable(f"{OURS}.p.image"), variable(f"{OURS}.ti.{dim}")
-        total = {"sum": [{"mult": [wt, cosine("text")]}, {"mult": [wi, cosine("image")]}]}
-        squared = {"sum": [{"mult": [wt * wt, t]}, {"mult": [wi * wi, i]}, {"mult": [2 * wt * wi, ti]}]}
-        gt, gi, both = plan.gains["text"], plan.gains["image"], plan.gains["text+image"]
-        gain = {"sum": [{"mult": [gt, t]}, {"mult": [gi, i]}, {"mult": [both - gt - gi, t, i]}]}
+        w, has = plan.weights, {p: variable(f"{OURS}.p.{p}") for p in parts}
+        pairs = [(a, b, variable(agreement_path(a, b, dim))) for a, b in combinations(parts, 2)]
+        total = {"sum": [{"mult": [w[p], cosine(p)]} for p in parts]}
+        own = [{"mult": [w[p] * w[p], has[p]]} for p in parts]
+        squared = {"sum": [*own, *({"mult": [2 * w[a] * w[b], path]} for a, b, path in pairs)]}
+        gain = {"sum": [{"mult": [factor, *(has[p] for p in some)]} for some, factor in _steps(plan.gains, parts).items()]}
         expression = {"mult": [gain, {"div": {"left": total, "right": {"sqrt": squared}, "by_zero_default": 0.0}}]}
     return {"formula": expression, "defaults": defaults}
+
+
+def _steps(gains: Mapping[str, float], parts: Sequence[str]) -> dict[tuple[str, ...], float]:
+    """What to add up for the gain of a point: of every set of parts that it has all of, one number, of whichever others it has.
+
+    The Möbius transform of the gains over sets, by inclusion and exclusion: of two parts the gain of each, and for both what theirs is
+    more than these two together.
+    """
+    steps: dict[tuple[str, ...], float] = {}
+    for size in range(1, len(parts) + 1):
+        for some in combinations(parts, size):
+            smaller = (steps[less] for n in range(1, size) for less in combinations(some, n))
+            steps[some] = float(gains[joined(some)]) - sum(smaller)
+    return steps
 
 
 def counting(plan: Plan, layout: Layout) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encoder import Calibration
-from hannun.item import Content, Image, item, require_content
+from hannun.item import Content, Image, Text, item, require_content
 from hannun.mini.image import SIDE, ImageTower
 from hannun.mini.session import there
 from hannun.mini.text import WIDTH, Role, TextTower
@@ -25,6 +25,7 @@ from hannun.mini.text import WIDTH, Role, TextTower
 HERE = Path(__file__).parent
 WEIGHTS = ("text.onnx", "tokenizer.json", "image.onnx")
 RECIPE = "mini"  # change it with anything in code that changes a vector: resizing, prompts, windows
+KINDS = (Text.kind, Image.kind)
 DIMS = (384, 256, 128, 96, 64, 48, 32)  # Matryoshka
 
 
@@ -55,9 +56,9 @@ class Mini:
         return DIMS
 
     @property
-    def parts(self) -> bool:
-        """True: text and picture of an item have a vector each."""
-        return True
+    def kinds(self) -> tuple[str, ...]:
+        """Text and picture of an item have a vector each."""
+        return KINDS
 
     @property
     def side(self) -> int:
@@ -78,7 +79,7 @@ class Mini:
         return self._encode(contents, "passage")
 
     def _encode(self, contents: Sequence[Content], role: Role) -> Embeddings:
-        items = [require_content(item(c, id="-")) for c in contents]  # an id of our own: hashing would read the pictures twice
+        items = [require_content(item(c, id="-"), KINDS) for c in contents]  # an id of our own: hashing would read the pictures twice
         total = np.zeros((len(items), WIDTH), np.float32)
         worded = [(n, it.text) for n, it in enumerate(items) if it.text]
         if worded:

@@ -20,7 +20,7 @@ import numpy as np
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
-from hannun.item import Content, Item, Text, item, require_content
+from hannun.item import Content, Image, Item, Text, item, require_content
 from hannun.models import adapters
 from hannun.models.network import Network, Role, Row, decoded
 from hannun.models.saving import OWN, quiet, save_folder, whole, write_facts
@@ -34,6 +34,7 @@ from hannun.models.hub import READ, model_folder
 ROWS = 32  # rows in a batch of texts
 PICTURES = 8  # rows in a batch with pictures, which are decoded a batch at a time
 CHARACTERS = 65_536  # rows × longest text in a batch: one passage of 65,536 characters is a batch of its own
+_READS = (Text.kind, Image.kind)  # what a row of a Network holds
 FORMAT = "1"  # part of every fingerprint: raised when this room changes how a sequence is written or pooled
 
 
@@ -49,7 +50,7 @@ class CheckpointEncoder:
         self.dims = dims
         self.tasks = tuple(t.name for t in network.tasks)
         self._made = (name, fingerprint, task)
-        self.parts = network.parts
+        self.kinds = network.kinds
         self.side = network.side
         self.calibration: Calibration = UNCALIBRATED
         self._network = network
@@ -70,13 +71,13 @@ class CheckpointEncoder:
     def _encode(self, contents: Sequence[Content], role: Role, instruction: str | None) -> Embeddings:
         if isinstance(contents, str | bytes):
             raise InputError(f"a single {type(contents).__name__} came, expected a list of contents; write [content]")
-        items = [require_content(item(c, id="-")) for c in contents]
+        items = [require_content(item(c, id="-"), _READS).only(_READS) for c in contents]
         for it in items:
             if it.images and not self._network.sees:
                 raise InputError(
                     f"{self.name} reads text only, and a picture came ({it.images[0]}); use an encoder that sees, such as 'mini'"
                 )
-        slots = [(i, s) for i, it in enumerate(items) for s in (_split(it) if self.parts else [it])]
+        slots = [(i, s) for i, it in enumerate(items) for s in (_split(it) if self.kinds else [it])]
         vectors: Floats = np.zeros((len(slots), self.dims[0]), np.float32)
         tokens: dict[int, Floats] = {}
         for batch in _batches([s for _, s in slots]):
@@ -84,7 +85,7 @@ class CheckpointEncoder:
             made = self._network.vectors(rows, role, instruction, self._made[2])
             vectors[batch] = unit(made.dense)
             tokens |= dict(zip(batch, made.tokens or (), strict=False))
-        if not self.parts:
+        if not self.kinds:
             return Embeddings(vectors, tuple(tokens[n] for n in range(len(slots))) if tokens else None)
         texts: Floats = np.zeros((len(items), self.dims[0]), np.float32)
         pictures = np.zeros_like(texts)

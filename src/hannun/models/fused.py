@@ -75,7 +75,7 @@ class Fused(nn.Module):  # type: ignore[misc]
     """See the module's first lines. `kept` holds what the frozen parts say; `remember` gives it a folder."""
 
     sees = True
-    parts = False
+    kinds: tuple[str, ...] = ()
 
     def __init__(self, words: Any, tokenizer: Any, projection: e5.Projection, sight: MiniImage, shape: Shape) -> None:
         super().__init__()

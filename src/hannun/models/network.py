@@ -27,15 +27,15 @@ DEFAULT_SIDE = 224  # pixels, for a processor that does not say
 class Network(Protocol):
     """A loaded model that turns rows of one kind into vectors of length `dim`.
 
-    `side` is the pixels of the picture side that it looks at, `sees` whether it takes pictures, and `parts` whether texts
-    and pictures have vectors of their own in one space: then a row is one text or one picture. `tasks` are those it has prompts
-    and adapters for, and `dims` the shorter dimensions it was trained for.
+    `side` is the pixels of the picture side that it looks at, `sees` whether it takes pictures, and
+    `kinds` names those that have vectors of their own in one space: then a row is one text or one picture; else it may hold both.
+    `tasks` are those it has prompts and adapters for, and `dims` the shorter dimensions it was trained for.
     """
 
     dim: int
     side: int
     sees: bool
-    parts: bool
+    kinds: tuple[str, ...]
 
     @property
     def tasks(self) -> tuple[Task, ...]: ...

@@ -87,7 +87,7 @@ class OneSequence(nn.Module):  # type: ignore[misc]
     """A vision-language model with its chat template and processor; `processor` is its image processor for a Qwen class."""
 
     sees = True
-    parts = False
+    kinds: tuple[str, ...] = ()
 
     def __init__(self, network: Any, tokenizer: Any, processor: Any, conventions: Conventions, heads: Heads = Heads()) -> None:
         super().__init__()

@@ -28,7 +28,8 @@ class StockModules:
         if device == "cpu":
             self._model.float()  # half precision is slow there, and a batch would differ from its items by 1e-2
         self.sees = self._model.supports("image")
-        self.parts = self.sees and not self._model.supports(("image", "text"))
+        towers = self.sees and not self._model.supports(("image", "text"))
+        self.kinds: tuple[str, ...] = ("text", "image") if towers else ()
         if not self._model.supports("text"):
             raise InputError(f"the model takes {self._model.modalities}, expected text among them; choose a text or text-image model")
         first: Any = self._model[0]
@@ -40,7 +41,7 @@ class StockModules:
         window = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
         if window and self._tokenizer is not None:  # sentence-transformers looks at the outer config only
             self._tokenizer.model_max_length = min(self._tokenizer.model_max_length, window, MAX_TOKENS)
-        if self.parts and window and str(config.model_type).startswith("siglip"):  # pools the last position: padded in training
+        if towers and window and str(config.model_type).startswith("siglip"):  # pools the last position: padded in training
             first.processing_kwargs["text"] = {"padding": "max_length", "max_length": window, **first.processing_kwargs.get("text", {})}
         self.dim = int(self.vectors([("a",)], "document", None).dim)
 

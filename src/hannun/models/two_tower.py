@@ -89,7 +89,7 @@ class TwoTower(nn.Module):  # type: ignore[misc]
     """Two towers; `tokenizer` and `images` (a transformers image processor) make their inputs."""
 
     sees = True
-    parts = True
+    kinds: tuple[str, ...] = ("text", "image")
 
     def __init__(self, text: Tower, image: Tower, tokenizer: Any, images: Any, plan: TowerConfig = TowerConfig()) -> None:
         super().__init__()

@@ -15,8 +15,12 @@ from itertools import islice
 
 import numpy as np
 
+from hannun import hangul
 from hannun.embeddings import Floats, unit
+from hannun.facts import called
 from hannun.index.engine import Engine
+from hannun.item import joined
+from hannun.search.fuse import counted
 
 LOOKED_AT, KEPT, FEWEST = 2000, 256, 30  # points of a sample, kept of each kind, and below which a kind is not judged alone
 TAIL = 3.0  # deviations above the mean; of 1 … 8 the one that is fair to words and to pictures as queries, on a dev split (docs/search.md)
@@ -24,14 +28,19 @@ TAIL = 3.0  # deviations above the mean; of 1 … 8 the one that is fair to word
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """Rows of a sample by what an item has: "text", "image" or "joint" [n, dim], or text and picture as a pair of matrices.
+    """A sample's vectors by the kinds that an item has: for each set of them a matrix [n, dim] of each kind, in their declared order.
 
-    `letters`: how long the texts of the sample are on average.
+    `letters`: how long the texts of the sample are on average, or the names of its pictures where nothing has a text.
+    `scripts`: those that these names are written in; empty where there are texts.
     """
 
-    alone: Mapping[str, Floats]
-    both: tuple[Floats, Floats] | None
+    rows: Mapping[tuple[str, ...], tuple[Floats, ...]]
     letters: float = 0.0
+    scripts: frozenset[str] = frozenset()
+
+    def answers(self, words: str) -> bool:
+        """Whether words may be found here. Names of pictures (IMG_1234) hold none of a query in another script, which need not be read."""
+        return self.letters > 0 and (not self.scripts or bool(self.scripts & _scripts(words)))
 
     def gains(self, query: Floats, weights: Mapping[str, float], usual: Mapping[str, float]) -> dict[str, float]:
         """Gains by kind for a unit query [dim], the largest of the kinds that are there 1.
@@ -61,33 +70,36 @@ class Background:
 
 @lru_cache(maxsize=8)
 def _kinds(sample: Background, dim: int, weighed: tuple[tuple[str, float], ...]) -> dict[str, Floats]:
-    """The sample's unit rows by kind as a query of `dim` values and these weights sees them; most queries share both."""
+    """The sample's unit rows by what counts of an item, as a query of `dim` values and these weights sees them; most queries share both."""
     weights = dict(weighed)
     rows: dict[str, list[Floats]] = {}
-    for part, found in sample.alone.items():
-        if weights[part] > 0:
-            rows.setdefault(part, []).append(unit(found[:, :dim]))
-    if sample.both is not None:
-        text, image = (unit(x[:, :dim]) for x in sample.both)
-        counting = [p for p in ("text", "image") if weights[p] > 0]
-        if len(counting) == 2:
-            rows["text+image"] = [unit(weights["text"] * text + weights["image"] * image)]
-        else:
-            rows.setdefault(counting[0], []).append(text if counting == ["text"] else image)
+    for kinds, vectors in sample.rows.items():
+        counting = counted(kinds, weights)
+        heads = {kind: unit(x[:, :dim]) for kind, x in zip(kinds, vectors, strict=True) if kind in counting}
+        if len(heads) == 1:
+            rows.setdefault(counting[0], []).append(heads[counting[0]])
+        elif heads:
+            total = np.sum([weights[kind] * heads[kind] for kind in counting], axis=0)
+            rows.setdefault(joined(counting), []).append(unit(total))
     return {kind: np.concatenate(r) for kind, r in rows.items()}
 
 
 def sampled(engine: Engine) -> Background:
     """A sample of the engine's points. They come in the order of hashes of their ids: at random."""
-    payloads = list(islice(engine.scan(["id", "text"]), LOOKED_AT))
-    lengths = [len(p["text"]) for p in payloads if p.get("text")]
-    alone: dict[str, list[Floats]] = {}
-    both: list[tuple[Floats, Floats]] = []
+    payloads = list(islice(engine.scan(["id", "text", "facts.title", "facts.folder"]), LOOKED_AT))
+    texts = [str(p["text"]) for p in payloads if p.get("text")]
+    named = [] if texts else [c for p in payloads if (c := called(p.get("facts") or {}))]
+    lengths = [len(t) for t in texts or named]
+    found: dict[tuple[str, ...], list[tuple[Floats, ...]]] = {}
     for row in engine.vectors([str(p["id"]) for p in payloads]).values():
-        if "text" in row and "image" in row:
-            if len(both) < KEPT:
-                both.append((row["text"], row["image"]))
-        elif (part := next((p for p in engine.layout.parts if p in row), None)) and len(alone.setdefault(part, [])) < KEPT:
-            alone[part].append(row[part])
-    pair = (np.stack([t for t, _ in both]), np.stack([i for _, i in both])) if both else None
-    return Background({p: np.stack(rows) for p, rows in alone.items()}, pair, sum(lengths) / max(len(lengths), 1))
+        there = tuple(p for p in engine.layout.parts if p in row)
+        if there and len(kept := found.setdefault(there, [])) < KEPT:
+            kept.append(tuple(row[p] for p in there))
+    rows = {kinds: tuple(np.stack(x) for x in zip(*several, strict=True)) for kinds, several in found.items()}
+    # Those of fewer kinds first, so that sums do not hang on which kind of item came first.
+    ordered = dict(sorted(rows.items(), key=lambda r: len(r[0])))
+    return Background(ordered, sum(lengths) / max(len(lengths), 1), frozenset().union(*map(_scripts, named)))
+
+
+def _scripts(text: str) -> frozenset[str]:
+    return frozenset("Hangul" if hangul.is_hangul(c) else "digits" if c.isdigit() else "letters" for c in text if c.isalnum())

@@ -7,13 +7,15 @@ that each gives an item, a linear opinion pool: Stone 1961) or by their ranks (R
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
 
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Calibration
+from hannun.item import joined
 
 AWAY = 0.5  # how far a query moves from what is unwanted: chosen on the dev split of the fashion data (docs/search.md)
 RRF_K = 60  # of the paper
@@ -46,39 +48,68 @@ def towards(wanted: Sequence[Floats], unwanted: Sequence[Floats], away: float = 
 
 
 def gains(calibration: Calibration, shares: Mapping[str, float], weights: Mapping[str, float]) -> dict[str, float]:
-    """What to multiply the cosine of each kind of item by, so that unrelated items of every kind spread alike.
+    """What to multiply the cosine of an item by, for every set of kinds it may have, so that unrelated items of every set spread alike.
 
-    `shares` says how much of the query is words and picture, `weights` how much an item's text and picture count. The
-    spread of the average of two parts follows from the parts' own, taken as independent, and from its length before
-    renormalising. The largest gain is 1, so that no score exceeds 1.
+    `shares` says how much of the query is of each kind, `weights` (of every declared kind, in their order) how much the parts of an
+    item count. The spread of the average of several parts follows from the parts' own, taken as independent, and from its length
+    before renormalising. The largest gain is 1, so that no score exceeds 1.
     """
-    spread = {d: math.sqrt(sum((s * calibration.background[q][d][1]) ** 2 for q, s in shares.items())) for d in ("text", "image")}
-    wt, wi = weights["text"], weights["image"]
-    length = math.sqrt(max(wt * wt + wi * wi + 2 * wt * wi * calibration.agreement, 1e-6))
-    both = math.hypot(wt * spread["text"], wi * spread["image"]) / length
-    inverse = {k: 1 / max(v, 1e-6) for k, v in {**spread, "text+image": both}.items()}
+    spread = {d: math.sqrt(sum((s * calibration.about(q, d)[1]) ** 2 for q, s in shares.items())) for d in weights}
+    inverse = {}
+    for some in _sets(weights):
+        alone = len(some) == 1
+        found = spread[some[0]] if alone else math.hypot(*(weights[d] * spread[d] for d in some)) / _length(calibration, weights, some)
+        inverse[joined(some)] = 1 / max(found, 1e-6)
     return {k: v / max(inverse.values()) for k, v in inverse.items()}
 
 
 def edges(calibration: Calibration, shares: Mapping[str, float], weights: Mapping[str, float], tail: float) -> dict[str, float]:
-    """For each kind of item the score that lies `tail` deviations above that of unrelated ones; `shares` and `weights` as for `gains`."""
-    known = calibration.background
-    mean = {d: sum(s * known[q][d][0] for q, s in shares.items()) for d in ("text", "image")}
-    spread = {d: math.hypot(*(s * known[q][d][1] for q, s in shares.items())) for d in mean}
-    wt, wi = weights["text"], weights["image"]
-    length = math.sqrt(max(wt * wt + wi * wi + 2 * wt * wi * calibration.agreement, 1e-6))
-    both = (wt * mean["text"] + wi * mean["image"] + tail * math.hypot(wt * spread["text"], wi * spread["image"])) / length
-    return {k: max(v, 1e-3) for k, v in {**{d: mean[d] + tail * spread[d] for d in mean}, "text+image": both}.items()}
+    """For each set of kinds the score that lies `tail` deviations above that of unrelated items; `shares` and `weights` as for `gains`."""
+    mean = {d: sum(s * calibration.about(q, d)[0] for q, s in shares.items()) for d in weights}
+    spread = {d: math.hypot(*(s * calibration.about(q, d)[1] for q, s in shares.items())) for d in weights}
+    found = {}
+    for some in _sets(weights):
+        if len(some) == 1:
+            edge = mean[some[0]] + tail * spread[some[0]]
+        else:
+            wide = math.hypot(*(weights[d] * spread[d] for d in some))
+            edge = (sum(weights[d] * mean[d] for d in some) + tail * wide) / _length(calibration, weights, some)
+        found[joined(some)] = max(edge, 1e-3)
+    return found
 
 
-def averaged(scores: Mapping[str, float], weights: Mapping[str, float], agreement: float) -> float:
-    """cos(q, normalise(Σ w·v)) from the cosines q·v of an item's parts and the cosine `agreement` of its two parts."""
-    counting = {p: weights[p] for p in scores if weights.get(p, 0) > 0}
-    total = sum(w * scores[p] for p, w in counting.items())
-    square = sum(w * w for w in counting.values())
-    if len(counting) == 2:
-        square += 2 * math.prod(counting.values()) * agreement
+def _sets(weights: Mapping[str, float]) -> Iterator[tuple[str, ...]]:
+    """Every set of kinds that has a score: each alone, and those of which one counts at least."""
+    for size in range(1, len(weights) + 1):
+        for some in combinations(weights, size):
+            if size == 1 or any(weights[d] > 0 for d in some):
+                yield some
+
+
+def _length(calibration: Calibration, weights: Mapping[str, float], some: Sequence[str]) -> float:
+    """How long the weighted sum of unit vectors of these kinds is, where each two agree as they do on average."""
+    square = sum(weights[d] * weights[d] for d in some)
+    square += sum(2 * weights[a] * weights[b] * calibration.agrees(joined((a, b))) for a, b in combinations(some, 2))
+    return math.sqrt(max(square, 1e-6))
+
+
+def averaged(scores: Mapping[str, float], weights: Mapping[str, float], agreement: Mapping[str, float]) -> float:
+    """cos(q, normalise(Σ w·v)) from the cosines q·v of an item's parts and those of each two of them, by their pair (`item.joined`)."""
+    counting = counted(scores, weights)
+    total = sum(weights[p] * scores[p] for p in counting)
+    square = sum(weights[p] * weights[p] for p in counting)
+    square += sum(2 * weights[a] * weights[b] * agreement.get(joined((a, b)), 0.0) for a, b in combinations(counting, 2))
     return total / math.sqrt(square) if square > 1e-12 else 0.0
+
+
+def counted(there: Collection[str], weights: Mapping[str, float]) -> list[str]:
+    """The kinds that an item has and that count, in their declared order."""
+    return [p for p, w in weights.items() if w > 0 and p in there]
+
+
+def agreements(vectors: Mapping[str, Floats], weights: Mapping[str, float]) -> dict[str, float]:
+    """The cosine of each two of an item's unit vectors by kind, by their pair."""
+    return {joined((a, b)): float(vectors[a] @ vectors[b]) for a, b in combinations(counted(vectors, weights), 2)}
 
 
 def chances(scores: Mapping[K, float], pool: Sequence[float], scale: float) -> dict[K, float]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from hannun.index.engine import Scalar
-from hannun.item import Image, Item, Member, Text
+from hannun.item import Image, Item, Member, Text, parts_of
+from hannun.search import preview
+
+PARTS = "parts"  # the payload's key for the parts of kinds that have no key of their own, by kind
+STORED = ("id", "text", "images", PARTS, "facts")  # what of a payload `stored_item` reads
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Why:
     """What a hit's score was made of.
 
     Attributes:
-        parts: "text", "image" or "joint": the query's cosine with that part of the item; "words": its BM25 over the best one's;
+        parts: by kind (or "joint"): the query's cosine with that part of the item; "words": its BM25 over the best one's;
             "rerank": what the reranker said. Only what counted is there.
         terms: the words of the query that its text has, with what each gave to BM25, largest first.
         picture: which of its pictures is nearest to the query, from 0, where it has several.
@@ -78,6 +82,21 @@ class Hit:
     why: Why | None = None
     relevance: float | None = None
 
+    def __repr__(self) -> str:
+        fits = "" if self.relevance is None else f", relevance={self.relevance:.2f}"
+        return f"Hit({self.id!r}, score={self.score:.3f}{fits}, {preview.line(self.item)!r})"
+
+    def _repr_html_(self) -> str:
+        return Hits([self])._repr_html_()
+
+
+@final
+class Hits(list[Hit]):
+    """A list of hits, best first; a notebook shows it as a table with thumbnails."""
+
+    def _repr_html_(self) -> str:
+        return preview.table([(h.score, h.item) for h in self])
+
 
 @dataclass
 class Found:
@@ -99,7 +118,7 @@ def stored_item(payload: Mapping[str, Any], root: Path) -> Item:
     """The Item that a payload was made of."""
     text: Sequence[Text] = [Text(payload["text"])] if payload.get("text") else []
     pictures = [Image(reference(p, root)) for p in payload.get("images", ())]
-    return Item(str(payload["id"]), (*text, *pictures), payload.get("facts") or {})
+    return Item(str(payload["id"]), (*text, *pictures, *parts_of(payload.get(PARTS) or {})), payload.get("facts") or {})
 
 
 def reference(stored: str | Mapping[str, Any], root: Path) -> Path | Member:
@@ -107,3 +126,8 @@ def reference(stored: str | Mapping[str, Any], root: Path) -> Path | Member:
     if isinstance(stored, str):
         return root / stored
     return Member(Path(stored["archive"]), int(stored["offset"]), int(stored["size"]), str(stored["name"]))
+
+
+def foremost(row: Mapping[str, Any], kinds: Sequence[str]) -> str:
+    """The kind by whose vector an item is compared with others as a thing: as it looks, where it has a picture; else its first kind."""
+    return next(k for k in (Image.kind, *kinds) if k in row)

@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import final
 
-from hannun import hangul
-from hannun.encoder import Encoder
+from hannun.encoder import JOINT, Encoder
 from hannun.errors import InputError
 from hannun.index import lexical
-from hannun.index.engine import All, Among, Any_, Condition, Engine, Holds, Not, Plan, Words
-from hannun.item import Item
+from hannun.index.engine import All, Among, Any_, Condition, Engine, Not, Plan, Words
+from hannun.item import Item, Text
 from hannun.search import fuse
 from hannun.search.background import TAIL, Background
+from hannun.search.named import every
 from hannun.search.options import SHARE, Options
 from hannun.search.query import Asked, Pointed, pointed
 
 FEW = 10  # items that have every word of a query are what it names, where there are no more of them than a page shows
-MANY = 16  # words of a query above which it describes, and names nothing
 
 
 @final
@@ -65,19 +64,19 @@ class Prepared:
         if o.words == 1 and not (o.weights or o.dim or o.rerank):
             return
         encoder = self.load()
-        if not encoder.parts:
+        if encoder.kinds:
+            _ = o.part_weights(encoder.kinds)
+        else:
             if o.weights is not None:
-                raise InputError(
-                    f"weights came, but the encoder {encoder.name!r} makes one joint vector of text and picture; leave weights out"
-                )
-            if o.mix != 0.5 and asked.own is not None and asked.own.text and asked.own.images:
+                raise InputError(f"weights came, but the encoder {encoder.name!r} makes one joint vector of an item; leave weights out")
+            if o.mix != 0.5 and asked.own is not None and len(asked.own.kinds) > 1:
                 raise InputError(f"mix came, but the encoder {encoder.name!r} reads words and picture in one sequence; leave mix out")
         if o.dim is not None and (isinstance(o.dim, bool) or o.dim not in encoder.dims):
             raise InputError(f"dim={o.dim!r} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")
 
     @cached_property
     def words(self) -> float:
-        """The share of the words. Left to us: none beside a picture, whose words say how it is to differ, nor where no texts count."""
+        """The share of the words. Left to us: none beside a picture, whose words say how it is to differ, nor where nothing has words."""
         given = self.options.words
         if not self.asked.words:
             return 0.0  # a picture has no words to rank by
@@ -85,13 +84,13 @@ class Prepared:
             return given
         if self.asked.own is not None and self.asked.own.images:
             return 0.0
-        texts = self.worded and (self.background is None or self.background.letters > 0)
-        return SHARE if texts and self.weights.get("text", 1) > 0 else 0.0
+        texts = self.worded and (self.background is None or self.background.answers(self.asked.words))
+        return SHARE if texts and self.weights.get(Text.kind, 1) > 0 else 0.0
 
     @cached_property
     def weights(self) -> dict[str, float]:
-        """How much each part of an item counts."""
-        return self.options.part_weights if "joint" not in self.engine.layout.parts else {"joint": 1.0}
+        """How much each part of an item counts, by every kind that the collection has vectors of."""
+        return self.options.part_weights(self.engine.layout.parts)
 
     @cached_property
     def pointed(self) -> Pointed:
@@ -101,9 +100,9 @@ class Prepared:
 
     @cached_property
     def gains(self) -> dict[str, float]:
-        """What the cosine of each kind of item is multiplied by."""
-        if "joint" in self.weights:
-            return {"joint": 1.0}
+        """What the cosine of an item is multiplied by, for every set of kinds that it may have."""
+        if JOINT in self.weights:
+            return dict(self.weights)
         calibration, shares = self.load().calibration, self.pointed.shares
         if self.background is None:
             return fuse.gains(calibration, shares, self.weights)
@@ -169,24 +168,6 @@ class Prepared:
             fields=(),
             explain=o.explain,
         )
-
-
-def every(text: str, dictionary: Sequence[str]) -> Condition | None:
-    """Holds for items that have every word of a text, each as it is written or in all its parts; None for a text that has none, or many."""
-    typed = lexical.query(text, dictionary).initials
-    words = [w for w in text.split() if w not in typed]
-    if len(words) > MANY:
-        return None
-    needed: list[Condition] = [Holds(t, initials=True) for t in typed]
-    for word in words:
-        terms = lexical.query(word, dictionary).words
-        whole = "".join(filter(str.isalnum, hangul.normalise(word).lower()))
-        parts = tuple(Holds(t) for t in terms if t != whole)
-        if parts:
-            needed.append(Any_((Holds(whole), All(parts))) if whole in terms else All(parts))
-        elif terms:
-            needed.append(Holds(whole))
-    return All(tuple(needed)) if needed else None
 
 
 def both(first: Condition | None, second: Condition | None) -> Condition | None:

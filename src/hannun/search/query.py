@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hannun.embeddings import Floats, unit
-from hannun.encoder import Encoder
+from hannun.encoder import JOINT, Encoder
 from hannun.errors import InputError, MissingError
 from hannun.index.engine import Engine
-from hannun.item import Content, Item, Part, Text, item, require_content, type_names
+from hannun.item import KINDS, Content, Item, Part, Text, item, require_content, type_names
 from hannun.search import fuse
 
 _AVOID = re.compile(r"""(?:^|(?<=\s))[-−–](?:"([^"]+)"|“([^”]+)”|([^\W\d_][^\s"“”]*))""")
@@ -88,7 +88,7 @@ def examples(name: str, given: Iterable[Example]) -> tuple[Wanted, ...]:
         match one:
             case Known():
                 found.append(one)
-            case Mapping() if "id" in one and "text" not in one and "image" not in one:
+            case Mapping() if "id" in one and not KINDS.keys() & one.keys():
                 found.append(Known(_id(name, one["id"])))
             case _:
                 try:
@@ -127,27 +127,30 @@ def needs(query: Asked, encoder: Encoder, mix: float = 0.5) -> list[Item]:
     found: list[Item] = []
     for content in (query.own, *query.like, *query.unlike):
         if isinstance(content, Item):
-            shares = _shares(content, mix if content is query.own else 0.5)
-            found += itertools.chain.from_iterable(_pieces(content, encoder, shares).values())
+            shares = _shares(content, encoder, mix if content is query.own else 0.5)
+            found += itertools.chain.from_iterable(_pieces(content, shares).values())
     return found
 
 
-def _pieces(content: Item, encoder: Encoder, shares: Mapping[str, float]) -> dict[str, list[Item]]:
-    """What is encoded alone, by kind: the text and each picture where these count; the whole where they are read in one sequence."""
-    if not encoder.parts:
-        return {"joint": [content]}
-    found = {"text": [item(content.text, id=content.id)] if content.text else [], "image": [Item(content.id, (p,)) for p in content.images]}
-    return {kind: pieces for kind, pieces in found.items() if pieces and shares.get(kind)}
+def _pieces(content: Item, shares: Mapping[str, float]) -> dict[str, Sequence[Item]]:
+    """What is encoded alone, by kind where it counts; the whole where an encoder reads it in one sequence."""
+    return {kind: [content] if kind == JOINT else content.pieces(kind) for kind, share in shares.items() if share}
 
 
-def _shares(content: Item, mix: float) -> dict[str, float]:
-    """How much a content's own words and its own pictures count."""
-    return {"text": mix, "image": 1 - mix} if content.text and content.images else {"text": 1.0} if content.text else {"image": 1.0}
+def _shares(content: Item, encoder: Encoder, mix: float) -> dict[str, float]:
+    """How much a content's own words count (`mix`, beside other kinds) and each other kind of it. Raises InputError where none is read."""
+    if not encoder.kinds:
+        return {JOINT: 1.0}
+    there = [k for k in encoder.kinds if content.pieces(k)]
+    require_content(content, encoder.kinds)
+    others = [k for k in there if k != Text.kind]
+    mixed = bool(others) and len(others) < len(there)
+    return {k: 1 / len(there) if not mixed else mix if k == Text.kind else (1 - mix) / len(others) for k in there}
 
 
 @dataclass(frozen=True)
 class Pointed:
-    """A unit query vector [dim], and how much of it is words and how much is pictures (they sum to 1)."""
+    """A unit query vector [dim], and how much of it is of each kind (they sum to 1)."""
 
     vector: Floats
     shares: Mapping[str, float]
@@ -157,7 +160,7 @@ def pointed(engine: Engine, encoder: Encoder, it: Asked, mix: float, weights: Ma
     """The query vector: the mean of the query's own content and of the examples' mean, turned away from what is not wanted."""
     wanted: list[Pointed] = []
     if it.own is not None:
-        wanted.append(_seen(encoder, it.own, mix))
+        wanted.append(_encoded(encoder, it.own, mix))
     stored = engine.vectors(it.named) if it.named else {}
     likes = [_pointed(encoder, w, stored, weights) for w in it.like]
     if likes:
@@ -169,25 +172,22 @@ def pointed(engine: Engine, encoder: Encoder, it: Asked, mix: float, weights: Ma
 
 def _pointed(encoder: Encoder, wanted: Wanted, stored: Mapping[str, Mapping[str, Floats]], weights: Mapping[str, float]) -> Pointed:
     if isinstance(wanted, Item):
-        return _seen(encoder, wanted, 0.5)
+        return _encoded(encoder, wanted, 0.5)
     if wanted.id not in stored:
         raise MissingError(f"the collection has no item {wanted.id!r}; see `hannun search` for ids")
-    vectors = {p: stored[wanted.id][p] for p in ("text", "image", "joint") if p in stored[wanted.id]}
-    counting = {p: v for p, v in vectors.items() if weights.get(p, 0) > 0} or vectors
-    share = {p: weights.get(p) or 1.0 for p in counting}
+    vectors = {p: stored[wanted.id][p] for p in weights if p in stored[wanted.id]}
+    counting = {p: v for p, v in vectors.items() if weights[p] > 0} or vectors
+    share = {p: weights[p] or 1.0 for p in counting}
     total = sum(share.values())
     return Pointed(unit(np.sum([share[p] * v for p, v in counting.items()], axis=0)), {p: s / total for p, s in share.items()})
 
 
-def _seen(encoder: Encoder, asked: Item, mix: float) -> Pointed:
-    """The weighted mean of the content's own words and pictures; of a one-sequence encoder its one vector."""
-    shares = _shares(asked, mix)
-    vectors = {kind: encoder.encode_query(pieces).dense for kind, pieces in _pieces(asked, encoder, shares).items()}
-    if "joint" in vectors:
-        return Pointed(vectors["joint"][0], {"joint": 1.0})
+def _encoded(encoder: Encoder, asked: Item, mix: float) -> Pointed:
+    """The weighted mean of the content's parts by kind; of a joint encoder its one vector."""
+    shares = _shares(asked, encoder, mix)
     total = np.zeros(encoder.dims[0], dtype=np.float32)
-    for kind, rows in vectors.items():
-        total += shares[kind] * (rows[0] if kind == "text" else unit(rows.mean(axis=0)))
+    for kind, pieces in _pieces(asked, shares).items():
+        total += shares[kind] * unit(encoder.encode_query(pieces).dense.mean(axis=0))
     return Pointed(unit(total), shares)
 
 

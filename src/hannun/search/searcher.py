@@ -11,16 +11,16 @@ from typing import Any, final
 import numpy as np
 
 from hannun.embeddings import Floats, unit
-from hannun.encoder import Encoder
+from hannun.encoder import JOINT, Encoder, cells
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import values
 from hannun.index.conditions import word
 from hannun.index.engine import All, Among, Condition, Engine, Listing, Match, Not, Words
-from hannun.item import Item
+from hannun.item import Image, Item, joined
 from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
 from hannun.search.background import Background
-from hannun.search.hits import Found, Hit, Patches, Why, stored_item
+from hannun.search.hits import Found, Hit, Patches, Why, foremost, stored_item
 from hannun.search.options import MAX_LIMIT, Options
 from hannun.search.prepared import Prepared, both
 from hannun.search.query import Asked
@@ -88,7 +88,7 @@ class Searcher:
         return query
 
     def _best_pictures(self, query: Prepared) -> bool:
-        return self._albums and query.weights.get("image", 0) > 0
+        return self._albums and query.weights.get(Image.kind, 0) > 0
 
     def _ranked(self, query: Prepared, needed: int) -> list[Found]:
         """At least the first `needed` of the final order, where there are so many; a longer list begins as a shorter one does."""
@@ -168,19 +168,15 @@ class Searcher:
 
         Documents are retrieved by their mean picture and ranked by their best, as in Naver's text and image neural matching.
         """
-        dim, goal = len(query.pointed.vector), query.pointed
+        goal = query.pointed.vector
         payloads = self._engine.get([f.id for f in found], [PICTURES])
         several = [f for f in found if payloads.get(f.id, {}).get(PICTURES)]
         stored = self._engine.vectors([f.id for f in several])
         for f in several:
-            pictures = unit(unpacked(payloads[f.id][PICTURES])[:, :dim])
-            f.picture, near = rerank.best_picture(goal.vector, pictures)
-            scores, agreement = {"image": near}, 0.0
-            if "text" in stored[f.id]:
-                text = unit(stored[f.id]["text"][:dim])
-                scores, agreement = {"text": float(goal.vector @ text), "image": near}, float(text @ pictures[f.picture])
-            kind = "text+image" if len(scores) == 2 and query.weights["text"] > 0 else "image"
-            f.score = query.gains[kind] * fuse.averaged(scores, query.weights, agreement)
+            parts, f.picture = _parts(stored[f.id], payloads[f.id], query)
+            scores = {p: float(v @ goal) for p, v in parts.items()}
+            kind = joined(fuse.counted(scores, query.weights))
+            f.score = query.gains[kind] * fuse.averaged(scores, query.weights, fuse.agreements(parts, query.weights))
             if f.parts:
                 f.parts |= scores
         found.sort(key=lambda f: (-f.score, f.id))
@@ -307,7 +303,7 @@ class Searcher:
         top = found[: diversify.DEPTH]
         stored = self._engine.vectors([f.id for f in top])
         # An item looks like its picture; where it has none, it is as unlike the others as its text is.
-        rows = [next(stored[f.id][p] for p in ("image", "text", "joint") if p in stored[f.id]) for f in top]
+        rows = [stored[f.id][foremost(stored[f.id], self._engine.layout.parts)] for f in top]
         vectors = np.stack(rows) if rows else np.zeros((0, 1), np.float32)
         if o.diversity:
             chances = 0 < query.words < 1 and o.fusion == "scores" and o.rerank is None  # their logarithms are as far apart as scores are
@@ -330,13 +326,10 @@ class Searcher:
         every = {f.id: f for top in found for f in (top, *top.also[:ALSO])}
         if query.words < 1:
             calibration, pointed = self._load().calibration, query.pointed
-            for id, row in self._engine.vectors(sorted(every)).items() if "joint" not in query.weights else ():
-                parts = {p: unit(row[p][: len(pointed.vector)]) for p in ("text", "image") if p in row}
-                if pictures := (every[id].payload or {}).get(PICTURES):
-                    rows = unit(unpacked(pictures)[:, : len(pointed.vector)])
-                    parts["image"] = rows[rerank.best_picture(pointed.vector, rows)[0]]
-                agreement = float(parts["text"] @ parts["image"]) if len(parts) == 2 else 0.0
+            for id, row in self._engine.vectors(sorted(every)).items() if JOINT not in query.weights else ():
+                parts, _ = _parts(row, every[id].payload or {}, query)
                 cosines = {p: float(v @ pointed.vector) for p, v in parts.items()}
+                agreement = fuse.agreements(parts, query.weights)
                 every[id].relevance = relevance(cosines, agreement, calibration, pointed.shares, query.weights)
         if query.words and query.whole is not None and every:
             having = both(query.whole, Among("id", tuple(every)))
@@ -350,20 +343,20 @@ class Searcher:
         return Hit(f.id, f.score, it, f.group, also, why, f.relevance)
 
     def _why(self, f: Found, it: Item, query: Prepared, note: str) -> Why:
-        parts = {k: v for k, v in f.parts.items() if k in ("text", "image", "joint", "words", "rerank")}
+        parts = {k: v for k, v in f.parts.items() if k in (*self._engine.layout.parts, "words", "rerank")}
         return Why(parts, f.terms, f.picture, self._patches(it, f.picture or 0, query), f.rank, note)
 
     def _patches(self, it: Item, picture: int, query: Prepared) -> Patches | None:
         if not it.images or query.words == 1 or not query.asked.words:
             return None
-        seen = getattr(self._load(), "patches", None)  # not of the Encoder protocol: few encoders see cells
-        if seen is None:
+        seeing = cells(self._load())
+        if seeing is None:
             return None
         try:
-            cells: Floats = seen([it.images[picture]])[0]
+            seen: Floats = seeing.patches([it.images[picture]])[0]
         except HannunError:  # the picture has gone since it was indexed; the other reasons still stand
             return None
-        near = unit(cells[:, : len(query.pointed.vector)]) @ query.pointed.vector
+        near = unit(seen[:, : len(query.pointed.vector)]) @ query.pointed.vector
         side = math.isqrt(len(near))
         return Patches(side, len(near) // side, tuple(float(v) for v in near))
 
@@ -381,6 +374,17 @@ def unpacked(stored: Mapping[str, Any]) -> Floats:
 
     rows = np.frombuffer(base64.b64decode(stored["float16"]), np.float16).reshape(int(stored["count"]), -1)
     return unit(rows)
+
+
+def _parts(row: Mapping[str, Floats], payload: Mapping[str, Any], query: Prepared) -> tuple[dict[str, Floats], int | None]:
+    """An item's unit vectors by kind, as a query of fewer dims sees them; of several pictures the nearest one, and which it is."""
+    goal = query.pointed.vector
+    parts = {p: unit(row[p][: len(goal)]) for p in query.weights if p in row}
+    if not payload.get(PICTURES):
+        return parts, None
+    pictures = unit(unpacked(payload[PICTURES])[:, : len(goal)])
+    picture, _ = rerank.best_picture(goal, pictures)
+    return parts | {Image.kind: pictures[picture]}, picture
 
 
 def _found(match: Match) -> Found:

@@ -1,6 +1,6 @@
 """Queries from many threads go in one by one, their vectors come out of few batches: an Encoder around an Encoder.
 
-Everything that waits is grouped by role, instruction, kind (words, pictures, both) and length, so that a short query is never
+Everything that waits is grouped by role, instruction, kinds (words, pictures, both …) and length, so that a short query is never
 padded to a long one's length nor waits for it. One thread encodes: what was asked comes first, what is being indexed gets a fixed
 share of its time, in small slices. Vectors of queries are remembered (least recently used go first), and equal queries that
 arrive together are encoded once.
@@ -15,16 +15,15 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Literal, NamedTuple, final
 
 import numpy as np
-import PIL.Image
 
 from hannun.embeddings import Embeddings, Floats, concatenate
-from hannun.encoder import Calibration, Encoder
+from hannun.encoder import Calibration, Encoder, cells
 from hannun.errors import HannunError
-from hannun.item import Content, Image, Item, item, require_content
+from hannun.item import Content, Item, item, joined, require_content
+from hannun.part import KEY, digest
 
 Role = Literal["query", "document"]
 Seen = Callable[[str, int, float], None]
@@ -67,7 +66,7 @@ class Batched:
         self._changed = threading.Condition()
         self._waiting: dict[_Group, deque[_Waiting]] = {}
         self._bulk: deque[tuple[Sequence[Content], str | None, Future[Embeddings]]] = deque()
-        self._known: OrderedDict[tuple[_Group, bytes], Future[Vector]] = OrderedDict()
+        self._known: OrderedDict[tuple[_Group, str], Future[Vector]] = OrderedDict()
         self._spent = {"asked": 0.0, "indexed": 0.0}
         self._closing = False
         self.hits = self.misses = 0
@@ -95,9 +94,9 @@ class Batched:
         return self._inner.dims
 
     @property
-    def parts(self) -> bool:
+    def kinds(self) -> tuple[str, ...]:
         """The inner encoder's."""
-        return self._inner.parts
+        return self._inner.kinds
 
     @property
     def side(self) -> int:
@@ -110,14 +109,9 @@ class Batched:
         return self._inner.calibration
 
     @property
-    def token_dim(self) -> int:
-        """The length of the inner encoder's token vectors; 0 where it gives none."""
-        return int(getattr(self._inner, "token_dim", 0) or 0)
-
-    @property
-    def patches(self) -> Callable[[Sequence[Image]], Floats] | None:
-        """The inner encoder's vectors of the cells of pictures, [n, cells, dim]; None where it sees no cells."""
-        return getattr(self._inner, "patches", None)
+    def sees_cells(self) -> bool:
+        """Whether the inner encoder sees the cells of pictures."""
+        return cells(self._inner) is not None
 
     @property
     def waiting(self) -> int:
@@ -144,8 +138,8 @@ class Batched:
     def ask(self, content: Content, role: Role, instruction: str | None = None) -> Future[Vector]:
         """One content's vector, soon. Raises InputError for empty content."""
         it = require_content(item(content, id="-"))
-        group = _Group(role, instruction, _kind(it), len(it.text or "").bit_length())
-        key = (group, _digest(it))
+        group = _Group(role, instruction, joined(it.kinds), len(it.text or "").bit_length())
+        key = (group, digest(it.parts, KEY))
         with self._changed:
             self._open()
             if found := self._known.get(key):
@@ -179,7 +173,7 @@ class Batched:
         if self._closing:
             raise HannunError("the service is shutting down; ask again when it is back")
 
-    def _forget_failed(self, key: tuple[_Group, bytes], done: Future[Vector]) -> None:
+    def _forget_failed(self, key: tuple[_Group, str], done: Future[Vector]) -> None:
         if done.exception() is not None:
             with self._changed:
                 self._known.pop(key, None)
@@ -254,22 +248,3 @@ def together(vectors: Sequence[Vector], dim: int) -> Embeddings:
     dense = np.stack([v.dense for v in vectors]) if vectors else np.zeros((0, dim), np.float32)
     tokens = tuple(v.tokens for v in vectors if v.tokens is not None)
     return Embeddings(dense, tokens if vectors and len(tokens) == len(vectors) else None)
-
-
-def _kind(it: Item) -> str:
-    return "both" if it.text and it.images else "text" if it.text else "image"
-
-
-def _digest(it: Item) -> bytes:
-    h = blake2b(digest_size=16)
-    for p in it.parts:
-        match p:
-            case Image(PIL.Image.Image() as source):
-                said, data = f"{source.mode}:{source.size}", source.tobytes()
-            case Image():
-                said, data = "file", p.read()
-            case _:
-                said, data = "text", p.value.encode("utf-8", "surrogatepass")
-        h.update(f"{said}:{len(data)}:".encode())
-        h.update(data)
-    return h.digest()

@@ -12,7 +12,8 @@ from typing import Any
 import PIL.Image
 
 from hannun.errors import HannunError, InputError
-from hannun.item import Content, Item, Problem, item
+from hannun.item import Content, Item, Problem, content_of, item
+from hannun.part import AnyPart
 from hannun.sources.columns import Reading, identity, kept_facts, pictures, words
 from hannun.sources.reading import read
 from hannun.sources.tables import Notes, arrow_rows
@@ -32,7 +33,7 @@ def contents(given: Any) -> Iterable[Content | Problem]:
                     f"a dataset with the splits {', '.join(map(str, given))} came, expected one of them; choose it by its name"
                 )
             return [dict(given)]
-        case str() | bytes() | bytearray() | PIL.Image.Image() | Item() | Problem():
+        case str() | bytes() | bytearray() | PIL.Image.Image() | AnyPart() | Item() | Problem():
             return [given if not isinstance(given, bytearray) else bytes(given)]
         case Path():
             return read([given])
@@ -62,14 +63,15 @@ def _items(rows: Iterable[Mapping[str, Any]], notes: Notes) -> Iterator[Item | P
     plain = Reading()
     for number, row in enumerate(rows, start=1):
         yield from notes.drain()
-        if "text" not in row and "image" not in row:
+        content = content_of(row)
+        if not content:
             names = ", ".join(map(str, row))[:200]
             yield Problem(f"row {number}", f"has the columns {names}, expected 'text' and/or 'image' (and 'id'); rename them")
             return
         try:
             id = identity(row.get("id"))
-            made = item({"text": words(row.get("text")), "image": pictures(row), **({"id": id} if id else {})})
-            told, odd = kept_facts(row, plain)
+            made = item(content | {"text": words(row.get("text")), "image": pictures(row)} | ({"id": id} if id else {}))
+            told, odd = kept_facts({k: v for k, v in row.items() if k not in content}, plain)
         except HannunError as e:
             yield Problem(f"row {number}", str(e))
             continue

@@ -7,7 +7,6 @@ record may say the same in its JSON; one that does not, but has a text and a pic
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 
 from hannun import shards, sources
 from hannun.errors import HannunError, InputError, MissingError
-from hannun.item import Elsewhere, Image, Item, Member, Pair, Problem, image_part, item
+from hannun.item import Image, Item, Member, Pair, Problem, image_part, item
+from hannun.part import PLACE, digest
 
 ENDINGS = ("jsonl", "csv", "parquet", "tar")
 
@@ -122,17 +122,4 @@ def label(it: Item) -> str:
 
     No picture is read from disk for it. A decoded picture is told by its pixels (PIL pictures cannot be hashed).
     """
-    h = hashlib.blake2b((it.text or "").encode("utf-8", "replace"), digest_size=16)
-    for picture in it.images:
-        match picture.source:
-            case bytes() as data:
-                h.update(b"\0" + data)
-            case Path() as path:
-                h.update(f"\0{path}".encode("utf-8", "replace"))
-            case Member(archive, offset):
-                h.update(f"\0{archive}\0{offset}".encode("utf-8", "replace"))
-            case Elsewhere(name):
-                h.update(f"\0{name}".encode("utf-8", "replace"))
-            case decoded:
-                h.update(f"\0{decoded.mode}{decoded.size}".encode() + decoded.tobytes())
-    return h.hexdigest()
+    return digest(it.parts, PLACE)

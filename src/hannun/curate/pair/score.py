@@ -13,11 +13,12 @@ import PIL.Image
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import InputError
+from hannun.item import Image, Text
 
 
 def requires_parts(encoder: Encoder) -> Encoder:
     """The encoder itself. Raises InputError for one that gives only joint vectors."""
-    if not encoder.parts:
+    if not {Text.kind, Image.kind} <= set(encoder.kinds):
         raise InputError(f"{encoder.name} gives one vector for text and picture together; to score pairs, name a model with two towers")
     return encoder
 

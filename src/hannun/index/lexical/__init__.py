@@ -18,6 +18,7 @@ from hannun.index.lexical import codes, hanja, kiwi, korean, numerals
 
 ANALYSIS = 2  # raised whenever the terms of a text change, so that a collection can say that a reindex would better it
 
+_ASKED = 2000  # characters of a query; Kiwi takes seconds for more of them without a space, and any client may send them
 _RUN = re.compile(r"[^\W_]+")
 _JAMO_RUN = re.compile(r"([ㄱ-ㅎㅏ-ㅣ])\1+")
 _TYPED = re.compile(r"[ㄱ-ㆎ]{2,}")  # ㅋㅋ
@@ -55,7 +56,9 @@ def document(text: str, dictionary: Sequence[str] = ()) -> Terms:
 
 
 def query(text: str, dictionary: Sequence[str] = ()) -> Terms:
-    """The terms to ask by, each once. First consonants alone (ㅃㄱ) are asked for as initials, and are no words."""
+    """The terms to ask by, each once, of the first 2,000 characters; first consonants alone (ㅃㄱ) are asked for as initials."""
+    if len(text) > _ASKED:
+        text = text[:_ASKED].rpartition(" ")[0] or text[:_ASKED]
     tidy = _tidy(text)
     typed = [w for w in tidy.split() if len(w) > 1 and hangul.is_initials(w) and len(set(w)) > 1]
     rest = " ".join(w for w in tidy.split() if w not in typed)

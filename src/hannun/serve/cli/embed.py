@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hannun.errors import InputError
+from hannun.errors import InputError, MissingError
 from hannun.item import Item, Problem
 from hannun.serve.cli.options import Model
 
@@ -31,6 +31,8 @@ def embed(
 
     if to.suffix == ".jsonl":
         raise InputError(f"--to {to} came, but the ids go there; name a .npz file")
+    if not to.parent.is_dir():
+        raise MissingError(f"{to}: there is no folder {to.parent}; make it, or write elsewhere")
     encoder = load(model or "mini")
     if dim is not None and dim not in encoder.dims:
         raise InputError(f"dim={dim} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")

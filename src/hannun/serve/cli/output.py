@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text as Styled
 
+from hannun.collection import Collection
 from hannun.errors import HannunError
 from hannun.files import write_whole
 from hannun.item import Image, Problem
@@ -122,6 +123,12 @@ def problems(found: Sequence[Problem]) -> None:
         console.print(Styled(f"  {problem.where}: {problem.reason}"), soft_wrap=True)
     if len(found) > _SHOWN:
         console.print(f"  … and {len(found) - _SHOWN} more")
+
+
+def advice(opened: Collection) -> None:
+    """What would better a collection, on standard error; nothing where nothing would."""
+    if opened.advice:
+        Console(stderr=True).print(Styled(opened.advice), soft_wrap=True)
 
 
 def plain(hit: Hit) -> dict[str, Any]:

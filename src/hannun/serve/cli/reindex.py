@@ -1,4 +1,4 @@
-"""`hannun reindex`: a collection and a model go in; every item is encoded again."""
+"""`hannun reindex`: a collection and a model go in; every item is encoded again, or of the same model its words made anew."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ def reindex(
 
     with face.open(collection, create=False) as opened:
         encoder = load(model or opened.settings.encoder)
+        same = encoder.fingerprint == opened.settings.fingerprint
         with output.progress("encoding", len(opened)) as advance:
             report = opened.reindex(encoder, advance)
         opened.optimise()
-    typer.echo(f"{report.added} encoded, {report.unchanged} already done; {collection} is made by {encoder.name} ({encoder.fingerprint})")
+    done = "with their words made anew" if same and report.added else "encoded"
+    typer.echo(f"{report.added} {done}, {report.unchanged} already done; {collection} is made by {encoder.name} ({encoder.fingerprint})")
     return 0

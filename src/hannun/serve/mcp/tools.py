@@ -81,13 +81,16 @@ class _Tools:
         image: Annotated[str | None, Field(description="a picture as base64, alone or together with words")] = None,
         where: Where = None,
         limit: Limit = 10,
+        weights: Annotated[
+            dict[str, float] | None, Field(description='how much the parts of an item count, by kind: {"text": 0.7, "image": 0.3}')
+        ] = None,
         diversity: Annotated[float, Field(ge=0, le=1, description="0 pure relevance … 1 as varied as can be")] = 0.0,
         pictures: Shown = True,
     ) -> list[Any]:
         """Items nearest to words, to a picture, or to both. Gives id, score, text and facts of each, best first."""
         with self._errors():
             query: Content = {"text": words, **({"image": self._picture(image)} if image else {})}
-            return _content(self._collection.search(query, where=where, limit=limit, diversity=diversity), pictures)
+            return _content(self._collection.search(query, weights=weights, where=where, limit=limit, diversity=diversity), pictures)
 
     def similar(
         self,

@@ -1,7 +1,6 @@
-"""GET /v1/collection, /v1/settings, /v1/info, /v1/facets, /v1/ranges, /v1/map, /v1/dupes, /v1/readings and POST /v1/vectors.
+"""What a whole collection is and holds: settings, counts, facts, near-duplicates, other readings of words, vectors, a map; as JSON.
 
-What is asked of the whole collection goes in; its settings, counts, values of facts, near-duplicates and stored vectors come out. With
-these a collection that is opened by the service's address answers what one on this machine does.
+With these a collection that is opened by the service's address answers what one on this machine does.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from hannun.serve.http import bodies
 from hannun.serve.http.routes.answers import Served, answer
 from hannun.serve.http.service import Service
 
-router = APIRouter(prefix="/v1", tags=["collection"])
+router = APIRouter(prefix="/v1", tags=["search"])
 
 
 @router.get("/facets", response_model=bodies.FacetsOut)
@@ -46,8 +45,8 @@ async def about(request: Request, service: Served) -> Response:
             "encoder": encoder.name,
             "fingerprint": encoder.fingerprint,
             "dims": list(encoder.dims),
-            "parts": encoder.parts,
-            "patches": encoder.patches is not None,
+            "parts": bool(encoder.kinds),
+            "patches": encoder.sees_cells,
             "writable": "write" in request.state.scopes,
             "max_upload_bytes": service.settings.body,
             "max_pixels": service.settings.pixels,
@@ -72,14 +71,14 @@ async def map(
 @router.get("/settings", response_model=bodies.SettingsOut)
 async def settings(service: Served) -> Response:
     """What the collection's vectors were made by, and what is kept of each item."""
-    return answer({"settings": service.collection.settings.toanswer()})
+    return answer({"settings": service.collection.settings.to_json()})
 
 
 @router.get("/info", response_model=bodies.InfoOut)
 async def info(service: Served) -> Response:
     """How many items have what, and the settings; the collection's path stays the server's."""
-    told = await service.told(("info",), service.collection.info)
-    return answer({"info": {k: v for k, v in told.items() if k != "path"}})
+    counts = await service.told(("info",), service.collection.info)
+    return answer({"info": {k: v for k, v in counts.items() if k != "path"}})
 
 
 @router.get("/dupes", response_model=bodies.DupesOut)
@@ -110,7 +109,11 @@ async def readings(service: Served, words: Annotated[str, Query(max_length=1000)
 async def vectors(body: bodies.IdsBody, service: Served) -> Response:
     """The stored vectors of items, for those ids that are there."""
     found = await service.engine(service.collection.vectors, body.ids)
-    return answer({"items": [{"id": i, "vectors": {k: _written(v) for k, v in parts.items()}} for i, parts in found.items()]})
+    return answer({"items": [{"id": i, "vectors": {k: _numbers(v) for k, v in parts.items()}} for i, parts in found.items()]})
+
+
+def _numbers(rows: Any) -> dict[str, Any]:
+    return {"shape": list(rows.shape), "data": base64.b64encode(np.ascontiguousarray(rows, "<f4").tobytes()).decode()}
 
 
 async def _facets(service: Service, where: str | None, field: list[str] | None, limit: int) -> list[dict[str, Any]]:
@@ -131,7 +134,3 @@ def _map(service: Service, limit: int, seed: int, where: str | None) -> Mapping[
                 {"id": id, "x": round(x, 4), "y": round(y, 4), "title": title, "thumbnail": links[0]["thumbnail"] if links else None}
             )
     return {"points": points, "explained": [round(float(e), 4) for e in made.explained]}
-
-
-def _written(rows: Any) -> dict[str, Any]:
-    return {"shape": list(rows.shape), "data": base64.b64encode(np.ascontiguousarray(rows, "<f4").tobytes()).decode()}

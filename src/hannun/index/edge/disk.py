@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hannun.errors import StorageError
 from hannun.files import copy_filled, on_disk
-from hannun.index.integrity import fixed
+from hannun.index.edge.integrity import fixed
 
 # The engine maps its files into memory, and a disk that fills up under a mapped file kills the process (SIGBUS): there is no
 # error to catch. So nothing is added without this much room (bytes), which is refused as an error before.

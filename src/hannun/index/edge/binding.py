@@ -1,0 +1,185 @@
+"""A compiled query in Qdrant's own form goes in, the embedded engine's objects come out; and its exceptions as Hannun's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import qdrant_edge as qe
+
+from hannun.errors import CollectionBusy, InputError, StorageError
+from hannun.index import request as form
+from hannun.index.engine import Layout
+from hannun.index.request import Json
+
+INDEX_FROM = 10_000  # kilobytes of vectors (some 7,000 points); below, exact search takes a few milliseconds
+
+
+@contextmanager
+def engine_errors(path: Path) -> Iterator[None]:
+    """Raises what the engine of the store at `path` raises, as StorageError or CollectionBusy with what to do."""
+    try:
+        yield
+    except (StorageError, InputError):
+        raise
+    except OSError as e:
+        raise StorageError(f"{path}: {e.strerror or e}; free some space or make the folder writable, then run the command again") from None
+    except BaseException as e:  # the binding raises bare Exceptions, and where its own code gave up a BaseException without a public name
+        if not isinstance(e, Exception) and type(e).__name__ != "PanicException":
+            raise
+        text = " ".join(str(e).split())
+        if "WouldBlock" in text:  # its own lock; a process that is going down may hold it a moment longer than the collection's
+            raise CollectionBusy(
+                f"{path}: another process has this collection open; wait for it or stop it, or share it with `hannun serve`"
+            ) from None
+        if "No space left" in text or "os error 28" in text:
+            raise StorageError(f"{path}: the disk is full; free some space, then run the command again (what was added is kept)") from None
+        if "Read-only" in text or "Permission denied" in text or "os error 30" in text or "os error 13" in text:
+            raise StorageError(f"{path}: cannot be written (read-only); make it writable or copy the collection elsewhere") from None
+        raise StorageError(
+            f"{path}: the vector engine failed ({text[:300]}); restore a backup, or index again into a new collection"
+        ) from None
+
+
+def config(layout: Layout) -> qe.EdgeConfig:
+    """What the engine is to keep of each point."""
+    ram, disk = qe.Memory.Pinned, qe.Memory.Cold
+    scalar = qe.ScalarQuantizationConfig(type=qe.ScalarType.Int8, quantile=0.99, memory=ram)
+    quantised: dict[str, Any] = {"none": None, "int8": scalar, "binary": qe.BinaryQuantizationConfig(memory=ram)}
+    quantisation = quantised[layout.quantise]
+    no_graph = qe.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10_000)
+    vectors = {}
+    for name, size in form.names(layout).items():
+        searched = not layout.prefix or name not in layout.parts
+        vectors[name] = qe.EdgeVectorParams(
+            size=size,
+            distance=qe.Distance.Dot,
+            quantization_config=quantisation if searched else None,
+            hnsw_config=None if searched else no_graph,
+            memory=disk if not searched or layout.quantise != "none" else None,
+        )
+    if layout.tokens:
+        vectors[form.TOKENS] = qe.EdgeVectorParams(
+            size=layout.tokens,
+            distance=qe.Distance.Dot,
+            multivector_config=qe.MultiVectorConfig(qe.MultiVectorComparator.MaxSim),
+            datatype=qe.VectorStorageDatatype.Float16,
+            hnsw_config=no_graph,
+            memory=disk,
+        )
+    return qe.EdgeConfig(vectors=vectors, optimizers=qe.EdgeOptimizersConfig(indexing_threshold=INDEX_FROM))
+
+
+def indexed(shard: qe.EdgeShard) -> frozenset[str]:
+    """The payload fields that have an index."""
+    return frozenset(map(form.plain, shard.info().payload_schema))
+
+
+def stored_layout(data: Json) -> Layout:
+    """The layout that a store's layout.json holds."""
+    return Layout(tuple(data["parts"]), tuple(data["dims"]), data["tokens"], data["quantise"], data["prefix"])
+
+
+def request_of(query: Json) -> qe.QueryRequest:
+    """The binding's request for a compiled one."""
+    wanted = query["with_payload"]
+    return qe.QueryRequest(
+        limit=query["limit"],
+        query=_query(query),
+        prefetches=[_prefetch(p) for p in query.get("prefetch", ())],
+        filter=filter_of(query["filter"]) if "filter" in query else None,
+        params=_params(query),
+        with_payload=but_ours() if isinstance(wanted, dict) else wanted,
+    )
+
+
+def but_ours() -> qe.PayloadSelector:
+    """All of a payload that is not Hannun's own."""
+    return qe.PayloadSelector.Exclude([form.OURS])
+
+
+def _prefetch(query: Json) -> qe.Prefetch:
+    return qe.Prefetch(
+        limit=query["limit"],
+        query=_query(query),
+        prefetches=[_prefetch(p) for p in query.get("prefetch", ())],
+        filter=filter_of(query["filter"]) if "filter" in query else None,
+        params=_params(query),
+    )
+
+
+def _query(query: Json) -> Any:
+    match query.get("query"):
+        case None:
+            return None
+        case {"nearest": vector}:
+            return qe.Query.Nearest(vector, using=query["using"])
+        case {"text": {"query": text}}:
+            return qe.TextQuery(query["using"], text)
+        case {"order_by": {"key": key, "direction": direction}}:
+            return qe.OrderBy(key, qe.Direction.Desc if direction == "desc" else qe.Direction.Asc)
+        case {"formula": formula, "defaults": defaults}:
+            return qe.Formula(_expression(formula), defaults=defaults)
+        case other:
+            raise AssertionError(other)
+
+
+def _params(query: Json) -> qe.SearchParams | None:
+    if "params" not in query:
+        return None
+    params = dict(query["params"])
+    if "quantization" in params:
+        params["quantization"] = qe.QuantizationSearchParams(**params["quantization"])
+    return qe.SearchParams(**params)
+
+
+def _expression(form: Any) -> qe.Expression:
+    e = qe.Expression
+    match form:
+        case str(path):
+            return e.Variable(path)
+        case {"mult": terms}:
+            return e.Mult([_expression(t) for t in terms])
+        case {"sum": terms}:
+            return e.Sum([_expression(t) for t in terms])
+        case {"sqrt": inner}:
+            return e.Sqrt(_expression(inner))
+        case {"div": {"left": left, "right": right, "by_zero_default": default}}:
+            return e.Div(_expression(left), _expression(right), by_zero_default=default)
+        case number:
+            return e.Constant(float(number))
+
+
+def filter_of(condition: Json) -> qe.Filter:
+    """The binding's filter for a compiled condition."""
+    must, should, must_not = ([_clause(c) for c in condition[k]] if k in condition else None for k in ("must", "should", "must_not"))
+    return qe.Filter(must=must, should=should, must_not=must_not)
+
+
+def _clause(condition: Json) -> Any:
+    match condition:
+        case {"has_id": ids}:
+            return qe.HasIdCondition(set(ids))
+        case {"key": key, "match": {"text": text}}:
+            return qe.FieldCondition(key=key, match=qe.MatchText(text))
+        case {"key": key, "match": {"value": value}}:
+            return qe.FieldCondition(key=key, match=qe.MatchValue(value))
+        case {"key": key, "match": {"any": several}}:
+            return qe.FieldCondition(key=key, match=qe.MatchAny(several))
+        case {"key": key, "match": {"substring": text}}:
+            return qe.FieldCondition(key=key, match=qe.MatchSubstring(text))
+        case {"key": key, "match": {"prefix": text}}:
+            return qe.FieldCondition(key=key, match=qe.MatchPrefix(text))
+        case {"is_empty": {"key": key}}:
+            return qe.IsEmptyCondition(key)
+        case {"key": key, "range": bounds}:
+            return qe.FieldCondition(key=key, range=qe.RangeFloat(**bounds))
+        case _:
+            return filter_of(condition)
+
+
+def upsert(rows: Sequence[Json]) -> qe.UpdateOperation:
+    """The operation that inserts or replaces these points."""
+    return qe.UpdateOperation.upsert_points([qe.Point(r["id"], r["vector"], r["payload"]) for r in rows])
