@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,9 @@ pytest.importorskip("torch", reason="torch is in the [train] extra")
 
 from hannun.recipe import Recipe
 from hannun.serve.cli import recipes as command
+from hannun.serve.cli import train
 from hannun.serve.cli.main import run
+from hannun.train.run import Moment
 
 TINY = Recipe("toy", {"a": 1.0}, frozenset(), 10, 4, 1e-3, (8,), about="a toy", size="tiny", origins={"steps": "ours"})
 
@@ -71,3 +74,17 @@ def test_recipes_are_listed_with_their_origins(given: dict[str, Any], capsys: py
     assert run(["recipes"]) == 0 and run(["recipes", "toy"]) == 0
     out = capsys.readouterr().out
     assert "a toy" in out and any("steps" in line and line.endswith("ours") for line in out.splitlines())
+
+
+def test_a_log_is_never_silent_for_long(capsys: pytest.CaptureFixture[str]) -> None:
+    log = train._Steady("toy", every=0.01)
+    while "preparing" not in (out := capsys.readouterr().err):
+        time.sleep(0.01)
+    assert out.startswith("toy: preparing  (0:")
+    log.watch(Moment(1, 1200, 2.5, 10.0, 119.9))
+    seen = ""
+    while "step 1/1200" not in seen:
+        time.sleep(0.01)
+        seen += capsys.readouterr().err
+    log.close()
+    assert "about 2:00 for 1200 steps\n" in seen and "step 1/1200  loss 2.500  about 2:00 left" in seen

@@ -74,7 +74,7 @@ HELP = {
     "More like this; may be given again.": "이것과 비슷한 것. 여러 번 쓸 수 있습니다.",
     "Not like this; may be given again.": "이것과 다른 것. 여러 번 쓸 수 있습니다.",
     "With words and a picture: 1 only the words … 0 only the picture.": "말과 사진이 함께일 때: 1은 말만 … 0은 사진만.",
-    "How much the items' text and picture count, e.g. 0.7,0.3.": "항목의 글과 사진을 얼마나 볼지, 예: 0.7,0.3.",
+    "How much the parts of an item count, e.g. text=0.7,image=0.3.": "항목의 부분을 각각 얼마나 볼지, 예: text=0.7,image=0.3.",
     "Rank by the words themselves: 0 meaning … 1 words alone; auto: 0.3 where there are texts.": (
         "낱말 자체로 순위를 매기는 비율: 0은 뜻만 … 1은 낱말만. auto: 글이 있으면 0.3."
     ),

@@ -104,7 +104,7 @@ def _minutes(seconds: float) -> str:
 
 @contextmanager
 def _watched(title: str) -> Iterator[tuple[Any, Any]]:
-    """(tell, watch): lines above a bar with loss, speed and time left on a terminal; else the lines and one every few seconds."""
+    """(tell, watch): lines above a bar with loss, speed and time left on a terminal; else lines alone, one every few seconds at least."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
