@@ -262,9 +262,10 @@ def test_scores_are_the_averaged_cosine_exactly(crowded: Engine, weights: tuple[
         assert {m.payload["id"]: pytest.approx(m.score, abs=2e-6) for m in found} == {i: s for s, i in truth}
 
 
-@pytest.mark.parametrize(
-    "weights", [{"text": 0.2, "image": 0.3, "signal": 0.5}, {"text": 0.6, "signal": 0.4}, {"image": 0.5, "signal": 0.5}]
-)
+THREE = [{"text": 0.2, "image": 0.3, "signal": 0.5}, {"text": 0.6, "signal": 0.4}, {"image": 0.5, "signal": 0.5}]
+
+
+@pytest.mark.parametrize("weights", THREE)
 @pytest.mark.parametrize("dim", DIMS)
 def test_the_average_of_any_parts_is_exact(opener: Opener, weights: dict[str, float], dim: int) -> None:
     """Three parts, every set of them, a gain for each set: cos(q, normalise(Σ w·v)) by the definition."""
