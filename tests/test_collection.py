@@ -239,7 +239,7 @@ def test_frames_are_their_rows(shop: Collection, frame: str) -> None:
 def test_a_folder_is_what_is_in_it(shop: Collection, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     draw().save(tmp_path / "in" / "a.png")
-    assert shop.add(tmp_path / "in").added == 1 and next(shop.items()).facts == {"title": "a"}
+    assert shop.add(tmp_path / "in").added == 1 and next(shop.items()).facts == {"title": "a", "folder": "in"}
 
 
 @pytest.mark.parametrize(("given", "message"), [(5, "int came, expected rows"), (None, "NoneType came, expected rows"), ([5], "int came")])
@@ -302,7 +302,21 @@ def test_items_of_files_that_were_moved_are_not_there_twice(shop: Collection, tm
     assert len(shop) == 6
     assert shop.moved({f.id for f in sources.read([tmp_path / "new"]) if f.id}) == 3
     assert {it.id.removeprefix(f"{tmp_path}/") for it in shop} == {"new/a/x.png", "new/b/x.png", "new/t.txt"}
-    assert shop.get(f"{tmp_path}/new/a/x.png").facts == {"title": "x", "tag": "좋음"}
+    assert shop.get(f"{tmp_path}/new/a/x.png").facts == {"title": "x", "folder": "a", "tag": "좋음"}
+
+
+def test_pictures_without_a_text_are_found_by_their_names_and_folders(shop: Collection, tmp_path: Path) -> None:
+    for n, name in enumerate(["제주도/바다_001", "제주도/IMG_1234", "부산/바다_002", *(f"기타/IMG_{n}" for n in range(9))]):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw(seed=n).save(tmp_path / f"in/{name}.png")
+    shop.add(tmp_path / "in")
+    found = [shop.search(words, limit=2) for words in ("제주도", "제주도 바다", "ㅈㅈㄷ")]
+    assert [{h.item.facts["folder"] for h in hits} for hits in found][::2] == [{"제주도"}, {"제주도"}]
+    assert found[1][0].id == f"{tmp_path}/in/제주도/바다_001.png"
+    assert shop.count("folder = 부산") == 1 and all(it.text is None for it in shop)
+    shop.update({"title": "해운대"}, ids=[f"{tmp_path}/in/부산/바다_002.png"])
+    assert shop.search("해운대", limit=1)[0].item.facts == {"title": "해운대", "folder": "부산"}
+    assert not shop.search("바다", words=1, where="folder = 부산")
 
 
 def test_broken_rows_are_listed_and_stop_nothing(shop: Collection, tmp_path: Path) -> None:

@@ -64,7 +64,11 @@ def test_a_folder_of_pictures_and_texts_in_sorted_order(tmp_path: Path) -> None:
     assert [it.id.removeprefix(f"{tmp_path}/") for it in items] == [
         *("a.png", "b.JPG", "d.gif", "e.bmp", "f.tiff", "g.jpeg", "글.md", "글.txt", "deep/er/c.webp")
     ]
-    assert items[7].text == "빨간 원피스" and plain(items[0]) == {"title": "a"}
+    assert (
+        items[7].text == "빨간 원피스"
+        and plain(items[0]) == {"title": "a", "folder": tmp_path.name}
+        and plain(items[8])["folder"] == "deep/er"
+    )
     assert all(it.facts[SOURCE] == it.id for it in items)
     assert all(it.images[0].load().size == (24, 24) for it in items if it.images)
     assert sources.count([tmp_path]) == 9
@@ -114,7 +118,7 @@ def test_decomposed_file_names_have_composed_ids_and_can_be_read(tmp_path: Path)
     name = unicodedata.normalize("NFD", "빨간 원피스.png")
     picture(tmp_path / name)
     items, _ = read(tmp_path)
-    assert items[0].id == f"{tmp_path}/빨간 원피스.png" and plain(items[0]) == {"title": "빨간 원피스"}
+    assert items[0].id == f"{tmp_path}/빨간 원피스.png" and plain(items[0])["title"] == "빨간 원피스"
     assert items[0].images[0].load().size == (24, 24)
 
 

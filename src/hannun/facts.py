@@ -37,6 +37,11 @@ def facts(given: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in plain.items() if v is not None}
 
 
+def called(told: Mapping[str, Any]) -> str:
+    """What a picture without a text is called: its title and the folder that it lies in, where they are told; "" otherwise."""
+    return "\n".join(v for name in ("title", "folder") if isinstance(v := told.get(name), str))
+
+
 def fact(value: Any, depth: int = 0) -> Any:
     """A metadata value as JSON: NFC text, dates as ISO strings, NaN as None; whole numbers of over 64 bits as text.
 

@@ -103,7 +103,19 @@ def test_a_sample_knows_how_long_texts_are(tmp_path: Path) -> None:
     with collection.open(tmp_path / "c", Toy(), words=False) as shop:
         shop.add([{"id": "1", "text": "네 글자"}, {"id": "2", "text": "여섯 글자요"}, {"id": "3", "image": draw()}])
         usual = shop._usual()
-        assert usual is not None and usual.letters == 5
+        assert usual is not None and usual.letters == 5 and usual.answers("원피스")
+
+
+@pytest.mark.parametrize(
+    ("names", "query", "answers"),
+    [(["IMG_1"], "원피스", False), (["IMG_1"], "img", True), (["바다_1"], "바다", True), (["바다_1"], "sea", False), ([], "바다", False)],
+)
+def test_a_query_is_asked_of_names_in_its_own_script(tmp_path: Path, names: list[str], query: str, answers: bool) -> None:
+    """Pictures alone: what a camera called them holds no Korean word, and Korean need not be analysed for it."""
+    with collection.open(tmp_path / "c", Toy(), words=False) as shop:
+        shop.add([{"id": "0", "image": draw()}, *({"id": n, "image": draw(), "title": n} for n in names)])
+        usual = shop._usual()
+        assert usual is not None and usual.answers(query) == answers
 
 
 def test_a_mixed_collection_ranks_its_kinds_fairly(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_dropped_and_a_pasted_picture_are_asked_for(page: Any) -> None:
 
 def test_facets_narrow_and_diversity_reorders(page: Any) -> None:
     ask(page, "옷")
-    box = page.query_selector("#facets input")
+    box = page.query_selector("#facets input[type=checkbox]")
     assert box is not None
     with page.expect_response("**/v1/search") as sent:
         box.check()

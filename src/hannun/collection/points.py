@@ -12,6 +12,7 @@ from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage
 from hannun.encode import Encoded
 from hannun.errors import InputError
+from hannun.facts import called
 from hannun.index import lexical
 from hannun.index.engine import Point
 from hannun.item import Image, Member
@@ -46,8 +47,8 @@ def point(row: Encoded, storage: Storage, settings: Settings) -> Point:
 
 
 def worded(point: Point, settings: Settings) -> Point:
-    """The same point with the words of its text."""
-    terms = lexical.document(str(point.payload.get("text") or ""), settings.dictionary)
+    """The same point with the words of its text; a picture without one has those of its name and its folder."""
+    terms = lexical.document(str(point.payload.get("text") or "") or called(point.payload.get("facts") or {}), settings.dictionary)
     return replace(point, words=terms.words, initials=terms.initials)
 
 

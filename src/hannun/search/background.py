@@ -15,7 +15,9 @@ from itertools import islice
 
 import numpy as np
 
+from hannun import hangul
 from hannun.embeddings import Floats, unit
+from hannun.facts import called
 from hannun.index.engine import Engine
 from hannun.item import joined
 from hannun.search.fuse import counted
@@ -28,11 +30,17 @@ TAIL = 3.0  # deviations above the mean; of 1 … 8 the one that is fair to word
 class Background:
     """A sample's vectors by the kinds that an item has: for each set of them a matrix [n, dim] of each kind, in their declared order.
 
-    `letters`: how long the texts of the sample are on average.
+    `letters`: how long the texts of the sample are on average, or the names of its pictures where nothing has a text.
+    `scripts`: those that these names are written in; empty where there are texts.
     """
 
     rows: Mapping[tuple[str, ...], tuple[Floats, ...]]
     letters: float = 0.0
+    scripts: frozenset[str] = frozenset()
+
+    def answers(self, words: str) -> bool:
+        """Whether words may be found here. Names of pictures (IMG_1234) hold none of a query in another script, which need not be read."""
+        return self.letters > 0 and (not self.scripts or bool(self.scripts & _scripts(words)))
 
     def gains(self, query: Floats, weights: Mapping[str, float], usual: Mapping[str, float]) -> dict[str, float]:
         """Gains by kind for a unit query [dim], the largest of the kinds that are there 1.
@@ -78,8 +86,10 @@ def _kinds(sample: Background, dim: int, weighed: tuple[tuple[str, float], ...])
 
 def sampled(engine: Engine) -> Background:
     """A sample of the engine's points. They come in the order of hashes of their ids: at random."""
-    payloads = list(islice(engine.scan(["id", "text"]), LOOKED_AT))
-    lengths = [len(p["text"]) for p in payloads if p.get("text")]
+    payloads = list(islice(engine.scan(["id", "text", "facts.title", "facts.folder"]), LOOKED_AT))
+    texts = [str(p["text"]) for p in payloads if p.get("text")]
+    named = [] if texts else [c for p in payloads if (c := called(p.get("facts") or {}))]
+    lengths = [len(t) for t in texts or named]
     found: dict[tuple[str, ...], list[tuple[Floats, ...]]] = {}
     for row in engine.vectors([str(p["id"]) for p in payloads]).values():
         there = tuple(p for p in engine.layout.parts if p in row)
@@ -87,4 +97,9 @@ def sampled(engine: Engine) -> Background:
             kept.append(tuple(row[p] for p in there))
     rows = {kinds: tuple(np.stack(x) for x in zip(*several, strict=True)) for kinds, several in found.items()}
     # Those of fewer kinds first, so that sums do not hang on which kind of item came first.
-    return Background(dict(sorted(rows.items(), key=lambda r: len(r[0]))), sum(lengths) / max(len(lengths), 1))
+    ordered = dict(sorted(rows.items(), key=lambda r: len(r[0])))
+    return Background(ordered, sum(lengths) / max(len(lengths), 1), frozenset().union(*map(_scripts, named)))
+
+
+def _scripts(text: str) -> frozenset[str]:
+    return frozenset("Hangul" if hangul.is_hangul(c) else "digits" if c.isdigit() else "letters" for c in text if c.isalnum())

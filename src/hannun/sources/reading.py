@@ -1,7 +1,8 @@
 """Paths go in (folders, pictures, texts, tables, shards) with how to read rows; Items, Problems and counts of what is not read come out.
 
 The item of a file has the file's absolute path as its id; the item of a row has its `id` column, or else the file's path
-and the row's number. Every item carries where it came from in `SOURCE`, so that `--prune` knows what has vanished.
+and the row's number. Every item carries where it came from in `SOURCE`, so that `--prune` knows what has vanished. A picture's name
+and the folder that it lies in become facts (`title`, `folder`), which are its words too, since it has no text.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,15 @@ _MAX_TEXT_FILE = 4 * 2**20  # bytes
 
 @dataclass(frozen=True)
 class Survey:
-    """What lies below some paths: the files to read, each with whether it was named itself, and how many of each kind are not read."""
+    """What lies below some paths: the files to read, each with whether it was named itself, and how many of each kind are not read.
+
+    `folders`: for each file the folder that it lies in, as seen from the path that was named ("제주도/2024"); the folder's own name
+    where that is the path itself.
+    """
 
     files: tuple[tuple[Path, bool], ...]
     unread: dict[str, int]
+    folders: dict[Path, str] = field(default_factory=dict)
 
     def unread_kinds(self) -> str:
         """ "3 .hwp, 1 .zip", the most frequent first; "" where everything is read."""
@@ -52,7 +58,7 @@ def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN) -> Iterator[I
     found = paths if isinstance(paths, Survey) else survey(paths, reading)
     for file, named in found.files:
         source = hangul.normalise(os.path.abspath(file))
-        for one in _file(file, named, reading):
+        for one in _file(file, named, reading, found.folders.get(file, "")):
             if isinstance(one, Problem):
                 yield one
             elif one.id in seen:
@@ -73,15 +79,18 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
     """What lies below the paths. Hidden files and collections are passed over. Raises MissingError for a path that is not there."""
     found: dict[str, tuple[Path, bool]] = {}  # by absolute path, so that no file comes twice however it was named
     unread: dict[str, str] = {}
+    folders: dict[Path, str] = {}
     kinds = shards.PICTURES | TEXTS | TABLES | {"tar"}
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder; check the path")
         if not path.is_dir():
             found[os.path.abspath(path)] = (path, True)
+            folders.setdefault(path, _folder(path.parent, path.parent))
             continue
         for folder, inner, names in os.walk(path):
             inner[:] = sorted(d for d in inner if not d.startswith(".") and not d.endswith(".hannun"))
+            here = _folder(Path(folder), path)
             for name in sorted(names):
                 file = Path(folder) / name
                 if name.startswith("."):
@@ -90,9 +99,10 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
                 if kind not in kinds:
                     unread[place] = f".{kind}" if kind else "without an ending"
                 elif kind == "xlsx" and importlib.util.find_spec("python_calamine") is None:
-                    unread[place] = ".xlsx (needs `pip install 'hannun[formats]'`)"
+                    unread[place] = ".xlsx (needs `pip install -c constraints.txt '.[formats]'`)"
                 else:
                     found.setdefault(place, (file, False))
+                    folders.setdefault(file, here)
     claimed: set[str] = set()
     if any(not named and ending(file) in shards.PICTURES for file, named in found.values()):
         for file, _ in found.values():
@@ -100,7 +110,7 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
                 with suppress(OSError, HannunError):  # reported when the table itself is read
                     claimed.update(columns.claimed(file, reading))
     kept = tuple((file, named) for place, (file, named) in found.items() if named or place not in claimed)
-    return Survey(kept, dict(Counter(kind for place, kind in unread.items() if place not in found)))
+    return Survey(kept, dict(Counter(kind for place, kind in unread.items() if place not in found)), folders)
 
 
 def count(paths: Iterable[Path] | Survey) -> int:
@@ -120,14 +130,20 @@ def count(paths: Iterable[Path] | Survey) -> int:
     return total
 
 
-def _file(file: Path, named: bool, reading: Reading) -> Iterator[Item | Problem]:
+def _folder(folder: Path, root: Path) -> str:
+    inside = folder.relative_to(root).as_posix()
+    return hangul.normalise(inside if inside != "." else os.path.basename(os.path.abspath(folder)))
+
+
+def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[Item | Problem]:
     kind, id = ending(file), hangul.normalise(os.path.abspath(file))
     try:
         image_part(file)  # for its check of the name, whatever the file is
         if file.exists() and not file.is_file():
             raise InputError(f"{file}: is a pipe or a device, expected a file")
         if kind in shards.PICTURES:
-            yield Item(id, (Image(file),), {"title": hangul.normalise(file.stem), **(_exif(file) if reading.exif else {})})
+            place = {"title": hangul.normalise(file.stem), **({"folder": folder} if folder else {})}
+            yield Item(id, (Image(file),), {**place, **(_exif(file) if reading.exif else {})})
         elif kind in TEXTS:
             text = item(_text(file), id=id)
             yield text if text.parts else Problem(str(file), "is empty, expected text", id)

@@ -78,7 +78,7 @@ def _detectors() -> dict[str, Callable[[str], Any]]:
     try:
         from ko_pii.patterns import account, address, card, driver_license, email, phone, rrn, url
     except ImportError:
-        raise DependencyError("finding personal data needs ko-pii; install it with: pip install 'hannun[curate]'") from None
+        raise DependencyError("finding personal data needs ko-pii; pip install -c constraints.txt '.[curate]' in Hannun's folder") from None
     return {
         "account": account.detect, "address": address.detect, "card": card.detect, "driver": driver_license.detect, "email": email.detect,
         "phone": phone.detect, "resident": rrn.detect, "url": url.detect,

@@ -21,7 +21,9 @@ try:
     from langchain_core.embeddings import Embeddings
     from langchain_core.vectorstores import VectorStore
 except ImportError:
-    raise DependencyError("this module needs the package langchain-core: pip install 'hannun[adapters]'") from None
+    raise DependencyError(
+        "this module needs the package langchain-core: pip install -c constraints.txt '.[adapters]' in Hannun's folder"
+    ) from None
 
 _OPTIONS = ("mix", "weights", "words", "where", "offset", "group_by", "diversity", "shuffle")
 

@@ -46,7 +46,9 @@ def server(collection: Collection, *, files: Path | None = None, writable: bool 
         from mcp.server import MCPServer
         from mcp.types import ToolAnnotations
     except ImportError:
-        raise DependencyError("the tools for agents need the package mcp: pip install 'hannun[agents]'") from None
+        raise DependencyError(
+            "the tools for agents need the package mcp: pip install -c constraints.txt '.[agents]' in Hannun's folder"
+        ) from None
     name = outside(str(collection.name))
     made = MCPServer(
         "hannun",

@@ -31,7 +31,7 @@ const WORDS = {
   whereName: ["‘{a}’ 자리에는 이름이 와야 합니다.", "a name must come in the place of ‘{a}’."],
   whereOperator: ["‘{b}’ 다음에는 =, !=, <, <=, >, >=, in 같은 비교가 와야 합니다.", "after ‘{b}’ must come =, !=, <, <=, >, >= or in."],
   whereValue: ["‘{a}’ 자리에는 값이 와야 합니다.", "a value must come in the place of ‘{a}’."],
-  whereNumber: ["<와 >는 숫자와 날짜(2026-11-01)를 견주는데, ‘{a}’ 자리에 그것이 없습니다.", "‘{a}’ is no number or date (2026-11-01), which < and > compare."],
+  whereNumber: ["<와 >로는 숫자나 날짜(2026-11-01)만 견줄 수 있습니다. ‘{a}’ 자리를 고치세요.", "‘{a}’ is no number or date (2026-11-01), which < and > compare."],
   whereLarge: ["‘{a}’: 너무 큰 수입니다.", "‘{a}’ is too large a number."],
   whereEndsValue: ["끝에 값이 빠졌습니다.", "a value is missing at the end."],
   whereEndsName: ["끝에 이름이 빠졌습니다.", "a name is missing at the end."],
