@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast, final
 
@@ -73,8 +73,10 @@ class Signal(AnyPart):
         if isinstance(self.rate, bool) or not isinstance(self.rate, int | float) or not math.isfinite(self.rate) or self.rate <= 0:
             raise InputError(f"a signal came with rate={self.rate!r}, expected values in a second, above 0 (1/60 for one in a minute)")
         many = values.shape[1]
+        if isinstance(self.channels, str) or not isinstance(self.channels, Sequence):
+            raise InputError(f"a signal came with channels={self.channels!r}, expected a list of names, one for each column")
         names = tuple(hangul.normalise(str(c)) for c in self.channels) or tuple(str(n) for n in range(1, many + 1))
-        if isinstance(self.channels, str) or len(names) != many or len(set(names)) != many or not all(names):
+        if len(names) != many or len(set(names)) != many or not all(names):
             raise InputError(
                 f"a signal of {many} channels came with channels={self.channels!r}, expected a list of as many different names"
             )
@@ -151,8 +153,8 @@ class Signal(AnyPart):
             if isinstance(mask, str):
                 bits = np.unpackbits(_decoded("mask", mask, -(-rows * columns // 8)), count=rows * columns)
                 mask = bits.astype(bool).reshape(rows, columns)
-        channels = data.get("channels") or ()
-        return Signal(cast(Any, values), data["rate"], channels if isinstance(channels, str) else tuple(channels), data.get("start"), mask)
+        channels: Any = data.get("channels") or ()
+        return Signal(cast(Any, values), data["rate"], channels, data.get("start"), mask)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Signal) and self.data() == other.data()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -259,6 +260,31 @@ def test_scores_are_the_averaged_cosine_exactly(crowded: Engine, weights: tuple[
         truth = expected(query, points, weights, gains)
         assert [m.score for m in found] == pytest.approx([s for s, _ in truth], abs=2e-6)
         assert {m.payload["id"]: pytest.approx(m.score, abs=2e-6) for m in found} == {i: s for s, i in truth}
+
+
+THREE = [{"text": 0.2, "image": 0.3, "signal": 0.5}, {"text": 0.6, "signal": 0.4}, {"image": 0.5, "signal": 0.5}]
+
+
+@pytest.mark.parametrize("weights", THREE)
+@pytest.mark.parametrize("dim", DIMS)
+def test_the_average_of_any_parts_is_exact(opener: Opener, weights: dict[str, float], dim: int) -> None:
+    """Three parts, every set of them, a gain for each set: cos(q, normalise(Σ w·v)) by the definition."""
+    parts, random = ("text", "image", "signal"), np.random.default_rng(5)
+    sets = [s for n in (1, 2, 3) for s in itertools.combinations(parts, n)]
+    points = [Point(str(i), dict(zip(s, unit(random.standard_normal((len(s), DIM))), strict=True)), {}) for i, s in enumerate(sets * 6)]
+    engine, gains = opener(parts), {"+".join(s): 1 - 0.1 * n for n, s in enumerate(sets)}
+    engine.upsert(points)
+    query = unit(random.standard_normal(dim))
+    found = {m.payload["id"]: m for m in engine.query(Plan(query, weights, gains, limit=99, explain=True))}
+    truth = {}
+    for p in points:
+        heads = {k: unit(v[:dim]) for k, v in p.vectors.items()}
+        if counting := [k for k in parts if k in heads and k in weights]:
+            truth[p.id] = float(query @ unit(np.sum([weights[k] * heads[k] for k in counting], axis=0))) * gains["+".join(counting)]
+            pairs = {"+".join(pair): float(heads[pair[0]] @ heads[pair[1]]) for pair in itertools.combinations(heads, 2)}
+            shares = {k: float(query @ v) for k, v in heads.items()} | pairs
+            assert dict(found[p.id].parts) == pytest.approx(shares, abs=1e-5)
+    assert {i: m.score for i, m in found.items()} == pytest.approx(truth, abs=5e-6)
 
 
 def test_the_top_is_exact_when_there_are_more_points_than_candidates(engine: Engine) -> None:

@@ -195,7 +195,7 @@ def far(shop: Collection, start: Start, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_service_and_the_collection_behind_it(far: Collection) -> None:
     (signal,) = Signal.of(WALK)
     assert far.get("ts").kinds == ("text", "signal", "events") and far.get("ts").parts[1] == signal
-    report = far.add([{"id": "new", "signal": {**WALK, "values": [[5, 5], [5, 5]]}, "events": CLICKS, "day": 3}])
+    report = far.add([{"id": "new", "signal": {**WALK, "values": [[5, 1], [5, 1]]}, "events": CLICKS, "day": 3}])
     assert (report.added, report.problems) == (1, [])
     assert far.get("new").parts[1:] == Events.of(CLICKS) and far.get("new").facts == {"day": 3}
     assert far.search({"signal": WALK}, limit=1, explain=True)[0].why.parts == {"signal": pytest.approx(1, abs=1e-3)}  # type: ignore[union-attr]

@@ -23,7 +23,7 @@ class Spoken:
     """Texts are rows of a table; the instruction is noted."""
 
     name = fingerprint = "spoken"
-    dims, parts, side = (3,), True, 8
+    dims, kinds, side = (3,), ("text", "image"), 8
 
     def __init__(self) -> None:
         self.rows = {"Red.": [1.0, 0, 0], "a red dress": [0.9, 0.1, 0], "a blue dress": [0.2, 0.9, 0], "a red car": [0.95, 0, 0.3]}

@@ -22,7 +22,7 @@ from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.item import Content, Image, Item, Text, item, require_content
 from hannun.models import adapters
-from hannun.models.network import Network, Role, Row, decoded
+from hannun.models.network import Network, Role, Row, content, decoded
 from hannun.models.saving import OWN, quiet, save_folder, whole, write_facts
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class CheckpointEncoder:
         return Embeddings(unit(texts + unit(pictures)))  # normalise each, average, renormalise; a missing one adds nothing
 
     def _row(self, it: Item) -> Row:
-        return tuple(p.value if isinstance(p, Text) else decoded(p.load(self.side)) for p in it.parts)
+        return tuple(p if isinstance(p, str) else decoded(p.load(self.side)) for p in content(it))
 
 
 def open_checkpoint(name_or_path: str) -> CheckpointEncoder:

@@ -25,14 +25,14 @@ from torch.nn.functional import normalize
 
 from hannun.embeddings import Embeddings
 from hannun.errors import InputError
-from hannun.item import Image, Item, Text
+from hannun.item import Image, Item
 from hannun.models import adapters
 from hannun.models.adapters import Task
 from hannun.models.backbones import e5
 from hannun.models.backbones.mini_image import MiniImage
 from hannun.models.features import Features, Vectors, embeddings
 from hannun.models.frozen import Kept, stamp
-from hannun.models.network import Role, Row
+from hannun.models.network import Role, Row, content
 from hannun.models.pooling import mean, pooled
 
 CELLS = 9  # that mini's picture network gives of each view
@@ -164,7 +164,7 @@ class Fused(nn.Module):  # type: ignore[misc]
 
     def collate(self, items: Sequence[Item], role: Role, *, instruction: str | None = None, task: str = "") -> Features:
         """Features of items: texts and pictures in any mixture; frozen parts run here, once for each text and picture."""
-        return self._features([_row(it) for it in items], role, instruction, task)
+        return self._features([content(it) for it in items], role, instruction, task)
 
     def _features(
         self, rows: Sequence[tuple[str | Image | PIL.Image.Image, ...]], role: Role, instruction: str | None, task: str
@@ -305,7 +305,3 @@ class Fused(nn.Module):  # type: ignore[misc]
         with torch.inference_mode():
             out = self(self._features(rows, role, instruction, task).to(self.place.device))
         return embeddings(out)
-
-
-def _row(it: Item) -> tuple[str | Image, ...]:
-    return tuple(p.value if isinstance(p, Text) else p for p in it.parts)

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import PIL.Image
 
 from hannun.embeddings import Embeddings
+from hannun.item import Image, Item, Text
 from hannun.models.adapters import Role, Task
 
-__all__ = ["Network", "Role", "Row", "decoded", "instructed", "plain_text", "shortened", "side_of"]
+__all__ = ["Network", "Role", "Row", "content", "decoded", "instructed", "plain_text", "shortened", "side_of"]
 
 Row = tuple[str | PIL.Image.Image, ...]  # one item's texts and RGB pictures, in order; at least one of them
 
@@ -46,6 +47,11 @@ class Network(Protocol):
     def vectors(self, rows: Sequence[Row], role: Role, instruction: str | None, task: str = "") -> Embeddings:
         """Rows [n, dim] of any length, and token vectors where it has them; all rows are alike in whether they hold text and pictures."""
         ...
+
+
+def content(it: Item) -> tuple[str | Image, ...]:
+    """What networks read of an item, in order: its texts and pictures; parts of other kinds are passed over."""
+    return tuple(p.value if isinstance(p, Text) else p for p in it.parts if isinstance(p, Text | Image))
 
 
 def decoded(picture: PIL.Image.Image) -> PIL.Image.Image:

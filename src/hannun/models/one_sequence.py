@@ -25,11 +25,11 @@ from torch.nn.functional import normalize
 
 from hannun.embeddings import Embeddings
 from hannun.errors import InputError
-from hannun.item import Item, Text
+from hannun.item import Item
 from hannun.models import adapters
 from hannun.models.adapters import Task
 from hannun.models.features import Features, Vectors, embeddings
-from hannun.models.network import MAX_TOKENS, Role, Row, decoded, instructed, plain_text, shortened, side_of
+from hannun.models.network import MAX_TOKENS, Role, Row, content, decoded, instructed, plain_text, shortened, side_of
 from hannun.models.pooling import POOLINGS, pooled
 
 #: What adapters change: jina-embeddings-v4's published ones, all linear layers of the language model and not the vision tower.
@@ -250,7 +250,7 @@ class OneSequence(nn.Module):  # type: ignore[misc]
 
     def collate(self, items: Sequence[Item], role: Role, *, instruction: str | None = None, task: str = "") -> Features:
         """Features of items: texts and pictures in any mixture, padded on the right. Too long a text loses its end, never its [EOS]."""
-        rows = [tuple(p.value if isinstance(p, Text) else decoded(p.load(self.side)) for p in it.parts) for it in items]
+        rows = [tuple(p if isinstance(p, str) else decoded(p.load(self.side)) for p in content(it)) for it in items]
         return self._features(rows, role, instruction, task)
 
     def _features(self, rows: Sequence[Row], role: Role, instruction: str | None, task: str) -> Features:

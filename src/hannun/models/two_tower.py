@@ -22,11 +22,11 @@ from torch.nn.functional import normalize
 
 from hannun.embeddings import Embeddings
 from hannun.errors import InputError
-from hannun.item import Image, Item, Text
+from hannun.item import Image, Item
 from hannun.models.adapters import Role, Task
 from hannun.models.features import Features, Vectors, embeddings
 from hannun.models.frozen import Kept, stamp
-from hannun.models.network import Row, decoded, side_of
+from hannun.models.network import Row, content, decoded, side_of
 from hannun.models.pooling import pooled
 
 
@@ -167,7 +167,7 @@ class TwoTower(nn.Module):  # type: ignore[misc]
 
     def collate(self, items: Sequence[Item], role: Role, *, instruction: str | None = None, task: str = "") -> Features:
         """Features of items: texts and pictures in any mixture."""
-        return self._features([tuple(p.value if isinstance(p, Text) else p for p in it.parts) for it in items], role, instruction)
+        return self._features([content(it) for it in items], role, instruction)
 
     def _features(self, rows: Sequence[tuple[str | Image | PIL.Image.Image, ...]], role: Role, instruction: str | None) -> Features:
         prompt = self.plan.prompts.get(role, "") if instruction is None else instruction

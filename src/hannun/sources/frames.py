@@ -12,8 +12,7 @@ from typing import Any
 import PIL.Image
 
 from hannun.errors import HannunError, InputError
-from hannun.item import Content, Item, Problem, content_of, item
-from hannun.part import AnyPart
+from hannun.item import Content, Events, Item, Problem, Signal, content_of, item
 from hannun.sources.columns import Reading, identity, kept_facts, pictures, words
 from hannun.sources.reading import read
 from hannun.sources.tables import Notes, arrow_rows
@@ -33,7 +32,7 @@ def contents(given: Any) -> Iterable[Content | Problem]:
                     f"a dataset with the splits {', '.join(map(str, given))} came, expected one of them; choose it by its name"
                 )
             return [dict(given)]
-        case str() | bytes() | bytearray() | PIL.Image.Image() | AnyPart() | Item() | Problem():
+        case str() | bytes() | bytearray() | PIL.Image.Image() | Signal() | Events() | Item() | Problem():
             return [given if not isinstance(given, bytearray) else bytes(given)]
         case Path():
             return read([given])
