@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
 import pytest
 
 import hannun
@@ -87,3 +88,12 @@ def test_searching_with_the_embedded_model_brings_no_torch() -> None:
 def test_importing_writes_nothing() -> None:
     done = finished("-W", "error", "-c", "import hannun, hannun.collection, hannun.sources, hannun.metrics, hannun.serve.cli.main")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_is_public_is_listed_and_says_what_it_is() -> None:
+    done = finished("-c", "import hannun; print(*dir(hannun)); print('numpy' in __import__('sys').modules)")
+    names, loaded = done.stdout.splitlines()
+    assert set(hannun.__all__) <= set(names.split()) and loaded == "False", done.stderr
+    assert not {n for n in names.split() if not n.startswith("__")} - set(hannun.__all__)
+    rows = hannun.Embeddings(np.eye(3, 4, dtype=np.float32), tuple(np.ones((n, 2), np.float32) for n in (1, 2, 3)))
+    assert repr(rows) == "Embeddings(3 × 4 float32, and 6 token vectors)"

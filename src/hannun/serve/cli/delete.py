@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hannun.errors import InputError, MissingError
-from hannun.item import Item
 from hannun.serve.cli.options import DEFAULT, In
+
+if TYPE_CHECKING:
+    from hannun.item import Item
 
 
 def delete(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hannun.errors import InputError, MissingError
-from hannun.item import Item, Problem
 from hannun.serve.cli.options import Model
+
+if TYPE_CHECKING:
+    from hannun.item import Item, Problem
 
 
 def embed(
@@ -25,6 +27,7 @@ def embed(
     """Turn texts or files into vectors in a file. Stopped and run again, it goes on where it was."""
     from hannun import encode, sources
     from hannun.files import sync, whole
+    from hannun.item import Item, Problem
     from hannun.journal import Journal
     from hannun.load import load
     from hannun.serve.cli import output
@@ -63,7 +66,7 @@ def embed(
 
 
 def _text_item(text: str) -> Item | Problem:
-    from hannun.item import item
+    from hannun.item import Problem, item
 
     made = item(text)
     return made if made.parts else Problem(repr(text), "is empty, expected text")
