@@ -9,14 +9,17 @@ import signal
 import tarfile
 import time
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from hannun import collection, sources
 from hannun.embeddings import Embeddings
-from hannun.serve.cli.main import run
+from hannun.serve.cli import korean
+from hannun.serve.cli.main import app, run
 from tests.conftest import TOY_CLI, bomb, child, draw, encoded, finished
 from tests.toy import Toy
 
@@ -148,8 +151,12 @@ def test_search_by_words(shop: Path, capsys: Captured) -> None:
 
 def test_search_by_picture_and_by_both(shop: Path, capsys: Captured) -> None:
     picture = "pics/파란 가방.png"
-    found = hits(capsys, "--image", picture)
-    assert found[0]["id"].endswith("파란 가방.png") and found[0]["score"] > 0.99 and found[0]["images"] == [str(shop.parent / picture)]
+    found = hits(capsys, "--image", picture, "--explain")
+    assert (
+        found[0]["id"].endswith("파란 가방.png")
+        and found[0]["explain"]["parts"]["image"] > 0.99
+        and found[0]["images"] == [str(shop.parent / picture)]
+    )
     assert hits(capsys, "빨간 줄무늬 원피스", "--image", picture, "--mix", "0")[0]["id"].endswith("파란 가방.png")
     assert hits(capsys, "빨간 줄무늬 원피스", "--image", picture, "--mix", "1")[0]["id"] == "r1"
 
@@ -554,3 +561,74 @@ def test_a_folder_that_was_renamed_or_has_vanished(tmp_path: Path, monkeypatch: 
     assert run(["index", "gone", "--prune", "--to", "s.hannun"]) == 1 and "has no items from there" in capsys.readouterr().err
     Path("new").rename("away")
     assert run(["index", "new", "--prune", "--to", "s.hannun"]) == 0 and "1 removed" in capsys.readouterr().out
+
+
+# A newcomer's first hour
+
+
+def test_every_help_text_has_its_korean(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    def texts(command: Any) -> Iterator[str]:
+        yield from (t for t in (command.help, *(getattr(p, "help", None) for p in command.params)) if t)
+        for below in getattr(command, "commands", {}).values():
+            yield from texts(below)
+
+    english = set(texts(typer.main.get_command(app)))
+    assert english - set(korean.HELP) == set() == set(korean.HELP) - english
+    assert all(re.search("[가-힣]", t) for t in korean.HELP.values())
+    assert run(["search", "--help"]) == 0 and "How many hits." in capsys.readouterr().out
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    assert run(["search", "--help"]) == 0 and "결과 수." in (out := capsys.readouterr().out) and "How many hits." not in out
+    assert run(["--help"]) == 0 and "사진, 글, 표의 행을 읽어 컬렉션에 넣습니다" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("environment", "spoken"),
+    [
+        ({"LANG": "ko_KR.UTF-8"}, True),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "ko_KR"}, True),
+        ({"LANG": "ko_KR.UTF-8", "LC_ALL": "C"}, False),
+        ({"LANG": "kok_IN"}, False),
+        ({}, False),
+    ],
+)
+def test_the_locale_is_the_first_that_is_set(environment: dict[str, str], spoken: bool) -> None:
+    assert korean.is_locale(environment) is spoken
+
+
+def test_a_table_in_a_pipe_breaks_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    title = "아주 긴 이름의 빨간 줄무늬 원피스 " * 5
+    folder = tmp_path / ("가" * 60) / ("나" * 60)
+    folder.mkdir(parents=True)
+    draw().save(folder / "a.png")
+    Path("rows.jsonl").write_text(json.dumps({"id": "1", "text": title.strip()}) + "\n", "utf-8")
+    assert run(["index", "rows.jsonl", str(folder), "--to", "s.hannun", "--no-words"]) == 0
+    capsys.readouterr()
+    assert run(["search", "원피스", "--in", "s.hannun"]) == 0
+    out = capsys.readouterr().out
+    assert f"{'가' * 60}/{'나' * 60}/a.png" in out and title.strip() in out and "…" not in out
+
+
+def test_the_list_of_recipes_and_every_help_need_no_torch(tmp_path: Path) -> None:
+    without = (
+        "import sys\nsys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "import typer\nfrom hannun.serve.cli.main import app, run\n"
+        "assert run(['recipes']) == 0\n"
+        "for name in typer.main.get_command(app).commands:\n    assert run([name, '--help']) == 0, name\n"
+        "sys.exit(run(['recipes', 'kelip']))\n"
+    )
+    done = finished("-c", without, cwd=tmp_path)
+    assert all(re.search(rf"^{name} +paper, tiny +\S", done.stdout, re.MULTILINE) for name in ("jina_clip", "jina_v4", "kanana_v", "kelip"))
+    assert done.returncode == 1 and done.stderr.splitlines() == [
+        "error: the recipe kelip needs torch; pip install -c constraints.txt '.[train]' in Hannun's folder"
+    ]
+
+
+def test_the_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_HANNUN_COMPLETE", "complete_bash")
+    for typed, offered in (("hannun se", {"search", "serve"}), ("hannun search --wh", {"--where", "--why"})):
+        monkeypatch.setenv("COMP_WORDS", typed)
+        monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+        done = finished("-c", "import sys\nsys.argv[0] = 'hannun'\nfrom hannun.serve.cli.main import main\nmain()")
+        assert set(done.stdout.split()) >= offered, done

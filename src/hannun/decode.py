@@ -125,7 +125,7 @@ def rgb(picture: PIL.Image.Image, side: int | None = None, *, draft: bool = True
 def _open(data: bytes, name: str) -> PIL.Image.Image:
     kind = _brand(data)
     if kind == "HEIF" and importlib.util.find_spec("pi_heif") is None:
-        raise PictureError(f"{name}: is a HEIC picture, which needs a decoder; run `pip install 'hannun[formats]'`")
+        raise PictureError(f"{name}: is a HEIC picture, which needs a decoder; run `pip install -c constraints.txt '.[formats]'`")
     known = _known(kind == "HEIF")
     if kind == "AVIF" and "AVIF" not in known:
         raise PictureError(f"{name}: is an AVIF picture, which needs Pillow 11.3 or later; run `pip install -U pillow`")

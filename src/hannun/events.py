@@ -29,6 +29,21 @@ class Events(AnyPart):
     """
 
     kind: ClassVar[str] = "events"
+    #: What is sent of them, as OpenAPI describes it.
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "required": ["time"],
+            "properties": {
+                "time": {"type": "string", "format": "date"},
+                **{name: {"type": "string"} for name in ("action", "surface", "item", "text", "region")},
+                "price": {"type": "number"},
+            },
+        },
+        "description": "what happened, each with its time; unknown keys are kept",
+    }
     records: tuple[Mapping[str, Any], ...]
 
     def __post_init__(self) -> None:

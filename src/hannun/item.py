@@ -209,6 +209,9 @@ Part = Text | Image | Signal | Events
 #: Every kind of content by its name, in the order in which an item's parts stand, with the class of its parts. A new kind is named here.
 KINDS: Mapping[str, type[Part]] = {p.kind: p for p in (Text, Image, Signal, Events)}
 
+#: Those whose parts are plain JSON wherever they are kept or sent; texts and pictures have places of their own.
+JSON_KINDS: Mapping[str, type[Signal] | type[Events]] = {p.kind: p for p in (Signal, Events)}
+
 
 def joined(kinds: Collection[str]) -> str:
     """The name of a set of kinds, given in their declared order: what an item has, or whose vectors agree ("text+image")."""
@@ -343,7 +346,7 @@ def content_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def parts_of(stored: Mapping[str, Any]) -> tuple[Part, ...]:
     """The inverse of `Item.json_parts`. Raises InputError."""
-    return tuple(p for kind, part in KINDS.items() for one in stored.get(kind) or () for p in part.of(one))
+    return tuple(p for kind, part in JSON_KINDS.items() for one in stored.get(kind) or () for p in part.of(one))
 
 
 def require_content(it: Item, kinds: Collection[str] = ()) -> Item:

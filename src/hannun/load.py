@@ -16,7 +16,7 @@ def load(model: str | Path = "mini") -> Encoder:
 
     Raises:
         MissingError: no such model here or on the hub.
-        DependencyError: the model needs torch: `pip install 'hannun[train]'`.
+        DependencyError: the model needs torch: `pip install -c constraints.txt '.[train]'`.
     """
     if not str(model).strip():
         raise InputError("an empty model name came, expected 'mini', a path or a hub id")

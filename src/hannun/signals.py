@@ -36,6 +36,20 @@ class Signal(AnyPart):
     """
 
     kind: ClassVar[str] = "signal"
+    #: What is sent of it, as OpenAPI describes it.
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "required": ["values", "rate"],
+        "properties": {
+            "values": {"type": "array", "minItems": 1, "items": {"type": "number", "minimum": -1e9, "maximum": 1e9}},
+            "rate": {"type": "number", "minimum": 1e-6, "maximum": 1e9, "description": "values in a second"},
+            "channels": {"type": "array", "items": {"type": "string"}, "description": "a name for each column"},
+            "start": {"type": "string", "format": "date"},
+            "mask": {"type": "array", "description": "whether each value was measured"},
+        },
+        "additionalProperties": False,
+        "description": "measured values at an even rate: numbers, or rows of them; null where nothing was measured",
+    }
     values: Floats
     rate: float
     channels: tuple[str, ...] = ()

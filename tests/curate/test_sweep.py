@@ -37,7 +37,7 @@ def pretended(seed: int = 0) -> tuple[sweep.Scored, sweep.Labelled]:
 
 def test_the_threshold_parts_right_from_swapped() -> None:
     pairs, labelled = pretended()
-    small = sweep.Small(width=32, steps=60, batch=64)
+    small = sweep.SmallModel(width=32, steps=60, batch=64)
     swept = sweep.sweep("title", pairs, labelled, (-1.0, 0.15, 0.9), small, seeds=(0, 1))
     every, right = swept.points  # at 0.9 nothing is left, so there is no point
     assert swept.threshold == 0.15 and right.accuracy > every.accuracy and right.pairs < every.pairs == 400
@@ -48,7 +48,7 @@ def test_the_threshold_parts_right_from_swapped() -> None:
 
 def test_the_same_seed_gives_the_same_model() -> None:
     pairs, labelled = pretended()
-    small = sweep.Small(width=16, steps=20)
+    small = sweep.SmallModel(width=16, steps=20)
     one, other = (sweep.train(pairs.vectors, pairs.rows, pairs.texts, small, 3)(labelled.vectors, NAMES) for _ in range(2))
     assert np.array_equal(one, other)
 
@@ -76,10 +76,10 @@ def test_shards_and_labels_are_read_and_plots_written(tmp_path: Path) -> None:
     labelled = sweep.read_labelled(tmp_path / "eval.jsonl", encoder)
     assert labelled.names == tuple(sorted(NAMES[:3])) and len(labelled.classes) == 6
     swept = [
-        sweep.Swept(k, (sweep.Point(0.0, 40, 0.5, 0.4, 0.6), sweep.Point(0.2, 30, 0.7, 0.6, 0.8)), 0.2, 0.6, 0.5, 0.7)
+        sweep.SweepResult(k, (sweep.SweepPoint(0.0, 40, 0.5, 0.4, 0.6), sweep.SweepPoint(0.2, 30, 0.7, 0.6, 0.8)), 0.2, 0.6, 0.5, 0.7)
         for k in ("title", "query")
     ]
-    page = sweep.write(tmp_path / "sweep", swept, encoder, sweep.Small()).read_text("utf-8")
+    page = sweep.write(tmp_path / "sweep", swept, encoder, sweep.SmallModel()).read_text("utf-8")
     assert page.count("<svg") == 2 and json.loads((tmp_path / "sweep" / "sweep.json").read_text("utf-8"))["swept"][0]["threshold"] == 0.2
     with pytest.raises(MissingError):
         sweep.read_pairs([tmp_path / "none"], encoder)

@@ -29,6 +29,17 @@ def scene(seed: int, size: tuple[int, int] = (240, 240)) -> PIL.Image.Image:
     return picture
 
 
+def discs(seed: int = 0) -> PIL.Image.Image:
+    """Twelve discs in colours, 800 × 600: large enough to be looked at at a reduced scale."""
+    rng = np.random.default_rng(seed)
+    picture = PIL.Image.new("RGB", (800, 600), tuple(int(c) for c in rng.integers(0, 255, 3)))
+    pen = PIL.ImageDraw.Draw(picture)
+    for _ in range(12):
+        x, y, r = (int(v) for v in rng.integers(0, 600, 3))
+        pen.ellipse((x, y, x + r, y + r), fill=tuple(int(c) for c in rng.integers(0, 255, 3)))
+    return picture
+
+
 def make(folder: Path, good: int = 24, table: str = "rows.jsonl") -> Path:
     """Writes pictures and a table; returns the folder. Besides `good` rows: one of each kind that the cheap stages drop."""
     folder.mkdir(parents=True, exist_ok=True)

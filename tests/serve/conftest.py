@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import shutil
 import socket
 import threading
 import time
@@ -22,6 +24,8 @@ from hannun.serve.http.server import configuration
 from hannun.serve.http.service import Service
 from hannun.serve.http.settings import Settings
 from tests.conftest import draw, encoded, toy
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @dataclass
@@ -110,3 +114,55 @@ def shop(start: Start) -> Running:
     )
     assert job["state"] == "done" and job["added"] == 4, job
     return running
+
+
+@pytest.fixture(scope="module")  # no longer: while Playwright runs, a test cannot have an event loop of its own
+def browser() -> Iterator[Any]:
+    """A real Chromium without a window. Skips where it, or the package playwright, is not installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the page tests need the package playwright")
+    if CHROMIUM is None:
+        pytest.skip("the page tests need Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as p:
+        opened = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        yield opened
+        opened.close()
+
+
+Tab = Callable[..., Any]
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Tab]:
+    """Opens tabs: `tab(url, width?, height?, locale?, refused?)`. What a page complains of (a script's error, a resource that is
+    refused) fails the test, except complaints that have the text `refused`."""
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def begin(url: str, width: int = 1280, height: int = 900, locale: str = "ko-KR", refused: str = "-", wait: str = "#grid .card") -> Any:
+        context = browser.new_context(locale=locale, viewport={"width": width, "height": height})
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        made = context.new_page()
+        made.on("pageerror", lambda e: complaints.append(str(e)))
+        made.on("console", lambda m: complaints.append(m.text) if m.type == "error" and refused not in m.text else None)
+        made.goto(url)
+        made.wait_for_selector(wait)
+        made.wait_for_selector("#results:not([aria-busy])") if wait == "#grid .card" else None
+        return made
+
+    yield begin
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def titles(tab: Any) -> list[str]:
+    """What the cards of a page are called, in their order."""
+    return tab.eval_on_selector_all("#grid .open", "all => all.map(e => e.getAttribute('aria-label'))")  # type: ignore[no-any-return]
+
+
+def settled(tab: Any, search: Callable[[], Any]) -> None:
+    """Do what makes the page search, and wait for what it finds or refuses."""
+    with tab.expect_response(lambda r: "/v1/items?" in r.url or "/v1/search" in r.url):
+        search()
+    tab.wait_for_selector("#results:not([aria-busy])")

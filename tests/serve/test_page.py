@@ -5,9 +5,7 @@ Skipped, with the reason, where Chromium or the Python package playwright is not
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,10 +21,7 @@ import hannun
 from hannun import catalogue, sources
 from hannun.errors import HannunError
 from tests.conftest import draw
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-sync_api = pytest.importorskip("playwright.sync_api", reason="the page tests need the package playwright")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the page tests need Chromium: apt-get install chromium")
+from tests.serve.conftest import Tab, titles
 
 ENTRIES = 48
 
@@ -38,8 +33,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`hannun serve` over a part of the drawn catalogue, in a process of its own."""
+def service(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[str]:
+    """`hannun serve` over a part of the drawn catalogue, in a process of its own. Skips with the browser, before anything is drawn."""
     folder = tmp_path_factory.mktemp("page")
     garments = [e for e in catalogue.entries() if e.category in ("원피스", "바지", "셔츠", "치마", "코트")][:ENTRIES]
     table = catalogue.write(folder / "drawn", garments)
@@ -67,32 +62,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait(20)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as p:
-        opened = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
-def page(browser: Any, service: str) -> Iterator[Any]:
-    """A fresh Korean tab; whatever it complains of (a script's error, a refused resource) fails the test."""
-    context = browser.new_context(locale="ko-KR", viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(20_000)
-    tab = context.new_page()
-    complaints: list[str] = []
-    tab.on("pageerror", lambda e: complaints.append(str(e)))
-    tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    tab.goto(service)
-    tab.wait_for_selector("#grid .card")
-    yield tab
-    context.close()
-    assert not complaints
-
-
-def titles(tab: Any) -> list[str]:
-    return [e.get_attribute("aria-label") for e in tab.query_selector_all("#grid .open")]
+def page(tab: Tab, service: str) -> Any:
+    """A fresh Korean tab over the drawn garments."""
+    return tab(service)
 
 
 def ask(tab: Any, words: str) -> None:
@@ -110,6 +83,26 @@ def test_words_find_what_they_say(page: Any) -> None:
     assert "q=" in page.url and re.search(r"\d+개 결과", page.inner_text("#status"))
     page.go_back()
     page.wait_for_function("document.querySelector('#words').value === ''")
+
+
+def test_hits_say_how_surely_they_fit_and_junk_fits_nothing(page: Any) -> None:
+    ask(page, "빨간 원피스")
+    first = page.text_content("#grid .relevance")
+    assert re.fullmatch(r"관련도\d+%", first) and int(re.sub(r"\D", "", first)) >= 50
+    ask(page, "dnjsvltm")  # 원피스, with the keyboard left on English
+    page.wait_for_selector("#strange", state="visible")
+    assert page.inner_text("#status") == "맞는 것이 없습니다" and not page.is_visible("#grid")
+    page.click("#strange-show")  # the nearest are a touch away
+    assert page.is_visible("#grid .card")
+    page.click("#to-grid")
+    ask(page, "dnjsvltm")
+    with page.expect_response("**/v1/search"):
+        page.click("#meant button:has-text('원피스')")
+    page.wait_for_selector("#results:not([aria-busy])")
+    assert page.input_value("#words") == "원피스" and any("원피스" in t for t in titles(page)[:3]) and not page.is_visible("#strange")
+    page.check("#fits")
+    page.wait_for_function("() => ![...document.querySelectorAll('.relevance.weak')].length")
+    assert "fits=1" in page.url and titles(page)
 
 
 def test_a_picture_finds_itself_and_words_are_mixed_in(page: Any, tmp_path: Path) -> None:
@@ -158,7 +151,7 @@ def test_a_dropped_and_a_pasted_picture_are_asked_for(page: Any) -> None:
 
 def test_facets_narrow_and_diversity_reorders(page: Any) -> None:
     ask(page, "옷")
-    box = page.query_selector("#facets input")
+    box = page.query_selector("#facets input[type=checkbox]")
     assert box is not None
     with page.expect_response("**/v1/search") as sent:
         box.check()
@@ -188,7 +181,11 @@ def test_a_hit_says_why_it_was_found(page: Any) -> None:
     page.click("#grid .open")
     page.wait_for_selector("#why .meter")
     page.wait_for_selector("#patches i", state="attached")
-    assert len(page.query_selector_all("#patches i")) >= 9
+    assert len(page.query_selector_all("#patches i")) >= 9 and not page.is_visible("#patches")  # the clean picture first
+    page.click("#heat")
+    assert page.is_visible("#patches") and page.get_attribute("#heat", "aria-pressed") == "true"
+    page.click("#heat")
+    assert not page.is_visible("#patches")
     page.keyboard.press("Escape")
     page.wait_for_selector("#detail:not([open])", state="attached")
 
@@ -238,17 +235,6 @@ def test_the_map_is_wandered_by_keys_and_by_hand(page: Any) -> None:
     assert page.evaluate("() => document.querySelector('.star').style.transform") != before
     page.keyboard.press("Enter")
     page.wait_for_selector("#detail[open]")
-
-
-def test_a_wrong_condition_is_told_in_one_line(browser: Any, service: str) -> None:
-    tab = browser.new_page(locale="ko-KR")
-    tab.goto(service)
-    tab.wait_for_selector("#grid .card")
-    tab.fill("#where", "price <")
-    tab.press("#where", "Enter")
-    tab.wait_for_selector("#trouble", state="visible")
-    assert tab.inner_text("#trouble").strip()
-    tab.close()
 
 
 def test_a_phone_sees_it_whole_and_every_control_has_a_name(browser: Any, service: str) -> None:

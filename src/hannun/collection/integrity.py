@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from hannun import checksums
 from hannun.checksums import Damage
-from hannun.collection.records import Checked
+from hannun.collection.records import Checked, Compacted
 from hannun.collection.storage import FolderStorage, own_pictures, require_collection
 from hannun.errors import CollectionBusy, InputError, StorageError
 from hannun.files import on_disk
@@ -135,6 +136,16 @@ def raise_for_pictures(checked: Checked, before: str = "") -> None:
         others = f" (and {len(checked.damaged) - 1} other pictures)" if len(checked.damaged) > 1 else ""
         d = checked.damaged[0]
         raise StorageError(f"{before}{d.file} {d.what}{others}; {d.remedy}")
+
+
+def compact(root: Path, shard: str, used: set[str], name: str) -> Compacted:
+    """Remove the leftovers of a collection's folder. Raises StorageError where it cannot be written."""
+    if not os.access(root, os.W_OK):
+        raise StorageError(f"{name}: was opened for reading only (it is read-only); make it writable, then compact again")
+    before = on_disk(root)
+    gone = leftovers(root, shard, used)
+    remove(gone)
+    return Compacted(len(gone), before - on_disk(root))
 
 
 def leftovers(root: Path, shard: str, used: set[str]) -> list[Path]:

@@ -2,23 +2,24 @@
 
 Every item is one point, written in one step after its vectors are made, with the hash of its content in it. So a killed
 run leaves whole items or none, and running again skips what is there: nothing is lost, and nothing is there twice. Where
-a collection's files lie is told in `hannun.collection.storage`.
+a collection's files lie is told in `hannun.collection.storage`. This file is long because the protocol is: what takes more than some
+lines is done in the files beside it.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
 from hannun import encode, hangul
-from hannun.collection import integrity, overview, transfer, upgrade
+from hannun.collection import integrity, overview, provenance, transfer, upgrade
 from hannun.collection.backup import backup
-from hannun.collection.points import DIGESTS, batched, point, worded
+from hannun.collection.incoming import items_of
+from hannun.collection.points import batched, point, worded
 from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
@@ -26,22 +27,20 @@ from hannun.collection.transfer import Side
 from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
-from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError, WhereError, neighbours
-from hannun.facts import Range, called, facts, names, ranges
-from hannun.files import on_disk
+from hannun.errors import EncoderMismatch, InputError, MissingError, StorageError
+from hannun.facts import Range, called, facts, ranges
 from hannun.index import lexical
-from hannun.index.engine import Condition, Engine, Listing, Present, Scalar
-from hannun.item import Content, Item, Problem, content_of, item, parts_of
+from hannun.index.engine import Condition, Engine, Scalar
+from hannun.item import Content, Item, Problem, content_of
 from hannun.load import load
 from hannun.search import dupes
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
-from hannun.search.hits import PARTS, STORED, Hit, Hits, stored_item
-from hannun.search.options import Fusion, Options, Rerank, Share
+from hannun.search.hits import STORED, Hit, Hits, stored_item
+from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
 from hannun.search.where import Where, needed, parse_where, reads, written
-from hannun.sources import SOURCE, Reading, kept_facts
 from hannun.sources import contents as contents_of
 
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
@@ -76,24 +75,14 @@ class Local:
             if settings is None:
                 self._encoder = encoder or load()
                 self._checked = True
-                made = Settings.of(self._encoder)
-                settings = replace(made, words=words is not False, dictionary=whole or (), quantise=quantise or "none", prefix=prefix or 0)
-                if settings.quantise not in ("none", "int8", "binary"):
-                    raise InputError(f"quantise={quantise!r} came, expected 'none', 'int8' or 'binary'")
-                if settings.prefix and settings.prefix not in settings.dims[1:]:
-                    raise InputError(f"prefix={prefix} came, expected one of the encoder's shorter dims {settings.dims[1:]}, or 0")
+                settings = Settings.begun_by(self._encoder, words, whole, quantise, prefix)
             storage.write(settings)
             self.settings = settings
         else:
             self.settings = stored
             if encoder is not None:
                 self._check(encoder)
-            for name, asked_for in (("words", words), ("dictionary", whole), ("quantise", quantise), ("prefix", prefix)):
-                if asked_for is not None and asked_for != getattr(stored, name):
-                    raise InputError(
-                        f"{storage.name}: was made with {name}={getattr(stored, name)!r}, but {asked_for!r} came; leave it out, "
-                        "or copy the collection into a new one that has it"
-                    )
+            stored.require(storage.name, words=words, dictionary=whole, quantise=quantise, prefix=prefix)
         self._engine = storage.engine(self.settings)
         if self.settings.format != FORMAT:
             try:
@@ -173,7 +162,7 @@ class Local:
         """See `Collection.add`."""
         report = Report()
         seen: set[str] = set()
-        for chunk in encode.encode(self._incoming(contents_of(contents), seen), self.encoder, self._known):
+        for chunk in encode.encode(items_of(contents_of(contents), seen), self.encoder, self._known):
             self._store(chunk, report, self._engine)
             if progress is not None:
                 progress(len(chunk))
@@ -190,7 +179,7 @@ class Local:
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
@@ -212,7 +201,7 @@ class Local:
         return Hits(self._searcher(o).search(asked(query, like, unlike), o))
 
     def similar(
-        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10
+        self, ids: str | Sequence[str], *, weights: Weights | None = None, where: Where | None = None, limit: int = 10
     ) -> list[Hit]:
         """See `Collection.similar`."""
         o = Options(weights=weights, where=self._where(where), limit=limit)
@@ -227,7 +216,7 @@ class Local:
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
@@ -299,34 +288,15 @@ class Local:
 
     def prune(self, below: Sequence[Path], keep: set[str]) -> int:
         """See `Collection.prune`."""
-        roots = [hangul.normalise(os.path.abspath(p)) for p in below]
-        gone = set()
-        for payload in self._engine.scan(["id", "source"]):
-            source = payload.get("source")
-            if source and not {payload["id"], source} & keep and any(source == r or source.startswith(r.rstrip("/") + "/") for r in roots):
-                gone.add(str(payload["id"]))
+        gone = provenance.vanished(self._engine, below, keep)
         with self._writing:
             return self._remove(gone)
 
     def moved(self, seen: set[str]) -> int:
         """See `Collection.moved`."""
-        fields = ["id", "source", "text", DIGESTS, PARTS, "facts"]
-        here: dict[tuple[Any, ...], list[str]] = {}
-        gone: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = []
-        for payload in self._engine.scan(fields):
-            id, source = str(payload["id"]), payload.get("source")
-            content = payload.get("text"), tuple(payload.get(DIGESTS) or ()), parts_of(payload.get(PARTS) or {})
-            if id in seen:
-                here.setdefault(content, []).append(id)
-            elif source and id.partition("#")[0] == source and not os.path.exists(source):
-                gone.append((content, payload))
-        pairs = [(here[content].pop(0), old) for content, old in gone if here.get(content)]
+        pairs = provenance.moved(self._engine, seen)
         with self._writing:
-            for some in batched(pairs, 200):
-                former = {new: old.get("facts") or {} for new, old in some}
-                points = [p for p in self._engine.points(list(former)) if former[p.id].keys() - (p.payload.get("facts") or {}).keys()]
-                merged = [replace(p, payload={**p.payload, "facts": {**former[p.id], **(p.payload.get("facts") or {})}}) for p in points]
-                self._engine.update(merged)
+            provenance.pass_on_facts(self._engine, pairs)
             return self._remove({str(old["id"]) for _, old in pairs})
 
     def _condition(self, where: Where | None) -> Condition | None:
@@ -348,16 +318,8 @@ class Local:
         """Raises WhereError with the neighbours of a name that no item has; of an empty collection nothing is known."""
         if not isinstance(field, str) or field in self._known_names or field == "id" or not self._engine.count():
             return
-        if self._engine.query(Listing(Present(field), limit=1, fields=())):
+        if overview.require_fact(self._engine, what, field):
             self._known_names.add(field)
-            return
-        known: set[str] = set()
-        for payload in self._engine.scan(["facts"]):
-            known |= names(payload.get("facts") or {})
-        if field in known:  # in a dict, or with nothing in it
-            return
-        hint = neighbours(field, known) if known else "its items have no facts"
-        raise WhereError(f"{what}: no item has the fact {field!r}; {hint}")
 
     def _retell(self) -> None:
         """Store beside the facts of an older collection what conditions on dicts, dates and texts within texts read."""
@@ -396,13 +358,8 @@ class Local:
         if not self._storage.stores_files:
             raise InputError(f"{self.name}: is a server's, which compacts its own collections; expected a folder")
         with self._writing:
-            if not os.access(self._storage.root, os.W_OK):
-                raise StorageError(f"{self.name}: was opened for reading only (it is read-only); make it writable, then compact again")
             used = set[str]().union(*(own_pictures(p) for p in self._engine.scan(["images"])))
-            before = on_disk(self._storage.root)
-            gone = integrity.leftovers(self._storage.root, self.settings.shard, used)
-            integrity.remove(gone)
-        return Compacted(len(gone), before - on_disk(self._storage.root))
+            return integrity.compact(self._storage.root, self.settings.shard, used, self.name)
 
     def facets(
         self, fields: Sequence[str] | None = None, where: Where | None = None, limit: int = 12
@@ -532,30 +489,6 @@ class Local:
                 self._engine.close()
             finally:
                 self._storage.close()
-
-    def _incoming(self, contents: Iterable[Content | Problem], seen: set[str]) -> Iterator[Item | Problem]:
-        odd: set[str] = set()
-        for number, content in enumerate(contents, start=1):
-            if isinstance(content, Problem):
-                yield content
-                continue
-            try:
-                it = item(content)
-            except HannunError as e:  # of this row alone; a picture without an id is read for one, and may be gone
-                yield Problem(f"row {number}", str(e))
-                continue
-            if it.id in seen:
-                yield Problem(f"row {number}", f"the id {it.id!r} came before; the first one is kept, give this one another id", it.id)
-                continue
-            seen.add(it.id)
-            if SOURCE not in it.facts:  # what was read of files is plain already
-                told, without = kept_facts(it.facts, Reading())
-                it = Item(it.id, it.parts, told)
-                for name, reason in without:
-                    if name not in odd:  # once, however many rows have it
-                        yield Problem(f"row {number}, fact {name!r}", reason)
-                odd |= {name for name, _ in without}
-            yield it
 
     def _known(self, pairs: Sequence[tuple[str, str]]) -> set[str]:
         there = self._engine.get([i for i, _ in pairs], ["hash"])

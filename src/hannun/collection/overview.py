@@ -11,15 +11,29 @@ from hannun.collection.records import Map
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage
 from hannun.embeddings import Floats, unit
-from hannun.errors import InputError
+from hannun.errors import InputError, WhereError, neighbours
+from hannun.facts import names
 from hannun.files import on_disk
-from hannun.index.engine import Condition, Engine, Scalar
+from hannun.index.engine import Condition, Engine, Listing, Present, Scalar
 from hannun.search import dupes, project
 from hannun.search.dupes import Group
 from hannun.search.hits import PARTS, foremost
 
 _FEW = 50  # distinct values up to which a fact is one to choose by
 _SHOWN = 6  # facts that are offered to choose by, where none are named
+
+
+def require_fact(engine: Engine, what: str, field: str) -> bool:
+    """Whether items have a value of this fact. Raises WhereError with the neighbours of a name that no item has."""
+    if engine.query(Listing(Present(field), limit=1, fields=())):
+        return True
+    known: set[str] = set()
+    for payload in engine.scan(["facts"]):
+        known |= names(payload.get("facts") or {})
+    if field in known:  # in a dict, or with nothing in it
+        return False
+    hint = neighbours(field, known) if known else "its items have no facts"
+    raise WhereError(f"{what}: no item has the fact {field!r}; {hint}")
 
 
 def offered(engine: Engine) -> list[str]:

@@ -16,7 +16,7 @@ from hannun.item import Content, Item
 from hannun.search import dupes
 from hannun.search.dupes import Group
 from hannun.search.hits import Hit
-from hannun.search.options import Fusion, Rerank, Share
+from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example
 from hannun.search.where import Where
 
@@ -91,7 +91,7 @@ class Collection(Protocol):
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
@@ -108,15 +108,16 @@ class Collection(Protocol):
         """The items nearest to a query, best first.
 
         Args:
-            query: words, a picture, or {"text": …, "image": …}; words after a minus are to be avoided (`원피스 -줄무늬`): items that have
-                them come after all others. None where `like` says it all.
+            query: words, a picture, or {"text": …, "image": …}, of any kinds that the encoder declares; words after a minus are to be
+                avoided (`원피스 -줄무늬`): items that have them come after all others. None where `like` says it all.
             like: examples of what is wanted: texts, pictures, both, or {"id": …} for an item of the collection, which is then left out
                 of the hits. Their mean counts as much as the query.
             unlike: examples of what is not wanted; the query turns away from them, and items that have every word of a text among them
                 come after all others.
-            mix: the query's own words against its own picture, 1 (only words) … 0 (only the picture).
-            weights: how much the text and the picture of an item count; (0.5, 0.5) when left out. An item that has only one
-                of them is ranked by that one. Of several pictures the nearest counts. Not for encoders that make one joint vector.
+            mix: the query's own words against its own picture (and what else it has), 1 (only words) … 0 (only the picture).
+            weights: how much the parts of an item count, by kind: {"text": 0.7, "image": 0.3}; one left out counts 0. For two kinds also as
+                a pair. All alike when left out. An item that has only some of them is ranked by these. Of several pictures the nearest
+                counts. Not for encoders that make one joint vector.
             words: the share of the words themselves (BM25 over morphemes) in the rank: 0 meaning and looks alone … 1 words alone.
                 "auto": 0.3 where the collection has texts that count and the query no picture, else 0. It is leant on the more, the
                 longer the texts are. What has every word of the query comes first, where at most ten items do.
@@ -140,7 +141,7 @@ class Collection(Protocol):
         ...
 
     def similar(
-        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10
+        self, ids: str | Sequence[str], *, weights: Weights | None = None, where: Where | None = None, limit: int = 10
     ) -> list[Hit]:
         """More like these: the items nearest to the mean of items of the collection, without these."""
         ...
@@ -153,7 +154,7 @@ class Collection(Protocol):
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
@@ -170,10 +171,11 @@ class Collection(Protocol):
         """Add rows, or replace those whose id is there; what is there with equal content is left alone.
 
         Args:
-            contents: rows like {"id": "1", "text": "…", "image": "b.jpg", "price": 9900}; "image" may be a list; other keys become
-                facts. A row without an id gets the hash of its content. Also one text, row or picture alone; a pandas or polars
-                DataFrame, an Arrow table, a dataset; or the Path of a folder or file. Unreadable rows are listed in the report and
-                stop nothing; a fact that has no JSON is left out of its row, and told once.
+            contents: rows like {"id": "1", "text": "…", "image": "b.jpg", "price": 9900}; "image" may be a list; "signal" and "events"
+                hold parts of these kinds (`hannun.signals`, `hannun.events`); other keys become facts. A row without an id gets the
+                hash of its content. Also one text, row or picture alone; a pandas or polars DataFrame, an Arrow table, a dataset; or
+                the Path of a folder or file. Unreadable rows are listed in the report and stop nothing; a fact that has no JSON is left
+                out of its row, and told once.
             progress: told how many items are done, after every chunk.
 
         Returns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +25,10 @@ from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
 from hannun.facts import Range
-from hannun.item import Content, Elsewhere, Image, Item, Problem, Text, item, require_content
+from hannun.item import JSON_KINDS, KINDS, Content, Elsewhere, Image, Item, Problem, Text, item, parts_of, require_content
 from hannun.search.dupes import THRESHOLD, Group
 from hannun.search.hits import Hit, Hits, Patches, Why
-from hannun.search.options import Fusion, Rerank, Share
+from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
 from hannun.sources import SOURCE
@@ -183,7 +184,7 @@ class Remote:
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
@@ -205,7 +206,7 @@ class Remote:
             "like": [_example(e) for e in like],
             "unlike": [_example(e) for e in unlike],
             "mix": mix,
-            "weights": weights,
+            "weights": dict(weights) if isinstance(weights, Mapping) else weights,
             "fusion": fusion,
             "where": where,
             "limit": limit,
@@ -221,7 +222,7 @@ class Remote:
         return Hits(self._hit(h) for h in self._ask("POST", "/v1/search", json=body | _given(words))["hits"])
 
     def similar(
-        self, ids: str | Sequence[str], *, weights: tuple[float, float] | None = None, where: Where | None = None, limit: int = 10
+        self, ids: str | Sequence[str], *, weights: Weights | None = None, where: Where | None = None, limit: int = 10
     ) -> list[Hit]:
         """More like these. See Collection.similar."""
         named = [ids] if isinstance(ids, str) else list(ids)
@@ -235,7 +236,7 @@ class Remote:
         like: Sequence[Example] = (),
         unlike: Sequence[Example] = (),
         mix: float = 0.5,
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         words: Share = "auto",
         fusion: Fusion = "scores",
         where: Where | None = None,
@@ -248,7 +249,7 @@ class Remote:
             "like": [_example(e) for e in like],
             "unlike": [_example(e) for e in unlike],
             "mix": mix,
-            "weights": weights,
+            "weights": dict(weights) if isinstance(weights, Mapping) else weights,
             "fusion": fusion,
             "where": where,
             "dim": dim,
@@ -287,7 +288,7 @@ class Remote:
                 report.problems.append(Problem(f"row {number}", str(e)))
                 continue
             rows.append(row)
-            size += sum(map(len, row.get("image", ())))
+            size += sum(map(len, row.get("image", ()))) + sum(len(json.dumps(row[k])) for k in JSON_KINDS if k in row)
             if len(rows) >= _ROWS or size >= _BYTES:
                 send()
         send()
@@ -384,7 +385,7 @@ class Remote:
     def _item(self, told: Mapping[str, Any]) -> Item:
         texts = [Text(told["text"])] if told["text"] else []
         pictures = [Image(Elsewhere(self._url + p["picture"], partial(self._picture, p["picture"]))) for p in told["images"]]
-        return Item(told["id"], (*texts, *pictures), told["facts"])
+        return Item(told["id"], (*texts, *pictures, *parts_of(told)), told["facts"])
 
     def _picture(self, link: str) -> bytes:
         return self._sent("GET", link).content
@@ -424,13 +425,13 @@ def _content(content: Content) -> dict[str, Any]:
     it = require_content(item(content, id="-"))
     if len(it.images) > 1:
         raise InputError(f"{len(it.images)} pictures came in one query, expected one at most")
-    return {**({"text": it.text} if it.text else {}), **({"image": _base64(it.images[0])} if it.images else {})}
+    return {**({"text": it.text} if it.text else {}), **({"image": _base64(it.images[0])} if it.images else {}), **it.json_parts()}
 
 
 def _example(example: Example) -> dict[str, Any]:
     if isinstance(example, Known):
         return {"id": example.id}
-    if isinstance(example, Mapping) and "id" in example and "text" not in example and "image" not in example:
+    if isinstance(example, Mapping) and "id" in example and not KINDS.keys() & example.keys():
         return {"id": str(example["id"])}
     return _content(example)
 
@@ -447,6 +448,7 @@ def _row(content: Content) -> dict[str, Any]:
         "id": it.id,
         **({"text": it.text} if it.text else {}),
         **({"image": [_base64(p) for p in it.images]} if it.images else {}),
+        **it.json_parts(),
     }
 
 

@@ -59,6 +59,29 @@ class Settings:
         tokens = token_dim(encoder)
         return Settings(encoder.name, encoder.fingerprint, encoder.dims, encoder.kinds, encoder.calibration, tokens=tokens)
 
+    @staticmethod
+    def begun_by(
+        encoder: Encoder, words: bool | None, dictionary: tuple[str, ...] | None, quantise: Quantise | None, prefix: int | None
+    ) -> Settings:
+        """The settings of a new collection; None leaves one to the default. Raises InputError for a value that there is not."""
+        if quantise not in (None, "none", "int8", "binary"):
+            raise InputError(f"quantise={quantise!r} came, expected 'none', 'int8' or 'binary'")
+        if prefix and prefix not in encoder.dims[1:]:
+            raise InputError(f"prefix={prefix} came, expected one of the encoder's shorter dims {encoder.dims[1:]}, or 0")
+        made = Settings.of(encoder)
+        return replace(made, words=words is not False, dictionary=dictionary or (), quantise=quantise or "none", prefix=prefix or 0)
+
+    def require(
+        self, name: str, *, words: bool | None, dictionary: tuple[str, ...] | None, quantise: Quantise | None, prefix: int | None
+    ) -> None:
+        """Raises InputError where the collection `name` was made otherwise than is asked for; None asks for nothing."""
+        for setting, wanted in (("words", words), ("dictionary", dictionary), ("quantise", quantise), ("prefix", prefix)):
+            if wanted is not None and wanted != getattr(self, setting):
+                raise InputError(
+                    f"{name}: was made with {setting}={getattr(self, setting)!r}, but {wanted!r} came; leave it out, "
+                    "or copy the collection into a new one that has it"
+                )
+
     def made_by(self, encoder: Encoder, shard: str) -> Settings:
         """The same collection's settings with another encoder."""
         new = Settings.of(encoder)

@@ -44,7 +44,7 @@ def tidy(titles: Sequence[str | None], queries: Sequence[tuple[str, int]], rules
     rejected: list[Rejected] = []
     masked: dict[str, int] = {}
 
-    def one(kind: str, text: str) -> str | None:
+    def cleaned_or_none(kind: str, text: str) -> str | None:
         cleaned = clean(text[:MAX_TEXT])
         spans = pii.find(cleaned)
         shown = pii.mask(cleaned, spans) if spans else cleaned
@@ -59,13 +59,13 @@ def tidy(titles: Sequence[str | None], queries: Sequence[tuple[str, int]], rules
         rejected.append(Rejected(kind, shown[:200], verdict))
         return None
 
-    title = most_frequent([t for t in (one("title", t) for t in titles if t) if t is not None])
-    asked: dict[str, int] = {}
+    title = most_frequent([t for t in (cleaned_or_none("title", t) for t in titles if t) if t is not None])
+    totals: dict[str, int] = {}
     for query, count in queries:
-        kept = one("query", query)
+        kept = cleaned_or_none("query", query)
         if kept is not None:
-            asked[kept] = asked.get(kept, 0) + count
-    ordered = sorted(asked.items(), key=lambda q: (-q[1], q[0]))
+            totals[kept] = totals.get(kept, 0) + count
+    ordered = sorted(totals.items(), key=lambda q: (-q[1], q[0]))
     return Texts(title, tuple(q for q, _ in ordered), tuple(c for _, c in ordered), tuple(rejected), masked or None)
 
 
@@ -84,11 +84,11 @@ def merge_rows(rows: Iterable[Mapping[str, Any]], linked: Iterable[Mapping[str, 
     extra = sorted(linked, key=lambda r: (r["source"], r["title"] or "", r["query"] or ""))
     new = tidy([r["title"] for r in extra], [(r["query"], r["count"] or 1) for r in extra if r["query"]], rules)
     title = most_frequent([r["title"] for r in ordered if r["title"]] + ([new.title] if new.title else []))
-    asked: Counter[str] = Counter(dict(zip(new.queries, new.counts, strict=True)))
+    totals: Counter[str] = Counter(dict(zip(new.queries, new.counts, strict=True)))
     for row in ordered:
         for query, count in zip(row["queries"] or (), row["counts"] or (), strict=True):
-            asked[query] += count
-    queries = sorted(asked.items(), key=lambda q: (-q[1], q[0]))
+            totals[query] += count
+    queries = sorted(totals.items(), key=lambda q: (-q[1], q[0]))
     first |= {"title": title, "queries": [q for q, _ in queries], "counts": [c for _, c in queries], "copies": len(ordered)}
     first["url"] = first["url"] or next((r["url"] for r in ordered if r["url"]), None)
     first["attributes"] = first["attributes"] or next((r["attributes"] for r in ordered if r["attributes"]), None)

@@ -108,7 +108,7 @@ def _walk(path: Path) -> Iterator[Path]:
 
 
 def read_rows(task: ScanTask, columns: Columns, korean: float = 0.0) -> Iterator[dict[str, Any]]:
-    """Raw rows as `shuffle.RAW` has them, and with `bytes`, `width` and `height` where they are known.
+    """Raw rows as `shuffle.RAW` has them, and with `bytes`, `width` and `height` where they are mappings.
 
     With `korean`, rows whose title and queries have less than this share of Hangul come as `{"foreign": n}`, n rows at a time.
     """
@@ -177,16 +177,16 @@ def _shard(file: Path, korean: float) -> Iterator[dict[str, Any]]:
 
 
 def _table(file: Path, columns: Columns, korean: float) -> Iterator[dict[str, Any]]:
-    known: dict[tuple[str, ...], dict[str, str]] = {}  # the rows of a .jsonl may have different columns
+    mappings: dict[tuple[str, ...], dict[str, str]] = {}  # the rows of a .jsonl may have different columns
     checked = False
     for number, row in enumerate(_rows(file, (columns, korean)), start=1):
         if "foreign" in row:
             yield row
             continue
         shape = tuple(row)
-        if shape not in known:
-            known[shape] = columns.of(shape)
-        names = known[shape]
+        if shape not in mappings:
+            mappings[shape] = columns.of(shape)
+        names = mappings[shape]
         if not checked and "_problem" not in row:
             checked = True
             if not ({"image", "url"} & names.keys()):

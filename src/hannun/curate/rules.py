@@ -50,11 +50,11 @@ class Rules:
     def plain(self) -> dict[str, Any]:
         """As JSON values, for the manifest."""
 
-        def say(value: Any) -> Any:
+        def plain(value: Any) -> Any:
             if isinstance(value, tuple):
-                return [say(v) for v in value]
+                return [plain(v) for v in value]
             if is_dataclass(value) and not isinstance(value, type):
                 return {"filter": type(value).__name__, **asdict(value)}
             return value if isinstance(value, str | int | float | bool) or value is None else getattr(value, "__name__", repr(value))
 
-        return {f.name: say(getattr(self, f.name)) for f in fields(self)}
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}

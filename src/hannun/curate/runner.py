@@ -68,7 +68,7 @@ class Runner:
         try:
             import daft
         except ImportError:
-            raise DependencyError("curating runs on Daft; install it with: pip install 'hannun[curate]'") from None
+            raise DependencyError("curating runs on Daft; pip install -c constraints.txt '.[curate]' in Hannun's folder") from None
         logging.getLogger("daft").setLevel(logging.ERROR)
         if self.ray is None:
             if daft.runners.get_or_infer_runner_type() != "native":
@@ -77,7 +77,7 @@ class Runner:
         try:
             import ray
         except ImportError:
-            raise DependencyError("--ray needs Ray; install it with: pip install 'hannun[cluster-curate]'") from None
+            raise DependencyError("--ray needs Ray; pip install -c constraints.txt '.[cluster-curate]' in Hannun's folder") from None
         if not ray.is_initialized():
             if self.ray == "local":
                 ray.init(

@@ -56,7 +56,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Small:
+class SmallModel:
     """The small model: a linear map over frozen picture vectors, and a bag of character n-grams that starts from nothing."""
 
     width: int = 96
@@ -67,7 +67,7 @@ class Small:
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """One threshold: how many pairs pass, and the accuracy on the choosing half, mean over seeds, with its 95 % interval over pictures."""
 
     threshold: float
@@ -78,11 +78,11 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepResult:
     """A kind's points, the threshold chosen (None where no subset was large enough), and its accuracy on the other half with interval."""
 
     kind: Kind
-    points: tuple[Point, ...]
+    points: tuple[SweepPoint, ...]
     threshold: float | None
     test: float
     test_low: float
@@ -100,7 +100,7 @@ def grams(texts: Sequence[str]) -> Ints:
     return out
 
 
-def train(vectors: Floats, rows: Ints, texts: Sequence[str], small: Small, seed: int) -> Callable[[Floats, Sequence[str]], Floats]:
+def train(vectors: Floats, rows: Ints, texts: Sequence[str], small: SmallModel, seed: int) -> Callable[[Floats, Sequence[str]], Floats]:
     """The small model trained on pairs (vectors[rows[i]], texts[i]); returns (picture vectors [n, d], texts [m]) → cosines [n, m]."""
     import torch
     from torch import nn
@@ -113,9 +113,9 @@ def train(vectors: Floats, rows: Ints, texts: Sequence[str], small: Small, seed:
     picture = nn.Linear(vectors.shape[1], small.width, bias=False)
     ids = {t: n for n, t in enumerate(dict.fromkeys(texts))}
     hashed = grams(list(ids))
-    known = np.unique(np.append(hashed, 0))  # a row for each n-gram of the pairs; others say nothing, as place 0 does
-    counted = torch.from_numpy(np.searchsorted(known, hashed))
-    bag = nn.EmbeddingBag(len(known), small.width, mode="mean", padding_idx=0)
+    vocabulary = np.unique(np.append(hashed, 0))  # a row for each n-gram of the pairs; others say nothing, as place 0 does
+    ngrams = torch.from_numpy(np.searchsorted(vocabulary, hashed))
+    bag = nn.EmbeddingBag(len(vocabulary), small.width, mode="mean", padding_idx=0)
     with torch.no_grad():
         bag.weight[1:].normal_(std=0.05)
     optimiser = torch.optim.AdamW([*picture.parameters(), *bag.parameters()], lr=small.learning_rate, weight_decay=0.02)
@@ -129,19 +129,19 @@ def train(vectors: Floats, rows: Ints, texts: Sequence[str], small: Small, seed:
             group["lr"] = rate
         chosen = torch.from_numpy(rng.choice(len(texts), min(small.batch, len(texts)), replace=False))
         same = (of[chosen][:, None] == of[chosen][None]) | (place[chosen][:, None] == place[chosen][None])
-        seen, said = normalize(picture(pictures[place[chosen]]), dim=-1), normalize(bag(counted[of[chosen]]), dim=-1)
-        loss = infonce(said, seen, 1 / small.temperature, ignore=same)
+        images, words = normalize(picture(pictures[place[chosen]]), dim=-1), normalize(bag(ngrams[of[chosen]]), dim=-1)
+        loss = infonce(words, images, 1 / small.temperature, ignore=same)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
 
-    def cosines(asked: Floats, names: Sequence[str]) -> Floats:
+    def cosines(targets: Floats, names: Sequence[str]) -> Floats:
         with torch.no_grad():
-            seen = normalize(picture(torch.from_numpy(np.asarray(unit(asked - centre)))), dim=-1)
+            images = normalize(picture(torch.from_numpy(np.asarray(unit(targets - centre)))), dim=-1)
             wanted = grams(names)
-            place_of = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-            said = normalize(bag(torch.from_numpy(np.where(known[place_of] == wanted, place_of, 0))), dim=-1)
-            scores: Floats = (seen @ said.T).numpy()
+            place_of = np.minimum(np.searchsorted(vocabulary, wanted), len(vocabulary) - 1)
+            words = normalize(bag(torch.from_numpy(np.where(vocabulary[place_of] == wanted, place_of, 0))), dim=-1)
+            scores: Floats = (images @ words.T).numpy()
         return scores
 
     return cosines
@@ -152,19 +152,19 @@ def sweep(
     pairs: Scored,
     labelled: Labelled,
     thresholds: Sequence[float] = THRESHOLDS,
-    small: Small | None = None,
+    small: SmallModel | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     done: Callable[[int], None] = lambda n: None,
     journal: Journal | None = None,
-) -> Swept:
+) -> SweepResult:
     """Train at each threshold, choose the best on one half of `labelled`, and measure that one on the other half.
 
     A training that a `journal` has of equal pairs, settings and seed is not done again.
     """
-    small = small or Small()
+    small = small or SmallModel()
     journal = journal or Journal()
     target, vectors = digest(labelled.vectors.tobytes(), *labelled.names), digest(pairs.vectors.tobytes())
-    points: list[Point] = []
+    points: list[SweepPoint] = []
     hits: dict[float, Floats] = {}
     for threshold in thresholds:
         passed = np.flatnonzero(pairs.similarity >= threshold)
@@ -182,14 +182,14 @@ def sweep(
             hits[threshold] = np.mean([g == labelled.classes for g in guesses], axis=0).astype(np.float32)
             mine = hits[threshold][labelled.chooses]
             low, high = metrics.bootstrap(mine.astype(float))
-            points.append(Point(threshold, len(passed), float(mine.mean()), low, high))
+            points.append(SweepPoint(threshold, len(passed), float(mine.mean()), low, high))
         done(1)
     if not points:
-        return Swept(kind, (), None, float("nan"), float("nan"), float("nan"))
+        return SweepResult(kind, (), None, float("nan"), float("nan"), float("nan"))
     best = max(points, key=lambda p: (p.accuracy, p.threshold))
     other = hits[best.threshold][~labelled.chooses].astype(float)
     low, high = metrics.bootstrap(other)
-    return Swept(kind, tuple(points), best.threshold, float(other.mean()), low, high)
+    return SweepResult(kind, tuple(points), best.threshold, float(other.mean()), low, high)
 
 
 def read_pairs(
@@ -198,7 +198,7 @@ def read_pairs(
     """Titles and queries of shards that `run` wrote with scores, with the pictures' vectors. Raises InputError without scores."""
     items: list[Item] = []
     data: dict[str, dict[str, Any]] = {}
-    for path in _tars(paths):
+    for path in training_shards(paths):
         for record in shards.read(path):
             if record.pictures and "title_kelip_score" in record.data:
                 items.append(Item(record.key, (Image(record.pictures[0]),)))
@@ -244,14 +244,14 @@ def read_labelled(
     return Labelled(embeddings.dense, np.array([place[str(i.facts["label"])] for i in kept], np.int64), tuple(names), halves)
 
 
-def write(out: Path, swept: Sequence[Swept], encoder: Encoder, small: Small) -> Path:
+def write(out: Path, swept: Sequence[SweepResult], encoder: Encoder, small: SmallModel) -> Path:
     """`sweep.json` and `sweep.html` with a plot for titles and one for queries; returns the page's path."""
-    said: Mapping[str, Any] = {
+    summary: Mapping[str, Any] = {
         "scorer": {"name": encoder.name, "fingerprint": encoder.fingerprint},
         "small": asdict(small),
         "swept": [asdict(s) for s in swept],
     }
-    write_whole(out / "sweep.json", json.dumps(said, ensure_ascii=False, indent=1).encode())
+    write_whole(out / "sweep.json", json.dumps(summary, ensure_ascii=False, indent=1).encode())
     figures = "".join(f"<figure>{plot(s)}</figure>" for s in swept if s.points)
     page = out / "sweep.html"
     head = "<!doctype html><html lang=ko><meta charset=utf-8><title>sweep</title>"
@@ -259,7 +259,7 @@ def write(out: Path, swept: Sequence[Swept], encoder: Encoder, small: Small) -> 
     return page
 
 
-def plot(swept: Swept) -> str:
+def plot(swept: SweepResult) -> str:
     """Accuracy with its interval, and the number of pairs, over the threshold: an SVG."""
     import matplotlib
 
@@ -294,7 +294,8 @@ def plot(swept: Swept) -> str:
     return out.getvalue()[out.getvalue().index("<svg") :]
 
 
-def _tars(paths: Sequence[Path]) -> list[Path]:
+def training_shards(paths: Sequence[Path]) -> list[Path]:
+    """The training shards below folders, and files as they are, in order. Raises MissingError."""
     found: list[Path] = []
     for path in paths:
         if not path.exists():

@@ -119,7 +119,7 @@ def tsne(rows: Floats, seed: int = 0) -> Array:
     try:
         from sklearn.manifold import TSNE
     except ImportError:
-        raise DependencyError("t-SNE needs scikit-learn; pip install 'hannun[eval]'") from None
+        raise DependencyError("t-SNE needs scikit-learn; pip install -c constraints.txt '.[eval]' in Hannun's folder") from None
     model = TSNE(
         n_components=2, metric="cosine", init="pca", perplexity=min(30, max(2, (len(rows) - 1) // 3)), random_state=seed, max_iter=500
     )
@@ -131,7 +131,7 @@ def umap(rows: Floats, seed: int = 0) -> Array:
     try:
         from umap import UMAP
     except ImportError:
-        raise DependencyError("UMAP needs umap-learn; pip install 'hannun[eval]'") from None
+        raise DependencyError("UMAP needs umap-learn; pip install -c constraints.txt '.[eval]' in Hannun's folder") from None
     model = UMAP(n_neighbors=min(15, len(rows) - 1), metric="cosine", random_state=seed, n_jobs=1)
     return np.asarray(model.fit_transform(np.asarray(rows, np.float32)), np.float64)
 

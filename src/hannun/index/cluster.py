@@ -55,7 +55,7 @@ def connect(url: str, layout: Layout | None = None) -> Cluster:
     try:
         from qdrant_client import QdrantClient
     except ImportError:
-        raise DependencyError("a Qdrant cluster needs the package qdrant-client; `pip install 'hannun[cluster]'`") from None
+        raise DependencyError("a Qdrant cluster needs the package qdrant-client; `pip install -c constraints.txt '.[cluster]'`") from None
     with _storage(url):
         secure = parts.scheme == "qdrants"
         client = QdrantClient(host=parts.hostname, port=parts.port or 6333, https=secure, api_key=os.environ.get(KEY) or None, timeout=60)

@@ -118,7 +118,7 @@ def read_hub(model: str = "intfloat/multilingual-e5-small") -> Source:
     try:
         from transformers import AutoModel, AutoTokenizer  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
-        raise DependencyError("--from-hub needs transformers and torch: `pip install 'hannun[train]'`") from None
+        raise DependencyError("--from-hub needs transformers and torch: `pip install -c constraints.txt '.[train]'`") from None
     network = AutoModel.from_pretrained(model)
     vocabulary = json.loads(AutoTokenizer.from_pretrained(model).backend_tokenizer.to_str())["model"]["vocab"]
     weights = {k: v.detach().float().numpy() for k, v in network.state_dict().items() if not k.startswith("pooler")}

@@ -111,7 +111,7 @@ def open_checkpoint(name_or_path: str) -> CheckpointEncoder:
         import transformers  # noqa: F401
     except ImportError:
         raise DependencyError(
-            f"{name_or_path} needs torch and transformers, which the base install leaves out; pip install 'hannun[train]'"
+            f"{name_or_path} needs torch and transformers; pip install -c constraints.txt '.[train]' in Hannun's folder"
         ) from None
     place, _, task = name_or_path.partition("#") if not Path(name_or_path).is_dir() else (name_or_path, "", "")
     folder = model_folder(place)

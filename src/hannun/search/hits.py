@@ -95,7 +95,7 @@ class Hits(list[Hit]):
     """A list of hits, best first; a notebook shows it as a table with thumbnails."""
 
     def _repr_html_(self) -> str:
-        return preview.table([(f"{h.score:.3f}", h.item) for h in self])
+        return preview.table([(h.score, h.item) for h in self])
 
 
 @dataclass

@@ -84,6 +84,21 @@ class Options:
         return None if self.where is None else parse_where(self.where)
 
 
+def read_weights(text: str) -> Weights:
+    """Weights as they are written on a command line: `text=0.7,image=0.3`, or `0.7,0.3`. Raises InputError."""
+    written = [w.rpartition("=") for w in text.split(",")]
+    try:
+        numbers = [float(number) for _, _, number in written]
+    except ValueError:
+        numbers = []
+    names = [name.strip() for name, _, _ in written]
+    if numbers and all(names) and len(set(names)) == len(names):
+        return dict(zip(names, numbers, strict=True))
+    if len(numbers) == 2 and not any(names):
+        return numbers[0], numbers[1]
+    raise InputError(f"--weights {text!r} came, expected a number for some kinds, such as text=0.7,image=0.3 (for two kinds also 0.7,0.3)")
+
+
 def _example(kinds: Sequence[str]) -> str:
     return "{" + ", ".join(f'"{k}": {1 / len(kinds):.1f}' for k in kinds) + "}"
 

@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import final
 
-from hannun import hangul
 from hannun.encoder import JOINT, Encoder
 from hannun.errors import InputError
 from hannun.index import lexical
-from hannun.index.engine import All, Among, Any_, Condition, Engine, Holds, Not, Plan, Words
+from hannun.index.engine import All, Among, Any_, Condition, Engine, Not, Plan, Words
 from hannun.item import Item, Text
 from hannun.search import fuse
 from hannun.search.background import TAIL, Background
+from hannun.search.named import every
 from hannun.search.options import SHARE, Options
 from hannun.search.query import Asked, Pointed, pointed
 
 FEW = 10  # items that have every word of a query are what it names, where there are no more of them than a page shows
-MANY = 16  # words of a query above which it describes, and names nothing
 
 
 @final
@@ -169,24 +168,6 @@ class Prepared:
             fields=(),
             explain=o.explain,
         )
-
-
-def every(text: str, dictionary: Sequence[str]) -> Condition | None:
-    """Holds for items that have every word of a text, each as it is written or in all its parts; None for a text that has none, or many."""
-    typed = lexical.query(text, dictionary).initials
-    words = [w for w in text.split() if w not in typed]
-    if len(words) > MANY:
-        return None
-    needed: list[Condition] = [Holds(t, initials=True) for t in typed]
-    for word in words:
-        terms = lexical.query(word, dictionary).words
-        whole = "".join(filter(str.isalnum, hangul.normalise(word).lower()))
-        parts = tuple(Holds(t) for t in terms if t != whole)
-        if parts:
-            needed.append(Any_((Holds(whole), All(parts))) if whole in terms else All(parts))
-        elif terms:
-            needed.append(Holds(whole))
-    return All(tuple(needed)) if needed else None
 
 
 def both(first: Condition | None, second: Condition | None) -> Condition | None:

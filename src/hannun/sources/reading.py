@@ -99,7 +99,7 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
                 if kind not in kinds:
                     unread[place] = f".{kind}" if kind else "without an ending"
                 elif kind == "xlsx" and importlib.util.find_spec("python_calamine") is None:
-                    unread[place] = ".xlsx (needs `pip install 'hannun[formats]'`)"
+                    unread[place] = ".xlsx (needs `pip install -c constraints.txt '.[formats]'`)"
                 else:
                     found.setdefault(place, (file, False))
                     folders.setdefault(file, here)

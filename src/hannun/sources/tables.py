@@ -22,7 +22,7 @@ from hannun.item import Problem
 TABLES = frozenset({"jsonl", "csv", "tsv", "parquet", "xlsx"})
 SURPLUS = "cells"  # the fact that keeps the cells of a row that is longer than its header
 CONTENT = frozenset({"id", "text", "image"})
-SHEETS = "an XLSX table needs the package python-calamine; `pip install 'hannun[formats]'`"
+SHEETS = "an XLSX table needs the package python-calamine; `pip install -c constraints.txt '.[formats]'`"
 _MAX_SHEETS = 2**30  # bytes that an XLSX file may unpack to
 Row = Mapping[str, Any]
 

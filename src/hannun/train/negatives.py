@@ -309,7 +309,7 @@ def _side(it: Item) -> Mapping[str, Any]:
     pictures = [_place(p) for p in it.images]
     if pictures:
         row["image"] = pictures[0] if len(pictures) == 1 else pictures
-    return row
+    return row | it.json_parts()
 
 
 def _place(picture: Image) -> Any:

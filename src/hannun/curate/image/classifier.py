@@ -66,7 +66,9 @@ def _transformers(place: str) -> Scorer:
         import torch
         from transformers import AutoImageProcessor, AutoModelForImageClassification
     except ImportError:
-        raise DependencyError(f"the classifier {place!r} needs transformers; install it with: pip install 'hannun[train]'") from None
+        raise DependencyError(
+            f"the classifier {place!r} needs transformers; pip install -c constraints.txt '.[train]' in Hannun's folder"
+        ) from None
     try:
         model: Any = AutoModelForImageClassification.from_pretrained(place).eval()
         processor: Any = AutoImageProcessor.from_pretrained(place)

@@ -88,6 +88,7 @@ class EfficientNetB3(nn.Module):  # type: ignore[misc]
         self.classifier = classifier
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pictures [n, 3, side, side] → class scores [n, classes]."""
         silu = nn.functional.silu
         y = silu(self.bn2(self.conv_head(self.blocks(silu(self.bn1(self.conv_stem(x)))))))
         scores: Tensor = self.classifier(y.mean((2, 3)))

@@ -42,7 +42,9 @@ class TextDetector:
             try:
                 from rapidocr import RapidOCR
             except ImportError:
-                raise DependencyError("text detection needs rapidocr; install it with: pip install 'hannun[curate]'") from None
+                raise DependencyError(
+                    "text detection needs rapidocr; pip install -c constraints.txt '.[curate]' in Hannun's folder"
+                ) from None
             ocr = RapidOCR(
                 params={
                     "Global.use_cls": False,

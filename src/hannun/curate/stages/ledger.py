@@ -28,9 +28,9 @@ class TaskLedger:
         self.rows: list[dict[str, Any]] = []
 
     def drop(
-        self, kind: str, verdict: Verdict, row: Mapping[str, Any], text: str | None = None, shown: bytes | Mapping[str, Any] | None = None
+        self, kind: str, verdict: Verdict, row: Mapping[str, Any], text: str | None = None, picture: bytes | Mapping[str, Any] | None = None
     ) -> None:
-        """Into the ledger, and among the samples of its reason; `shown` is the picture, or the row to read it from."""
+        """Into the ledger, and among the samples of its reason; `picture` is its bytes, or the row to read it from."""
         reason = verdict.reason or ""
         self.tally.counts[f"{kind}/{reason}"] += 1
         masked = pii.mask(text, pii.find(text)) if text else None
@@ -48,16 +48,16 @@ class TaskLedger:
             }
         )
         sample = {"text": (masked or "")[:120], "figures": dict(verdict.figures)}
-        self.tally.sample(reason, f"{row.get('source')}/{row.get('key')}/{masked}", sample, self._picture(reason, shown))
+        self.tally.sample(reason, f"{row.get('source')}/{row.get('key')}/{masked}", sample, self._sample_picture(reason, picture))
 
-    def _picture(self, reason: str, shown: bytes | Mapping[str, Any] | None) -> bytes | None:
+    def _sample_picture(self, reason: str, picture: bytes | Mapping[str, Any] | None) -> bytes | None:
         """The picture of a sample; it is read from its row only while samples of the reason are few."""
-        if not isinstance(shown, Mapping):
-            return shown
+        if not isinstance(picture, Mapping):
+            return picture
         if len(self.tally.samples.get(reason, ())) >= 2:
             return None
         try:
-            return picture_bytes(shown)
+            return picture_bytes(picture)
         except HannunError:
             return None
 

@@ -53,21 +53,29 @@ def _routed(
                 ledger.tally.counts["in/row"] += row["foreign"]
                 continue
             ledger.tally.counts["in/row"] += 1
-            if row["problem"]:
-                ledger.drop("row", Verdict("unreadable_row"), row, row["problem"])
+            reason = _useless(plan, row)
+            if reason is not None:
+                ledger.drop("row", Verdict(reason), row, row["problem"])
             elif row["bytes"] is not None:
                 kept.append({**row, "path": pack.name, "offset": pack.tell(), "size": pack.write(row["bytes"])})
             elif row["path"]:
                 kept.append(row)
-            elif not row["url"]:
-                ledger.drop("row", Verdict("no_picture"), row)
-            elif not plan.fetch:
-                ledger.drop("row", Verdict("not_fetched"), row)
             elif _worth_fetching(plan, row, ledger):
                 to_fetch.append(row)
     if os.path.getsize(place) == 0:
         place.unlink()
     return kept, to_fetch
+
+
+def _useless(plan: RunPlan, row: dict[str, Any]) -> str | None:
+    """Why nothing can be made of a row, or None."""
+    if row["problem"]:
+        return "unreadable_row"
+    if row["bytes"] is not None or row["path"]:
+        return None
+    if not row["url"]:
+        return "no_picture"
+    return None if plan.fetch else "not_fetched"
 
 
 def _worth_fetching(plan: RunPlan, row: dict[str, Any], ledger: TaskLedger) -> bool:

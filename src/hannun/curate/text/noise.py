@@ -34,7 +34,7 @@ class Candidate:
 
 
 @cache
-def listed() -> tuple[str, ...]:
+def shipped_words() -> tuple[str, ...]:
     """The words of the list shipped, a trailing * for compounds."""
     return read(Path(__file__).with_name("noise.txt"))
 
@@ -51,7 +51,7 @@ class NoiseWords:
 
     def __init__(self, words: Iterable[str] | None = None) -> None:
         """`words` is by default the list shipped."""
-        self.words = tuple(words) if words is not None else listed()
+        self.words = tuple(words) if words is not None else shipped_words()
         one = [re.escape(w[:-1]) + "[가-힣]*" if w.endswith("*") else re.escape(w) + _PARTICLE for w in self.words]
         self._pattern = re.compile(rf"(?<![^\W_])(?:{'|'.join(one)})(?![^\W_])") if one else None
         begins = [sorted({w.rstrip("*")[n : n + 1] for w in self.words}) for n in (0, 1)]

@@ -78,7 +78,7 @@ def _detectors() -> dict[str, Callable[[str], Any]]:
     try:
         from ko_pii.patterns import account, address, card, driver_license, email, phone, rrn, url
     except ImportError:
-        raise DependencyError("finding personal data needs ko-pii; install it with: pip install 'hannun[curate]'") from None
+        raise DependencyError("finding personal data needs ko-pii; pip install -c constraints.txt '.[curate]' in Hannun's folder") from None
     return {
         "account": account.detect, "address": address.detect, "card": card.detect, "driver": driver_license.detect, "email": email.detect,
         "phone": phone.detect, "resident": rrn.detect, "url": url.detect,
@@ -89,8 +89,10 @@ def find(text: str) -> list[Span]:
     """Personal data in the order of the text, none overlapping; where two kinds claim a place, the longer one has it."""
     if not _GATE.search(text):
         return []
-    looked = text.translate(_WIDE)
-    spans = sorted(_all(looked), key=lambda s: (KINDS.index(s.kind) if s.kind in ("resident", "email") else 9, s.start - s.end, s.start))
+    narrow = text.translate(_WIDE)
+    spans = sorted(
+        _candidates(narrow), key=lambda s: (KINDS.index(s.kind) if s.kind in ("resident", "email") else 9, s.start - s.end, s.start)
+    )
     kept: list[Span] = []
     for span in spans:
         if all(span.end <= k.start or span.start >= k.end for k in kept):
@@ -111,7 +113,8 @@ def personal(pair: Pair) -> Verdict:
     return Verdict(f"text_personal_{spans[0].kind}") if spans else KEEP
 
 
-def _all(text: str) -> Iterator[Span]:
+def _candidates(text: str) -> Iterator[Span]:
+    """Everything that may be personal data; the spans may overlap."""
     use = _detectors()
     digits = len(_DIGIT.findall(text))
     if "@" in text:
@@ -128,26 +131,30 @@ def _all(text: str) -> Iterator[Span]:
         yield from (Span("address", r.start, r.end) for r in use["address"](text))
     if digits >= 2:
         yield from (Span("address", m.start(), m.end()) for m in _FLAT.finditer(text))
-    if digits < 7:
-        return
+    if digits >= 7:
+        yield from _numbers(text, digits)
+
+
+def _numbers(text: str, digits: int) -> Iterator[Span]:
+    """What takes seven digits at least; `digits` is how many the text has."""
+    use = _detectors()
     yield from _residents(text)
     yield from (Span("phone", r.start, r.end) for r in use["phone"](text) if not _GOODS.search(text, max(0, r.start - 12), r.start))
     if _PASSPORT_WORD.search(text):  # without the word, a letter and eight digits is a product's number
         yield from (Span("passport", m.start(), m.end()) for m in _PASSPORT.finditer(text))
-    if digits >= 10:
-        yield from (Span("driver", r.start, r.end) for r in use["driver"](text))
-        yield from (Span("driver", m.start(), m.end()) for m in _OLD_LICENCE.finditer(text))
-        if _LICENCE_WORD.search(text):
-            yield from (Span("driver", m.start(), m.end()) for m in _LICENCE.finditer(text))
-        words = [m.end() for m in _PARCEL.finditer(text)]
-        if words:
-            for m in _WAYBILL.finditer(text):
-                if any(0 <= m.start() - w <= _NEAR for w in words):
-                    yield Span("waybill", m.start(), m.end())
-        if _ACCOUNT_GATE.search(text):
-            yield from (Span("account", r.start, r.end) for r in use["account"](text))
-        if digits >= 13:
-            yield from (Span("card", r.start, r.end) for r in use["card"](text))
+    if digits < 10:
+        return
+    yield from (Span("driver", r.start, r.end) for r in use["driver"](text))
+    yield from (Span("driver", m.start(), m.end()) for m in _OLD_LICENCE.finditer(text))
+    if _LICENCE_WORD.search(text):
+        yield from (Span("driver", m.start(), m.end()) for m in _LICENCE.finditer(text))
+    if words := [m.end() for m in _PARCEL.finditer(text)]:
+        near = (m for m in _WAYBILL.finditer(text) if any(0 <= m.start() - w <= _NEAR for w in words))
+        yield from (Span("waybill", m.start(), m.end()) for m in near)
+    if _ACCOUNT_GATE.search(text):
+        yield from (Span("account", r.start, r.end) for r in use["account"](text))
+    if digits >= 13:
+        yield from (Span("card", r.start, r.end) for r in use["card"](text))
 
 
 def _residents(text: str) -> Iterator[Span]:

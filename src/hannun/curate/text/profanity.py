@@ -44,12 +44,12 @@ _ODD = re.compile("[\u1100-\u11ff\u2460-\u24ff\u3131-\u318e\uff00-\uffef\U0001d4
 
 _JOT = r"ㅈ(?=같|까|되|됐|된|됨|밥|망|만한|만아)"  # 좆 is one syllable, so what follows must tell
 
-_USUAL = ("시발", "미친놈", "미친년", "새끼야")  # that are written so too, beside those that are written with spaces
+_COMMON = ("시발", "미친놈", "미친년", "새끼야")  # that are written so too, beside those that are written with spaces
 
 
 @dataclass(frozen=True)
-class Found:
-    """A word of the list, its kind, and where it stands in the text as it was looked at."""
+class FoundWord:
+    """A word of the list, its kind, and where it stands in the text as `plain` gives it."""
 
     kind: Kind
     word: str
@@ -95,7 +95,7 @@ _Begin = tuple[str, ...]  # the first two signs of a word, or its only one
 
 
 @cache
-def _listed() -> tuple[re.Pattern[str], dict[_Begin, tuple[int, ...]], frozenset[_Begin], tuple[re.Pattern[str], ...]]:
+def _index() -> tuple[re.Pattern[str], dict[_Begin, tuple[int, ...]], frozenset[_Begin], tuple[re.Pattern[str], ...]]:
     """Which words begin with which signs, in their disguises too, and the pattern of each word: few words are looked for in any text.
 
     The first pattern finds any of these beginnings in a lower-case text, whatever that is no letter stands between the two signs.
@@ -117,14 +117,14 @@ def _listed() -> tuple[re.Pattern[str], dict[_Begin, tuple[int, ...]], frozenset
 
 
 @cache
-def _halved() -> tuple[re.Pattern[str], dict[str, str]]:
+def _jamo_forms() -> tuple[re.Pattern[str], dict[str, str]]:
     """The usual words of abuse with one syllable by its first consonant, and the whole words: ㅂ신 and 병ㅅ are 병신.
 
     The consonant stands alone (ㅋㅋ and ㅅㅅ are something else), and where it comes last the word begins there: 하지ㄹ is a slip.
     """
     whole: dict[str, str] = {}
     for entry in entries():
-        if (entry.mode == "spaced" or entry.word in _USUAL) and all("가" <= c <= "힣" for c in entry.word):
+        if (entry.mode == "spaced" or entry.word in _COMMON) and all("가" <= c <= "힣" for c in entry.word):
             for n, c in enumerate(entry.word):
                 short = entry.word[:n] + _FIRST[(ord(c) - 0xAC00) // 588] + entry.word[n + 1 :]
                 whole.setdefault(short, entry.word)
@@ -134,23 +134,23 @@ def _halved() -> tuple[re.Pattern[str], dict[str, str]]:
 
 
 def plain(text: str) -> str:
-    """The text as it is looked at: NFKC, lower case, jamo joined to syllables and halved words to whole ones, stretched vowels
+    """The text as words are looked for in it: NFKC, lower case, jamo joined to syllables and halved words to whole ones, stretched vowels
     shortened, disguised pairs undone."""
     if not text.isascii():
         if _ODD.search(text):
             text = unicodedata.normalize("NFKC", text) if _WIDE.search(text) else text
-            halved, whole = _halved()
+            halved, whole = _jamo_forms()
             text = halved.sub(lambda m: whole.get(m[0], "좆"), _SPELLED.sub(_join, text))
             text = _STRETCHED.sub(r"\1", text)
         text = _DISGUISED.sub(lambda m: ("씨" if m[1] in "씌쒸쓔씨" else "시") + ("팔" if m[2] == "펄" else "발"), text)
     return text.lower()
 
 
-def find(text: str) -> Found | None:
+def find(text: str) -> FoundWord | None:
     """The first word of the list that counts in the text."""
     if _ODD.search(text):
         text = plain(text)
-    gate, begins, names, patterns = _listed()
+    gate, begins, names, patterns = _index()
     lower = text.lower()
     if not gate.search(lower):
         return None
@@ -162,15 +162,15 @@ def find(text: str) -> Found | None:
         hit |= names.intersection((c,) for c in dense)
     if not hit:
         return None
-    looked = plain(text)
-    found = [f for n in sorted({n for h in hit for n in begins[h]}) if (f := _first(entries()[n], patterns[n], looked)) is not None]
+    normal = plain(text)
+    found = [f for n in sorted({n for h in hit for n in begins[h]}) if (f := _first(entries()[n], patterns[n], normal)) is not None]
     return min(found, key=lambda f: f.start, default=None)
 
 
-def _first(entry: _Entry, pattern: re.Pattern[str], text: str) -> Found | None:
+def _first(entry: _Entry, pattern: re.Pattern[str], text: str) -> FoundWord | None:
     for match in pattern.finditer(text):
         if not any(_covers(text, match, word) for word in entry.innocent):
-            return Found(entry.kind, entry.word, match.start())
+            return FoundWord(entry.kind, entry.word, match.start())
     return None
 
 

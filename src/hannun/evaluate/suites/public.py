@@ -109,7 +109,7 @@ def public(name: str) -> Suite:
         try:
             import mteb
         except ImportError:
-            raise DependencyError(f"{PREFIX}{title} needs mteb; pip install 'hannun[eval]'") from None
+            raise DependencyError(f"{PREFIX}{title} needs mteb; pip install -c constraints.txt '.[eval]' in Hannun's folder") from None
         try:
             task = mteb.get_task(title)
         except (KeyError, ValueError):

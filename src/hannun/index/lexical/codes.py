@@ -16,6 +16,7 @@ from itertools import pairwise
 
 POINT = "\ua78f"
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_LATIN_OR_DIGIT = re.compile("[a-z0-9]")
 _RUN = re.compile(r"[a-z0-9]+(?:(?<=\d)\.\d+[a-z0-9]*)*")
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 _LETTERS_AND_NUMBER = re.compile(r"([a-z]{2,})(\d{2,}(?:\.\d+)?)|([a-z]{3,})(\d)|(\d{2,}(?:\.\d+)?)([a-z]{2,})")
@@ -67,7 +68,7 @@ def plain_numbers(text: str) -> str:
 
 def terms(text: str) -> Iterator[str]:
     """The terms of every run of Latin letters and digits, each as often as it stands; `text` folded, without thousands' commas."""
-    if text.isalpha() and not text.isascii():
+    if not _LATIN_OR_DIGIT.search(text):
         return
     sequence: list[tuple[str, bool]] = []  # runs that may be one code, and whether each is tied to the one before it by more than a space
     end = 0
@@ -84,10 +85,16 @@ def terms(text: str) -> Iterator[str]:
     for match in _MEASURE.finditer(text):
         number, unit = match[1], match[2] or match[3] or match[4]
         as_written, exact = _measure(number, unit)
-        if not text.startswith(unit, match.end(1)) or not unit.isascii() or unit == "%":
+        if text[match.start() : match.end()].replace(".", POINT) != as_written:  # else it is a run of its own
             yield as_written
         if exact != as_written:
             yield exact
+
+
+def amounts(text: str) -> tuple[list[str], str]:
+    """The measures of a text (as for `terms`) in the one unit of their kinds, and the text without them."""
+    found = [_measure(m[1], m[2] or m[3] or m[4])[1] for m in _MEASURE.finditer(text)]
+    return found, _MEASURE.sub(" ", text)
 
 
 def singular(word: str) -> str:

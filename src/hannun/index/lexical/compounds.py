@@ -23,7 +23,7 @@ _KNOWN_HEADS = frozenset("티백폰컵캡탕죽빵밥")  # of these, what ends i
 _LONGEST = 20  # syllables of a name that is looked into: each of its ends is analysed, and a text without a space may be one "name"
 _NO_HEADS = frozenset({"글라스", "피스", "라이프", "바이", "가락", "아몬드"})  # ends of words of one piece: 선글라스, 원피스, 손가락
 # What a compound of two longer parts may end in with two syllables; 발레|리나 and 크리스|마스 look like compounds too.
-_GOODS = frozenset(
+GOODS = frozenset(
     str.split(
         "부츠 셔츠 팬츠 코트 슈즈 재킷 자켓 니트 점퍼 조끼 샌들 패딩 가방 지갑 벨트 시계 모자 양말 장갑 반지 안경 구두 바지 치마 이불 "
         "베개 커튼 매트 램프 의자 책상 소파 침대 텐트 티슈 수건 비누 샴푸 로션 크림 기타 라면 국수 만두 김치 커피 과자 우유 주스"
@@ -42,12 +42,19 @@ def parts(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
         return (f"{tokens[0].form}다",)
     if "".join(t.form for t in tokens) != noun or not all(t.id > kiwi.UNKNOWN and t.score >= _JOINS for t in tokens[1:]):
         return _head(noun, dictionary)
+    nouns = all(t in (*kiwi.NOUNS, "XPN") for t in tags)
+    if len(tokens) > 2 and nouns and len(tokens[-1].form) == 1 and noun[-1] in _HEADS:
+        return (*(t.form for t in tokens if len(t.form) > 1), tokens[-2].form + tokens[-1].form)  # 불닭볶음면: 불닭, 볶음, 볶음면
     if len(tokens) == 2 and len(tokens[1].form) == 1 and tags[0] in kiwi.NOUNS and tags[1] in ("NNG", "NNB", "XSN"):
+        if (
+            tags == ["NNG", "NNG"] and kiwi.noun(noun, dictionary)[0] == "NNP"
+        ):  # a name that begins as a common word does: 나이키 is no 나이
+            return _head(noun, dictionary)
         last = (noun[-1],) if len(noun) > 2 and noun[-1] in _KNOWN_HEADS else ()
         return (tokens[0].form, *last) if len(tokens[0].form) > 1 and tokens[0].id > kiwi.UNKNOWN else last  # 사용량: 사용
     fits = (
         len(tokens) > 1
-        and all(t in (*kiwi.NOUNS, "XPN") for t in tags)
+        and nouns
         and tokens[0].id > kiwi.UNKNOWN
         and len(tokens[-1].form) > 1
         and (len(tokens[0].form) > 1 or kiwi.rarity(tokens[-1].form, dictionary) <= _COMMON)
@@ -57,9 +64,11 @@ def parts(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
 
 def _head(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
     """The head of a known noun that Kiwi does not take apart well: 물티슈 → 티슈, 어그부츠 → 부츠."""
+    if len(noun) == 3 and noun[1:] in GOODS and kiwi.noun(noun, dictionary)[0] == "NNP":
+        return (noun[1:],)  # a name of goods, whatever it begins with: 진라면; but 이바지 is none
     for cut in range(1, len(noun) - 1):
         first, rest = noun[:cut], noun[cut:]
-        if rest in _NO_HEADS or (cut > 1 and len(rest) == 2 and rest not in _GOODS):
+        if rest in _NO_HEADS or (cut > 1 and len(rest) == 2 and rest not in GOODS):
             continue
         if first not in _BEFORE if cut == 1 else not kiwi.noun(first, dictionary)[0]:
             continue

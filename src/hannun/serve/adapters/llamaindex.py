@@ -22,7 +22,9 @@ try:
     from llama_index.core.schema import ImageNode, NodeWithScore, QueryBundle, TextNode
     from pydantic import PrivateAttr
 except ImportError:
-    raise DependencyError("this module needs the package llama-index-core: pip install 'hannun[adapters]'") from None
+    raise DependencyError(
+        "this module needs the package llama-index-core: pip install -c constraints.txt '.[adapters]' in Hannun's folder"
+    ) from None
 
 
 @final

@@ -13,6 +13,7 @@ from hannun.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from hannun.curate.rules import Rules
+    from hannun.curate.tally import Tally
 
 app = typer.Typer(help="Raw image–text records into clean Korean pairs.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -56,44 +57,46 @@ def run(
     dry_run: Annotated[int, typer.Option("--dry-run", help="Only show the funnel of about this many rows; nothing is written.")] = 0,
 ) -> int:
     """Clean pairs out of raw sources. Run again after a stop, it goes on where it was."""
-    from dataclasses import replace
-
-    from hannun.curate import run as factory
+    from hannun.curate import run as curation
     from hannun.curate.rows import Columns
     from hannun.curate.runner import Runner
     from hannun.curate.stages.plan import RunPlan
-    from hannun.curate.tally import funnel
-    from hannun.recipes.naver_pairs import RULES
     from hannun.serve.cli import output
 
-    if personal not in ("mask", "drop"):
-        raise InputError(f"--personal {personal!r} came, expected 'mask' or 'drop'")
-    rules = replace(_thresholds(RULES, min_title, min_query), personal=personal)  # type: ignore[arg-type]
-    if noise_words is not None:
-        rules = _with_words(rules, noise_words)
-    if shard is not None:
-        rules = replace(rules, shard=max(1, shard))
     plan = RunPlan(
-        to, replace(rules, store=store), Columns(_columns(columns)), korean, None if model == "none" else model, ocr,
-        None if watermark == "none" else watermark, adult, tuple(str(p) for p in (*(documents or ()), *(clicks or ()))), fetch, politeness,
-        private_hosts,
+        to, _rules(min_title, min_query, personal, noise_words, shard, store), Columns(_columns(columns)), korean,
+        None if model == "none" else model, ocr, None if watermark == "none" else watermark, adult,
+        tuple(str(p) for p in (*(documents or ()), *(clicks or ()))), fetch, politeness, private_hosts,
     )  # fmt: skip
     runner = Runner(workers or _cores(), ray)
     if dry_run:
-        tally = factory.preview(sources, plan, dry_run, runner, output.progress)
-        _funnel(tally.counts, funnel(tally))
+        _print_funnel(curation.preview(sources, plan, dry_run, runner, output.progress))
         typer.echo("dry run: nothing was written")
         return 0
-    result = factory.run(sources, plan, runner, output.progress)
-    _funnel(result.tally.counts, funnel(result.tally))
+    result = curation.run(sources, plan, runner, output.progress)
+    _print_funnel(result.tally)
     pairs, splits = result.manifest["pairs"], result.manifest["splits"]
-    typer.echo(
-        f"{pairs} pairs ({splits['train']} train, {splits['valid']} valid) in {len(result.manifest['shards'])} shards; "
-        f"see {to / 'report.html'}"
-    )
+    counts = f"{pairs} pairs ({splits['train']} train, {splits['valid']} valid) in {len(result.manifest['shards'])} shards"
+    typer.echo(f"{counts}; see {to / 'report.html'}")
     if not pairs:
         raise InputError("no pair was kept; the table above says why, and report.html shows samples")
     return 0
+
+
+def _rules(
+    min_title: float | None, min_query: float | None, personal: str, noise_words: Path | None, shard: int | None, store: int | None
+) -> Rules:
+    """The recipe's rules with what the options change of them."""
+    from dataclasses import replace
+
+    from hannun.recipes.naver_pairs import RULES
+
+    if personal not in ("mask", "drop"):
+        raise InputError(f"--personal {personal!r} came, expected 'mask' or 'drop'")
+    rules = replace(_thresholds(RULES, min_title, min_query), personal=personal, store=store)  # type: ignore[arg-type]
+    if noise_words is not None:
+        rules = _with_words(rules, noise_words)
+    return rules if shard is None else replace(rules, shard=max(1, shard))
 
 
 @app.command("sweep")
@@ -125,7 +128,7 @@ def sweep(
     with output.progress("encoding", 0) as advance:
         pairs = sweeping.read_pairs(shards, encoder, advance, journal)
         target = sweeping.read_labelled(labelled, encoder, advance, journal)
-    small = sweeping.Small(steps=steps)
+    small = sweeping.SmallModel(steps=steps)
     swept = []
     with output.progress("training", len(pairs) * len(tried)) as advance:
         for kind, scored in pairs.items():
@@ -154,7 +157,7 @@ def report(
 ) -> int:
     """Write the report page of a run again, or look into its ledger."""
     from hannun.curate import report as page
-    from hannun.curate import run as factory
+    from hannun.curate import run as curation
     from hannun.curate.tally import Tally
     from hannun.errors import neighbours
     from hannun.recipes.naver_pairs import RULES
@@ -167,7 +170,7 @@ def report(
         known = {name.split("/")[1] for name in manifest["counts"]}
         if reason not in known:
             raise MissingError(f"nothing was dropped for {reason!r}; {neighbours(reason, known)}")
-        for row in factory.ledger(pairs):
+        for row in curation.ledger(pairs):
             if row["reason"] == reason:
                 typer.echo(json.dumps(row, ensure_ascii=False))
         return 0
@@ -189,11 +192,11 @@ def noise(
 ) -> int:
     """Propose words that are frequent and agree badly with their pictures; a list you confirm goes to `run --noise-words`."""
     from hannun import shards
-    from hannun.curate.sweep import _tars
+    from hannun.curate.sweep import training_shards
     from hannun.curate.text import noise as words
 
     def rows() -> Any:
-        for path in _tars(pairs):
+        for path in training_shards(pairs):
             for record in shards.read(path):
                 d = record.data
                 if d.get("title") and d.get("title_kelip_score") is not None:
@@ -258,15 +261,19 @@ def _columns(text: str | None) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _funnel(counts: Any, rows: list[tuple[str, str, int]]) -> None:
+def _print_funnel(tally: Tally) -> None:
+    """How many went in and came out, and what was dropped for which reason."""
     from rich.console import Console
     from rich.table import Table
 
+    from hannun.curate.tally import funnel
+
+    counts = tally.counts
     grid = Table(title=f"{counts.get('in/row', 0):,} rows in, {counts.get('out/pair', 0):,} pairs out", title_justify="left")
     grid.add_column("what")
     grid.add_column("dropped for")
     grid.add_column("how many", justify="right")
-    for kind, reason, n in rows:
+    for kind, reason, n in funnel(tally):
         grid.add_row(kind, reason, f"{n:,}")
     Console().print(grid)
 

@@ -25,7 +25,7 @@ def export(
         from hannun.models.export.onnx import write_onnx
         from hannun.models.two_tower import TwoTower
     except ImportError as e:
-        raise DependencyError(f"export needs torch and onnx ({e}); pip install 'hannun[train]'") from None
+        raise DependencyError(f"export needs torch and onnx ({e}); pip install -c constraints.txt '.[train]' in Hannun's folder") from None
     opened = open_model(model)
     if not isinstance(opened, TwoTower):
         raise InputError(f"{model}: is a {type(opened).__name__}, expected two towers; a sequence of words and pictures has no ONNX export")

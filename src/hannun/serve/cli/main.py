@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from typing import Annotated
 
@@ -28,6 +29,7 @@ from hannun.serve.cli import (
     index,
     info,
     keys,
+    korean,
     mcp,
     mine,
     recipes,
@@ -45,7 +47,7 @@ _INTERRUPTED = "interrupted; run the same command again to go on"
 app = typer.Typer(
     name="hannun",
     help="한눈: search pictures and Korean texts, offline. Start with `hannun demo`.",
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -100,7 +102,10 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit status of a command: 0 done, 1 nothing could be done, 2 wrong usage, 130 interrupted."""
     try:
-        result = app(args=_words_last(arguments) or ["--help"], standalone_mode=False)
+        command = typer.main.get_command(app)
+        if korean.is_locale(os.environ):
+            korean.translate(command)
+        result = command(args=_words_last(arguments) or ["--help"], standalone_mode=False)
         if result == 130:
             return _fail(_INTERRUPTED, 130)
         return 2 if not arguments else result if isinstance(result, int) else 0

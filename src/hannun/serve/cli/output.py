@@ -25,6 +25,8 @@ from hannun.search.hits import Hit, Why
 
 THUMBNAIL = 240  # pixels
 _SHOWN = 20  # problems listed one by one
+_RECENT = 10.0  # seconds that the rate and the time left are of: what was skipped before the encoder began does not count for long
+_WIDE = 100_000  # columns
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,15 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=_RECENT) as bar:
         task = bar.add_task(what, total=total or None)
         yield lambda done: bar.advance(task, done)
+
+
+def terminal() -> Console:
+    """Standard output; where it is no terminal but a file or a pipe, so wide that no title is shortened and no path broken."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
 
 
 def title(hit: Hit) -> str:
@@ -69,7 +77,7 @@ def title(hit: Hit) -> str:
 
 def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
     """Rank, score, title and path of each hit on standard output."""
-    console = Console()
+    console = terminal()
     if not hits:
         console.print(f"{heading}: nothing found", markup=False)
         return
@@ -77,7 +85,7 @@ def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
     grid.add_column("#", justify="right")
     grid.add_column("score", justify="right")
     grid.add_column("fits", justify="right")
-    grid.add_column("title", max_width=48, overflow="ellipsis", no_wrap=True)
+    grid.add_column("title", max_width=48 if console.is_terminal else None, overflow="ellipsis", no_wrap=True)
     grid.add_column("path", overflow="fold")
     here = Path.cwd()
     for rank, hit in enumerate(hits, start=offset + 1):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
+import ast
+import importlib.util
 import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,17 +20,35 @@ def recipes(
     """List the recipes, or the settings of one."""
     if name is None:
         for each in known():
-            try:
-                sizes = recipe_module(each).SIZES
-            except InputError:
-                continue
-            typer.echo(f"{each:20} {', '.join(sizes):14} {next(iter(sizes.values())).about}")
+            if (found := outline(each)) is not None:
+                typer.echo(f"{each:20} {', '.join(found.sizes):14} {found.about}")
         return 0
     for size, recipe in recipe_module(name).SIZES.items():
         typer.echo(f"{name} --size {size}: {recipe.about}")
         for setting, value, origin in recipe.rows():
             typer.echo(f"  {setting:22} {value[:90]:90}  {origin}")
     return 0
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What the list of recipes shows of one: the names of its sizes, and what it is about."""
+
+    sizes: tuple[str, ...]
+    about: str
+
+
+def outline(name: str) -> Outline | None:
+    """A recipe's outline, read from its source: running that needs torch. None for one that has no SIZES and is not run by `train`."""
+    spec = importlib.util.find_spec(f"hannun.recipes.{name}")
+    if spec is None or spec.origin is None:
+        return None
+    tree = ast.parse(Path(spec.origin).read_text("utf-8"))
+    sizes = [n.value for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name) and n.target.id == "SIZES"]
+    about = [k.value for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg == "about"]
+    if not sizes or not isinstance(sizes[0], ast.Dict) or not about:
+        return None
+    return Outline(tuple(ast.literal_eval(k) for k in sizes[0].keys if k is not None), str(ast.literal_eval(about[0])))
 
 
 def known() -> list[str]:
@@ -44,7 +65,7 @@ def recipe_module(name: str) -> Any:
     try:
         module = importlib.import_module(f"hannun.recipes.{name}")
     except ModuleNotFoundError as e:
-        raise DependencyError(f"the recipe {name} needs {e.name}; pip install 'hannun[train]'") from None
+        raise DependencyError(f"the recipe {name} needs {e.name}; pip install -c constraints.txt '.[train]' in Hannun's folder") from None
     if not hasattr(module, "SIZES"):
         raise InputError(f"the recipe {name} is not run by `hannun train`: see `python -m hannun.recipes.{name} --help`")
     return module

@@ -27,7 +27,7 @@ def search(
     like: Annotated[list[str] | None, typer.Option(metavar="ID|FILE|WORDS", help="More like this; may be given again.")] = None,
     unlike: Annotated[list[str] | None, typer.Option(metavar="ID|FILE|WORDS", help="Not like this; may be given again.")] = None,
     mix: Annotated[float, typer.Option(help="With words and a picture: 1 only the words … 0 only the picture.")] = 0.5,
-    weights: Annotated[str | None, typer.Option(help="How much the items' text and picture count, e.g. 0.7,0.3.")] = None,
+    weights: Annotated[str | None, typer.Option(help="How much the parts of an item count, e.g. text=0.7,image=0.3.")] = None,
     share: Annotated[
         str,
         typer.Option("--words", help="Rank by the words themselves: 0 meaning … 1 words alone; auto: 0.3 where there are texts."),
@@ -50,10 +50,11 @@ def search(
 ) -> int:
     """Search a collection by words, by a picture, by both, or by examples."""
     from hannun import collection as face
+    from hannun.search.options import read_weights
     from hannun.serve.cli import output
 
     query = _query(words, image, bool(like))
-    ranking: dict[str, Any] = {"mix": mix, "weights": None if weights is None else _weights(weights), "words": _share(share)}
+    ranking: dict[str, Any] = {"mix": mix, "weights": None if weights is None else read_weights(weights), "words": _share(share)}
     ranking |= {"fusion": fusion, "where": where, "dim": dim}
     page: dict[str, Any] = {"limit": limit, "offset": offset, "group_by": group_by, "rerank": rerank, "diversity": diversity}
     page |= {"shuffle": shuffle, "explain": explain, "floor": floor}
@@ -131,11 +132,3 @@ def _share(text: str) -> Share:
         return "auto" if text == "auto" else float(text)
     except ValueError:
         raise InputError(f"--words {text!r} came, expected a number 0 … 1, or auto") from None
-
-
-def _weights(text: str) -> tuple[float, float]:
-    try:
-        first, second = (float(x) for x in text.split(","))
-    except ValueError:
-        raise InputError(f"--weights {text!r} came, expected two numbers: the items' text, the items' picture, e.g. 0.7,0.3") from None
-    return first, second

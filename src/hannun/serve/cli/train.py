@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
 from hannun.errors import DependencyError, InputError, neighbours
 from hannun.serve.cli import recipes
+
+if TYPE_CHECKING:
+    from hannun.train.run import Moment
+
+_EVERY = 10.0  # seconds without a line after which one says how far the training is
 
 
 def train(
@@ -30,6 +37,9 @@ def train(
     if not data.exists():
         raise DependencyError(f"{data}: no such folder; give the data with --data")
     folder = work or Path("build") / f"{recipe}-{size}"
+    typer.echo(
+        f"{recipe} --size {size}: {chosen.steps} steps of {chosen.batch} pairs; the first step tells how long they take here", err=True
+    )
     with _watched(recipe) as (tell, watch):
         lines = module.run(chosen, data, folder, tell, watch)
     for line in lines:
@@ -48,15 +58,63 @@ def _settings(given: list[str]) -> dict[str, str]:
     return out
 
 
+@final
+class _Steady:
+    """Lines for a log: what is told, and a line of how far the training is wherever `every` seconds pass without one."""
+
+    def __init__(self, title: str, every: float = _EVERY) -> None:
+        self._title, self._every, self._began = title, every, time.monotonic()
+        self._moment: Moment | None = None
+        self._spoke = threading.Event()  # set: a line was written
+        self._done = False
+        self._thread = threading.Thread(target=self._keep_talking, name="hannun-train-log", daemon=True)
+        self._thread.start()
+
+    def tell(self, line: str) -> None:
+        """Write a line."""
+        typer.echo(line, err=True)
+        self._spoke.set()
+
+    def watch(self, moment: Moment) -> None:
+        """Keep how far it is; the first moment says at once how long all will take."""
+        first, self._moment = self._moment is None, moment
+        if first:
+            self.tell(f"about {_minutes(moment.left)} for {moment.steps} steps")
+
+    def close(self) -> None:
+        """Write no more lines."""
+        self._done = True
+        self._spoke.set()
+        self._thread.join()
+
+    def _keep_talking(self) -> None:
+        while not self._done:
+            if self._spoke.wait(self._every):
+                self._spoke.clear()
+                continue
+            m, since = self._moment, _minutes(time.monotonic() - self._began)
+            far = "preparing" if m is None else f"step {m.step}/{m.steps}  loss {m.loss:.3f}  about {_minutes(m.left)} left"
+            typer.echo(f"{self._title}: {far}  ({since} since the start)", err=True)
+
+
+def _minutes(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02}"
+
+
 @contextmanager
 def _watched(title: str) -> Iterator[tuple[Any, Any]]:
-    """(tell, watch): lines above a bar with loss, speed and time left on a terminal; only the lines where there is none."""
+    """(tell, watch): lines above a bar with loss, speed and time left on a terminal; else the lines and one every few seconds."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield (lambda line: typer.echo(line, err=True)), None
+        steady = _Steady(title)
+        try:
+            yield steady.tell, steady.watch
+        finally:
+            steady.close()
         return
     columns = (
         TextColumn("{task.description}"),
@@ -67,9 +125,8 @@ def _watched(title: str) -> Iterator[tuple[Any, Any]]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=None, loss=float("nan"), speed=0.0, left="?", visible=False)
 
-        def watch(moment: Any) -> None:
-            minutes, seconds = divmod(round(moment.left), 60)
-            left = f"{minutes}:{seconds:02}"
+        def watch(moment: Moment) -> None:
+            left = _minutes(moment.left)
             bar.update(task, completed=moment.step, total=moment.steps, loss=moment.loss, speed=moment.speed, left=left, visible=True)
 
         yield bar.console.print, watch

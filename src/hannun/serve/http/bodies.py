@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, create_model, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from hannun.errors import InputError
+from hannun.item import JSON_KINDS
 
 Words = Annotated[str, Field(max_length=1_000_000, json_schema_extra={"format": "words"})]
 Base64 = Annotated[
@@ -17,6 +18,7 @@ Where = Annotated[str, Field(max_length=10_000, json_schema_extra={"format": "wh
 Id = Annotated[str, StringConstraints(min_length=1, max_length=1000), Field(json_schema_extra={"format": "item-id"})]
 FieldName = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\]*[^"\\\s][^"\\]*$')]
 Share = Annotated[float, Field(ge=0, le=1)]
+Weights = tuple[Share, Share] | Annotated[dict[str, Share], Field(min_length=1)]
 WordShare = Annotated[
     Share | Literal["auto"], Field(description="share of the word score (BM25 on morphemes); auto: 0.3 where there are texts")
 ]
@@ -36,14 +38,25 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+if TYPE_CHECKING:
+
+    class _Contents(_Strict): ...
+
+    class _Rows(BaseModel): ...
+
+else:  # a field for each further kind of content, described as the kind itself does
+    _PARTS = {k: (Annotated[Any, WithJsonSchema(p.schema)] | SkipJsonSchema[None], None) for k, p in JSON_KINDS.items()}
+    _Contents, _Rows = create_model("_Contents", __base__=_Strict, **_PARTS), create_model("_Rows", **_PARTS)
+
+
 class PictureAt(_Strict):
     """A picture by URL, as OpenAI's messages name it."""
 
     url: Base64
 
 
-class Content(_Strict):
-    """Words, a picture, or both."""
+class Content(_Contents):
+    """Words, a picture, or both; or what else the encoder reads."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
@@ -69,7 +82,7 @@ class SearchBody(_Strict):
     like: list[Words | Content | ById] = Field(default=[], max_length=32)
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1, description="the query's own words (1) against its own picture (0)")
-    weights: tuple[Share, Share] | None = Field(default=None, description="how much an item's text and picture count; not both 0")
+    weights: Weights | None = Field(default=None, description="how much the parts of an item count, by kind; for two kinds also a pair")
     words: WordShare | None = "auto"
     fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
@@ -140,7 +153,7 @@ class ExplainBody(_Strict):
     like: list[Words | Content | ById] = Field(default=[], max_length=32)
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1)
-    weights: tuple[Share, Share] | None = None
+    weights: Weights | None = None
     words: WordShare | None = "auto"
     fusion: Literal["scores", "ranks"] = "scores"
     where: Where | None = None
@@ -256,8 +269,8 @@ class Models(BaseModel):
 # -------------------------------------------------------------------------------------------------------- /v1/items, jobs
 
 
-class Row(BaseModel):
-    """One item: an id (its content's hash where left out), text and/or pictures; every other key is a fact."""
+class Row(_Rows):
+    """One item: an id (its content's hash where left out), text and/or pictures, or other kinds of content; every other key is a fact."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Fact]

@@ -200,7 +200,8 @@ class Service:
 
     def _decoded(self, said: dict[str, Any]) -> Content:
         row = contents.content(said, self.fetch, self.settings.pixels)
-        return {"text": row.get("text") or "", "image": Image(row["image"]).load(self.encoder.side)}
+        given = {k: v for k, v in row.items() if v is not None}
+        return {**given, "text": row.get("text") or "", "image": Image(row["image"]).load(self.encoder.side)}
 
     def _keep(self) -> None:
         with contextlib.suppress(HannunError):  # the engine was closed meanwhile

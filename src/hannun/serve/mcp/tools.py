@@ -46,7 +46,9 @@ def server(collection: Collection, *, files: Path | None = None, writable: bool 
         from mcp.server import MCPServer
         from mcp.types import ToolAnnotations
     except ImportError:
-        raise DependencyError("the tools for agents need the package mcp: pip install 'hannun[agents]'") from None
+        raise DependencyError(
+            "the tools for agents need the package mcp: pip install -c constraints.txt '.[agents]' in Hannun's folder"
+        ) from None
     name = outside(str(collection.name))
     made = MCPServer(
         "hannun",
@@ -66,7 +68,7 @@ def server(collection: Collection, *, files: Path | None = None, writable: bool 
 class _Tools:
     """One collection's tools: each method's name, signature and docstring are what an agent reads of it."""
 
-    def __init__(self, collection: Collection | Remote, files: Path | None) -> None:
+    def __init__(self, collection: Collection, files: Path | None) -> None:
         self._collection, self._files = collection, files
         self._places: list[tuple[str | Path, str]] = [
             (collection.name, outside(str(collection.name))),
@@ -79,13 +81,16 @@ class _Tools:
         image: Annotated[str | None, Field(description="a picture as base64, alone or together with words")] = None,
         where: Where = None,
         limit: Limit = 10,
+        weights: Annotated[
+            dict[str, float] | None, Field(description='how much the parts of an item count, by kind: {"text": 0.7, "image": 0.3}')
+        ] = None,
         diversity: Annotated[float, Field(ge=0, le=1, description="0 pure relevance … 1 as varied as can be")] = 0.0,
         pictures: Shown = True,
     ) -> list[Any]:
         """Items nearest to words, to a picture, or to both. Gives id, score, text and facts of each, best first."""
         with self._errors():
             query: Content = {"text": words, **({"image": self._picture(image)} if image else {})}
-            return _content(self._collection.search(query, where=where, limit=limit, diversity=diversity), pictures)
+            return _content(self._collection.search(query, weights=weights, where=where, limit=limit, diversity=diversity), pictures)
 
     def similar(
         self,

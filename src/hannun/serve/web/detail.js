@@ -35,8 +35,9 @@ export function open(hit, { explain = null, at = 0, of = 0, more = false, mayWri
   }));
   facts();
   $("detail-previous").hidden = $("detail-next").hidden = $("detail-place").hidden = of < 2 && !more;
-  $("detail-previous").disabled = at <= 0;
-  $("detail-next").disabled = at >= of - 1 && !more;
+  // Not `disabled`: a disabled button that has the focus swallows the keys.
+  $("detail-previous").setAttribute("aria-disabled", at <= 0);
+  $("detail-next").setAttribute("aria-disabled", at >= of - 1 && !more);
   $("detail-place").textContent = say("place", { at: number(at + 1), of: number(of) + (more ? "+" : "") });
   $("detail-edit").hidden = $("detail-delete").hidden = !writable;
   if (!$("detail").open) $("detail").showModal();
@@ -97,8 +98,12 @@ function editing(changed, trouble) {
 
 // step(±1) shows a neighbour; remove, like, unlike take the hit; changed: facts are others now; closed: the id that was last shown.
 export function listen({ step, remove, like, unlike, changed, trouble, closed }) {
-  $("detail-previous").addEventListener("click", () => step(-1));
-  $("detail-next").addEventListener("click", () => step(1));
+  const go = (way) => {
+    const button = way < 0 ? $("detail-previous") : $("detail-next");
+    if (!button.hidden && button.getAttribute("aria-disabled") !== "true") step(way);
+  };
+  $("detail-previous").addEventListener("click", () => go(-1));
+  $("detail-next").addEventListener("click", () => go(1));
   $("detail-like").addEventListener("click", () => like(current));
   $("detail-unlike").addEventListener("click", () => unlike(current));
   $("detail-delete").addEventListener("click", () => remove(current));
@@ -107,17 +112,14 @@ export function listen({ step, remove, like, unlike, changed, trouble, closed })
   $("detail").addEventListener("keydown", (e) => {
     const way = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
     if (!way || e.altKey || e.ctrlKey || e.metaKey || e.target.closest("input, textarea")) return;
-    const button = way < 0 ? $("detail-previous") : $("detail-next");
-    if (button.hidden || button.disabled) return;
     e.preventDefault();
-    step(way);
+    go(way);
   });
   let from = null;
   const figure = $("detail-figure");
   figure.addEventListener("touchstart", (e) => { from = e.touches.length === 1 ? e.touches[0].clientX : null; }, { passive: true });
   figure.addEventListener("touchend", (e) => {
     const by = from === null ? 0 : e.changedTouches[0].clientX - from;
-    const button = by > 0 ? $("detail-previous") : $("detail-next");
-    if (Math.abs(by) > 60 && !button.hidden && !button.disabled) step(by > 0 ? -1 : 1);
+    if (Math.abs(by) > 60) go(by > 0 ? -1 : 1);
   });
 }

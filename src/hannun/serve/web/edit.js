@@ -31,7 +31,7 @@ function row(name, before, form) {
   if (before === undefined) { key.maxLength = 200; key.placeholder = say("factName"); } else key.textContent = name;
   const of = field(before === undefined ? say("factValue") : name, before === undefined ? "" : written(before));
   if (before === undefined) of.placeholder = say("factValue");
-  if (typeof before === "number") { of.inputMode = "decimal"; of.pattern = "\\s*[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?\\s*"; of.title = say("factNumber"); }
+  if (typeof before === "number") { of.inputMode = "decimal"; of.pattern = "\\s*[\\-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][\\-+]?\\d+)?\\s*"; of.title = say("factNumber"); }
   const drop = document.createElement("button");
   drop.type = "button";
   drop.className = "icon";

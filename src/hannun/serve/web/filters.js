@@ -26,7 +26,7 @@ export function example(facets) {
     const value = choice.values[0].value;
     parts.push(`${name(choice.field)} = ${typeof value !== "string" || /^[\p{L}_]+$/u.test(value) ? value : literal(value)}`);
   }
-  const range = bounds.find(shown);
+  const range = bounds.find((r) => r.kind === "number" && shown(r)) ?? bounds.find(shown);
   if (range) parts.push(`${name(range.field)} < ${range.kind === "date" ? day(range.greatest) : rounded((range.least + range.greatest) / 2)}`);
   return parts.join(" and ") || say("whereHint");
 }

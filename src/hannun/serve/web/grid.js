@@ -5,7 +5,7 @@ import { FITS } from "./query.js";
 import { say } from "./words.js";
 
 export function titleOf(hit) {
-  return (hit.text ?? "").split("\n")[0].slice(0, 120) || String(hit.facts?.name ?? hit.facts?.title ?? "") || hit.id.split("/").pop() || say("untitled");
+  return hit.title || (hit.text ?? "").split("\n")[0].slice(0, 120) || String(hit.facts?.name ?? hit.facts?.title ?? "") || hit.id.split("/").pop() || say("untitled");
 }
 
 export async function show(image, url, alt) {

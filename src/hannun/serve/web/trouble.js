@@ -28,12 +28,14 @@ const REASONS = [
   [/no item has the fact '(.+?)'/, "whereNone"],
 ];
 
-const listed = (names) => names.replaceAll(" or ", ", ").replaceAll("'", "");
+// Without the quotes that Python writes around a piece, or around each name of a list.
+const bare = (piece) => /^(['"])(.*)\1$/s.exec(piece)?.[2] ?? piece;
+const listed = (names) => names.split(/ or |, /).map(bare).join(", ");
 
 function reason(message, example) {
   for (const [form, key] of REASONS) {
     const found = form.exec(message);
-    if (found) return say(key, { a: listed(found[1] ?? ""), b: listed(found[2] ?? "") });
+    if (found) return say(key, { a: bare(found[1] ?? ""), b: listed(found[2] ?? "") });
   }
   return say("whereWrong", { example });
 }

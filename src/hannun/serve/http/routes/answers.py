@@ -26,5 +26,5 @@ def answer(value: object, status: int = 200) -> Response:
 
 
 def shown(it: Item, service: Service) -> dict[str, Any]:
-    """What is told of an item: its text, facts, and links to its pictures; never a path on the server."""
-    return {"text": it.text, "facts": dict(it.facts), "images": service.pictures.links(it)}
+    """What is told of an item: its text, facts, links to its pictures, other parts by kind; never a path on the server."""
+    return {"text": it.text, "facts": dict(it.facts), "images": service.pictures.links(it), **it.json_parts()}

@@ -106,8 +106,10 @@ def _rows(body: EmbeddingsBody, made: Sequence[Vector], encoder: Batched) -> lis
 
 
 def _outline(given: str | ContentBody) -> Item:
-    """What a document is made of: its text, and a picture without its pixels where it has one."""
-    return item(given if isinstance(given, str) else {"text": given.text or "", **({"image": b"-"} if given.image else {})}, id="-")
+    """What a document is made of: its parts, its picture without pixels."""
+    if isinstance(given, str):
+        return item(given, id="-")
+    return item(given.model_dump(exclude_none=True) | {"text": given.text or ""} | ({"image": b"-"} if given.image else {}), id="-")
 
 
 def _written(row: Any, form: str) -> Any:

@@ -39,7 +39,7 @@ _OPTIONS = (
 async def search(body: bodies.SearchBody, service: Served) -> Response:
     """The items nearest to words, a picture, or both; or to other items."""
     started = time.perf_counter()
-    query, examples = await _wanted(body, service)
+    query, examples = await _wanted(service, body)
     options = _given(body, _OPTIONS)
     hits = await service.engine(service.collection.search, query, **options, **examples)
     took = (time.perf_counter() - started) * 1e3
@@ -49,25 +49,21 @@ async def search(body: bodies.SearchBody, service: Served) -> Response:
 @router.post("/explain", response_model=bodies.HitOut)
 async def explain(body: bodies.ExplainBody, service: Served) -> Response:
     """Why an item stands where it stands for a query, shown among the hits or not."""
-    query, examples = await _wanted(body, service)
+    query, examples = await _wanted(service, body)
     options = _given(body, ("mix", "weights", "words", "fusion", "where", "dim"))
     return answer(_hit(await service.engine(service.collection.why, body.id, query, **options, **examples), service))
 
 
-async def _wanted(body: bodies.SearchBody | bodies.ExplainBody, service: Service) -> tuple[Content | None, dict[str, list[Content]]]:
-    """The query and the examples beside it, encoded when this returns."""
+async def _wanted(service: Service, body: bodies.SearchBody | bodies.ExplainBody) -> tuple[Content | None, dict[str, list[Content]]]:
+    """The query and the examples beside it, read, and encoded as far as a search needs their vectors."""
     if body.query is None and not body.like:
         raise InputError("neither a query nor 'like' came, expected words, a picture, or items to be like")
-    query = await _query(service, body.query)
+    query = None if body.query is None else await _content(service, body.query)
     examples = {
         name: [await _content(service, e) for e in given] for name, given in (("like", body.like), ("unlike", body.unlike)) if given
     }
     await service.primed(query, **examples, mix=body.mix)
     return query, examples
-
-
-async def _query(service: Service, query: str | bodies.Content | None) -> Content | None:
-    return None if query is None else await _content(service, query)
 
 
 async def _content(service: Service, given: str | bodies.Content | bodies.ById) -> Content:

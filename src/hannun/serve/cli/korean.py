@@ -1,0 +1,299 @@
+"""A command's English help goes in, its Korean help comes out, where the locale is Korean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def is_locale(environment: Mapping[str, str]) -> bool:
+    """Whether messages are to be in Korean: by LC_ALL, LC_MESSAGES, LANG, the first that is set."""
+    given = next((environment[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(k)), "")
+    return given.lower().split(".")[0].split("_")[0] == "ko"
+
+
+def translate(command: Any) -> None:
+    """Put Korean help in the place of the English one: of a command, its arguments and options, and the commands below it."""
+    command.help = HELP.get(command.help or "", command.help)
+    for parameter in command.params:
+        text = getattr(parameter, "help", None)
+        if text is not None:
+            parameter.help = HELP.get(text, text)
+    for below in getattr(command, "commands", {}).values():
+        translate(below)
+
+
+#: Every English help text of the command line, and its Korean one.
+HELP = {
+    # the command itself
+    "한눈: search pictures and Korean texts, offline. Start with `hannun demo`.": (
+        "한눈: 사진과 한국어 글을 인터넷 없이 찾습니다. `hannun demo`로 시작하세요."
+    ),
+    "Print the version and stop.": "버전을 출력하고 끝냅니다.",
+    "Install completion for the current shell.": "지금 쓰는 셸에 자동 완성을 설치합니다.",
+    "Show completion for the current shell, to copy it or customize the installation.": "지금 쓰는 셸의 자동 완성 스크립트를 보여 줍니다.",
+    # shared
+    "'mini', the path of a model, or a hub id.": "'mini', 모델의 경로, 또는 허브 id.",
+    "A folder, or qdrant://host:6333/name.": "폴더, 또는 qdrant://host:6333/name.",
+    "As JSON.": "JSON으로 출력합니다.",
+    "Ids of items.": "항목의 id.",
+    "Also every item for which this holds.": "이 조건에 맞는 항목도 모두 포함합니다.",
+    "Only items for which this holds.": "이 조건에 맞는 항목만.",
+    "Truncate to one of the model's dims.": "모델이 지원하는 차원 가운데 하나로 줄입니다.",
+    "The folder of data sets.": "데이터 세트 폴더.",
+    "The folder of data sets [default: ../shared/data].": "데이터 세트 폴더 [기본값: ../shared/data].",
+    "Where vectors and drawn pictures are kept [default: ~/.cache/hannun/eval].": (
+        "벡터와 그려 낸 그림을 두는 곳 [기본값: ~/.cache/hannun/eval]."
+    ),
+    "A suite, or mteb:TASK; may be repeated. All of them when left out.": "평가 묶음, 또는 mteb:TASK. 여러 번 쓸 수 있고, 빼면 전부입니다.",
+    # demo, index
+    "Draw a catalogue, index it, search it in four ways, and write demo.html.": (
+        "상품 그림을 그려 색인하고, 네 가지로 검색해 demo.html을 만듭니다."
+    ),
+    "Where the drawn catalogue and its collection go.": "그린 상품과 컬렉션을 둘 곳.",
+    "The gallery page.": "결과를 보여 주는 페이지.",
+    "Read pictures, texts and rows into a collection. Run again, only what is new or changed is encoded.": (
+        "사진, 글, 표의 행을 읽어 컬렉션에 넣습니다. 다시 실행하면 새것과 바뀐 것만 인코딩합니다."
+    ),
+    "Folders, pictures, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .tar.": "폴더, 사진, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .tar.",
+    "The collection, made where there is none.": "컬렉션. 없으면 새로 만듭니다.",
+    "Remove items whose files below PATH have vanished.": "PATH 아래에서 파일이 사라진 항목을 지웁니다.",
+    "Which columns of tables hold what.": "표의 어느 열에 무엇이 있는지.",
+    "Columns of amounts as people write them: 39,000원.": "39,000원처럼 적힌 금액 열.",
+    "Date, place and camera of pictures as facts.": "사진의 날짜, 장소, 카메라를 속성으로 넣습니다.",
+    "Of a new one: keep words for ranking by words.": "새 컬렉션: 낱말로 순위를 매기도록 낱말도 저장합니다.",
+    "Of a new one: a file of words to take whole, one a line.": "새 컬렉션: 쪼개지 않을 낱말 파일, 한 줄에 하나.",
+    "Of a new one: search int8 or binary vectors first.": "새 컬렉션: int8 또는 binary 벡터로 먼저 찾습니다.",
+    "Of a new one: search so many values of each vector first.": "새 컬렉션: 벡터의 앞쪽 값 이만큼으로 먼저 찾습니다.",
+    # search
+    "Search a collection by words, by a picture, by both, or by examples.": "말로, 사진으로, 둘 다로, 또는 예시로 컬렉션을 검색합니다.",
+    "What to look for, in Korean or English; -WORD avoids it; - reads it from standard input.": (
+        "찾을 말(한국어나 영어). -낱말은 그 낱말을 피하고, - 하나는 표준 입력에서 읽습니다."
+    ),
+    "A picture to look for, alone or together with words.": "찾을 사진. 혼자, 또는 말과 함께.",
+    "More like this; may be given again.": "이것과 비슷한 것. 여러 번 쓸 수 있습니다.",
+    "Not like this; may be given again.": "이것과 다른 것. 여러 번 쓸 수 있습니다.",
+    "With words and a picture: 1 only the words … 0 only the picture.": "말과 사진이 함께일 때: 1은 말만 … 0은 사진만.",
+    "How much the items' text and picture count, e.g. 0.7,0.3.": "항목의 글과 사진을 얼마나 볼지, 예: 0.7,0.3.",
+    "Rank by the words themselves: 0 meaning … 1 words alone; auto: 0.3 where there are texts.": (
+        "낱말 자체로 순위를 매기는 비율: 0은 뜻만 … 1은 낱말만. auto: 글이 있으면 0.3."
+    ),
+    "How words and meaning are put together: scores or ranks.": "낱말과 뜻을 합치는 방법: scores(점수) 또는 ranks(순위).",
+    "Only items for which this holds: 'category = 원피스 and price < 50000'.": (
+        "이 조건에 맞는 항목만: 'category = 원피스 and price < 50000'."
+    ),
+    "How many hits.": "결과 수.",
+    "How many hits to pass over.": "건너뛸 결과 수.",
+    "Only the best hit for each value of this fact.": "이 속성의 값마다 가장 좋은 결과 하나만.",
+    "Compare only so many values of each vector: one of the model's dims.": (
+        "벡터의 앞쪽 값 이만큼만 비교합니다. 모델이 지원하는 차원 가운데 하나."
+    ),
+    "tokens: order the top 50 anew by token vectors.": "tokens: 위 50개를 토큰 벡터로 다시 정렬합니다.",
+    "0 pure relevance … 1 as varied as can be.": "0은 관련도만 … 1은 최대한 다양하게.",
+    "Show the best of so many visual clusters first; 0 is off.": "비슷한 모습끼리 이만큼 묶어 각각의 으뜸을 먼저 보여 줍니다. 0은 끔.",
+    "Words typed with the keyboard left on the other language: qkfrks.": "한/영 키를 잘못 두고 친 말: qkfrks.",
+    "Leave out hits that fit less than so; 0.5 leaves what fits, 0 everything.": (
+        "이보다 덜 맞는 결과를 뺍니다. 0.5는 맞는 것만, 0은 전부 남깁니다."
+    ),
+    "Say which part scored what.": "무엇이 몇 점을 냈는지 보여 줍니다.",
+    "Say where this item ranks, and what keeps it out.": "이 항목이 몇 위인지, 왜 빠졌는지 보여 줍니다.",
+    "Hits as JSON.": "결과를 JSON으로.",
+    "Write the hits as a page with pictures.": "결과를 사진이 있는 페이지로 씁니다.",
+    # info, delete, reindex, embed
+    "What a collection holds and what made it, as JSON.": "컬렉션에 무엇이 있고 무엇으로 만들었는지를 JSON으로.",
+    "Remove items by id or by condition. What is not there is no mistake: a delete that was stopped may be run again.": (
+        "id나 조건으로 항목을 지웁니다. 없는 항목은 오류가 아니므로, 멈춘 삭제를 다시 실행해도 됩니다."
+    ),
+    "Only show what would go.": "무엇이 지워질지만 보여 줍니다.",
+    "Encode every item again, with another model or a newer one. Stopped and run again, it goes on where it was.": (
+        "다른 모델이나 새 모델로 모든 항목을 다시 인코딩합니다. 멈췄다 다시 실행하면 이어서 합니다."
+    ),
+    "Turn texts or files into vectors in a file. Stopped and run again, it goes on where it was.": (
+        "글이나 파일을 벡터로 바꿔 파일에 씁니다. 멈췄다 다시 실행하면 이어서 합니다."
+    ),
+    "Texts; with --files, files and folders as for index.": "글. --files와 함께면 index처럼 파일과 폴더.",
+    "The .npz to write: dense float32 [n, dim]; ids go beside it as .jsonl.": (
+        "쓸 .npz 파일: dense float32 [n, dim]. id는 옆의 .jsonl에 씁니다."
+    ),
+    "The arguments are paths, not texts.": "인자가 글이 아니라 경로입니다.",
+    "Encode as queries instead of documents.": "문서가 아니라 질의로 인코딩합니다.",
+    # copy, backup, restore, check, compact
+    "Copy a collection, vectors and all, to a folder or a cluster. Stopped and run again, it goes on where it was.": (
+        "컬렉션을 벡터까지 모두 폴더나 클러스터로 복사합니다. 멈췄다 다시 실행하면 이어서 합니다."
+    ),
+    "What to copy.": "복사할 컬렉션.",
+    "Another folder, or qdrant://host:6333/name.": "다른 폴더, 또는 qdrant://host:6333/name.",
+    "Write a whole copy into a folder or one file. Pictures that lie outside the collection stay where they are.": (
+        "전체를 폴더나 파일 하나로 백업합니다. 컬렉션 밖에 있는 사진은 그 자리에 둡니다."
+    ),
+    "What to back up.": "백업할 컬렉션.",
+    "A new folder, or a new file ….tar.": "새 폴더, 또는 새 파일 ….tar.",
+    "Make a collection again of a backup.": "백업에서 컬렉션을 되살립니다.",
+    "What `hannun backup` wrote.": "`hannun backup`이 쓴 것.",
+    "A place where nothing is.": "아무것도 없는 자리.",
+    "Read everything a collection holds, and name each damaged file and what to do. Exits with 1 where one is.": (
+        "컬렉션을 모두 읽어 손상된 파일과 할 일을 알려 줍니다. 손상이 있으면 1로 끝납니다."
+    ),
+    "Without a backup: take the engine's files as they are, with new checksums.": (
+        "백업이 없을 때: 엔진의 파일을 그대로 받아들이고 체크섬을 새로 만듭니다."
+    ),
+    "Remove the pictures of deleted items, and what killed processes left behind.": (
+        "지운 항목의 사진과 강제로 끝난 프로세스가 남긴 것을 없앱니다."
+    ),
+    # dupes, facets, update
+    "List groups of items that are the same or nearly so, by their pictures (or texts, where they have none).": (
+        "같거나 거의 같은 항목을 사진으로(사진이 없으면 글로) 묶어 보여 줍니다."
+    ),
+    "The lowest cosine that makes two items near-duplicates.": "두 항목을 거의 같다고 볼 가장 낮은 코사인.",
+    "Only among items for which this holds.": "이 조건에 맞는 항목 안에서만.",
+    "Count the values of facts.": "속성의 값을 셉니다.",
+    "Names of facts; all that have few values.": "속성 이름. 빼면 값이 몇 가지뿐인 속성 모두.",
+    "Count only items for which this holds.": "이 조건에 맞는 항목만 셉니다.",
+    "How many values of each.": "속성마다 보여 줄 값의 수.",
+    "Change facts of items; nothing is encoded again.": "항목의 속성을 바꿉니다. 다시 인코딩하지 않습니다.",
+    "May be given again; FACT= removes it.": "여러 번 쓸 수 있습니다. FACT=은 그 속성을 지웁니다.",
+    # eval, compare
+    "Measure a model on a suite, or on all: a table with intervals, and a report in JSON and HTML with a model card.": (
+        "모델을 평가 묶음 하나나 전부로 평가합니다: 구간이 있는 표, JSON과 HTML 보고서, 모델 카드."
+    ),
+    "The folder for report.json, report.html, card.md [default: eval/MODEL].": (
+        "report.json, report.html, card.md를 둘 폴더 [기본값: eval/MODEL]."
+    ),
+    "Of intervals, few-shot draws and drawn pages.": "구간, few-shot 표본, 그린 문서의 난수 시드.",
+    "The report as JSON on standard output instead of tables.": "표 대신 보고서를 JSON으로 표준 출력에.",
+    "Name the suites and stop.": "평가 묶음의 이름을 보여 주고 끝냅니다.",
+    "Set models side by side: differences from the first, paired query by query, with intervals and significance.": (
+        "모델을 나란히 놓습니다: 첫 모델과의 차이를 질의마다 짝지어, 구간과 유의성과 함께."
+    ),
+    "Two or more: models, or folders that `hannun eval` wrote.": "둘 이상: 모델, 또는 `hannun eval`이 쓴 폴더.",
+    "Write compare.json and compare.html there.": "compare.json과 compare.html을 쓸 곳.",
+    "Truncate every model that is measured now.": "지금 평가하는 모든 모델을 이 차원으로 줄입니다.",
+    "Of intervals and tests.": "구간과 검정의 난수 시드.",
+    "The differences as JSON on standard output.": "차이를 JSON으로 표준 출력에.",
+    # export, train, mine, recipes
+    "Export a model of two towers to ONNX: one file for texts, one for pictures, each giving unit vectors.": (
+        "두 타워 모델을 ONNX로 내보냅니다: 글 하나, 사진 하나, 각각 단위 벡터를 냅니다."
+    ),
+    "The folder of a trained model of two towers.": "학습한 두 타워 모델의 폴더.",
+    "The folder for text.onnx and image.onnx.": "text.onnx와 image.onnx를 둘 폴더.",
+    "Matrix products in 8 bits: smaller and faster, a little off.": "행렬 곱을 8비트로: 작고 빠르지만 조금 어긋납니다.",
+    "Train a recipe's model. Killed and run again, it goes on from its last checkpoint.": (
+        "레시피의 모델을 학습합니다. 멈췄다 다시 실행하면 마지막 체크포인트부터 이어서 합니다."
+    ),
+    "Its name; `hannun recipes` lists them.": "레시피 이름. `hannun recipes`가 목록을 보여 줍니다.",
+    "Which of its sizes: paper, or tiny for a CPU.": "크기: paper, 또는 CPU용 tiny.",
+    "Checkpoints, logs and the model go here; by default build/RECIPE-SIZE.": "체크포인트, 로그, 모델을 둘 곳. 기본값은 build/RECIPE-SIZE.",
+    "Change a setting; may be given several times.": "설정을 바꿉니다. 여러 번 쓸 수 있습니다.",
+    "Find hard negatives for training pairs by searching a collection that holds their positives. Run again, it goes on where it was.": (
+        "정답이 든 컬렉션을 검색해 학습 쌍의 어려운 오답을 찾습니다. 다시 실행하면 이어서 합니다."
+    ),
+    "Pairs: .jsonl, .csv, .parquet with query and positive, or .tar.": "쌍: query와 positive가 있는 .jsonl, .csv, .parquet, 또는 .tar.",
+    "The collection to search for negatives.": "오답을 찾을 컬렉션.",
+    "The .jsonl to write.": "쓸 .jsonl 파일.",
+    "Negatives of each pair.": "쌍마다 찾을 오답 수.",
+    "From which ranks: FIRST-LAST.": "몇 위에서 몇 위까지: FIRST-LAST.",
+    "A negative scores below this share of the positive's score.": "오답의 점수는 정답 점수의 이 비율보다 낮아야 합니다.",
+    "… and by so much below it.": "… 그리고 이만큼 더 낮아야 합니다.",
+    "A fact: items of equal value are one product.": "속성: 값이 같은 항목은 같은 상품입니다.",
+    "Draw from the ranks instead of taking the hardest.": "가장 어려운 것 대신 순위 안에서 무작위로 뽑습니다.",
+    "List the recipes, or the settings of one.": "레시피의 목록, 또는 레시피 하나의 설정을 보여 줍니다.",
+    "Show all settings of one, and where they are from.": "레시피 하나의 모든 설정과 그 출처를 보여 줍니다.",
+    # serve, keys, mcp, ask
+    "Serve a collection over HTTP, with its page. Every HANNUN_ variable is in docs/service.md.": (
+        "컬렉션을 HTTP와 웹 페이지로 서비스합니다. HANNUN_ 환경 변수는 docs/service.md에 있습니다."
+    ),
+    "The address to listen on; 127.0.0.1 is for this machine alone.": "들을 주소. 127.0.0.1은 이 컴퓨터에서만.",
+    "The port; 8470 when left out, 0 for any free one.": "포트. 빼면 8470, 0은 빈 포트 아무거나.",
+    "Begin a collection where there is none.": "컬렉션이 없으면 새로 만듭니다.",
+    "Serve other machines without keys.": "다른 컴퓨터에도 키 없이 서비스합니다.",
+    "What is logged: debug, info, warning, error.": "로그 수준: debug, info, warning, error.",
+    "API keys of a service: who may read, who may write.": "서비스의 API 키: 누가 읽고 누가 쓸 수 있는지.",
+    "Make a key and print it: only its hash is kept, so this is the one time to see it.": (
+        "키를 만들어 출력합니다. 해시만 저장하므로 볼 수 있는 것은 지금뿐입니다."
+    ),
+    "Whose key it is.": "누구의 키인지.",
+    "The collection.": "컬렉션.",
+    "read and/or write; both when left out.": "read와 write. 빼면 둘 다.",
+    "Requests a minute; 0 is the service's own limit.": "분당 요청 수. 0은 서비스의 한도.",
+    "The file of keys; beside the collection when left out.": "키 파일. 빼면 컬렉션 옆.",
+    "Whose keys there are.": "어떤 키가 있는지 보여 줍니다.",
+    "Make a key worthless; a running service notices within a second.": "키를 못 쓰게 합니다. 실행 중인 서비스도 1초 안에 알아챕니다.",
+    "Give a collection, or a running service (http://…), to agents as MCP tools: search, similar, add, tag.": (
+        "컬렉션이나 실행 중인 서비스(http://…)를 에이전트에게 MCP 도구로 줍니다: search, similar, add, tag."
+    ),
+    "Agents may name pictures below this folder by path.": "에이전트가 이 폴더 아래의 사진을 경로로 부를 수 있습니다.",
+    "Leave out the tools that change items.": "항목을 바꾸는 도구를 뺍니다.",
+    "Serve over HTTP on this port of this machine, instead of standard input and output.": (
+        "표준 입출력 대신 이 컴퓨터의 이 포트에서 HTTP로."
+    ),
+    "Answer a question from a collection with a vision-language model, citing what it used. The key is read from HANNUN_ASK_KEY.": (
+        "시각 언어 모델로 컬렉션에서 답을 찾고 근거를 밝힙니다. 키는 HANNUN_ASK_KEY에서 읽습니다."
+    ),
+    "What you want to know.": "알고 싶은 것.",
+    "The name of the vision-language model.": "시각 언어 모델의 이름.",
+    "Its OpenAI-compatible address.": "모델의 OpenAI 호환 주소.",
+    "A picture that the question is about.": "질문하려는 사진.",
+    "How many items the model is given.": "모델에 줄 항목 수.",
+    "Seconds to wait for the model.": "모델을 기다릴 시간(초).",
+    "The answer and its sources as JSON.": "답과 근거를 JSON으로.",
+    # curate
+    "Raw image–text records into clean Korean pairs.": "가공하지 않은 사진–글 기록에서 깨끗한 한국어 쌍을 만듭니다.",
+    "Clean pairs out of raw sources. Run again after a stop, it goes on where it was.": (
+        "원본에서 깨끗한 쌍을 골라냅니다. 멈췄다 다시 실행하면 이어서 합니다."
+    ),
+    "Folders of pictures, .jsonl/.csv/.parquet tables (LAION, COYO), .tar shards, URL lists.": (
+        "사진 폴더, .jsonl/.csv/.parquet 표(LAION, COYO), .tar 샤드, URL 목록."
+    ),
+    "The folder to write: shards/, ledger/, manifest.json, report.html.": "결과 폴더: shards/, ledger/, manifest.json, report.html.",
+    "Scores pairs: 'mini', the path of a model, a hub id, or 'none'.": "쌍을 채점할 모델: 'mini', 모델의 경로, 허브 id, 또는 'none'.",
+    "A table of titles by image_hash, url or id.": "image_hash, url, id로 찾는 제목 표.",
+    "A table of query and query_count by image_hash, url or id.": "image_hash, url, id로 찾는 query와 query_count 표.",
+    "What columns are called: title=alt_text,url=src,key=sku.": "열 이름: title=alt_text,url=src,key=sku.",
+    "Only rows with this share of Hangul in their texts, 0.3 for LAION or COYO; 0 takes all.": (
+        "글에서 한글이 이 비율 이상인 행만. LAION이나 COYO는 0.3, 0은 전부."
+    ),
+    "Fetch pictures of which only a URL is known.": "URL만 아는 사진을 내려받습니다.",
+    "Seconds between two requests to one host, at least.": "같은 호스트에 보내는 두 요청 사이의 최소 간격(초).",
+    "Also fetch from addresses of your own network.": "내부 네트워크 주소에서도 내려받습니다.",
+    "Least similarity of a title; 0.3 (products, by mini) if not given; -1 keeps all.": (
+        "제목의 최소 유사도. 빼면 0.3(상품, mini 기준), -1은 모두 남깁니다."
+    ),
+    "Least similarity of a query; as for titles.": "검색어의 최소 유사도. 제목과 같은 방식.",
+    "Texts with personal data: 'mask' or 'drop'.": "개인 정보가 있는 글: 'mask'(가림) 또는 'drop'(버림).",
+    "A confirmed list of noise words instead of the one shipped.": "기본 목록 대신 쓸, 확인된 잡음 낱말 목록.",
+    "Count text in pictures.": "사진 속 글자를 셉니다.",
+    "'head' (embedded), 'none', or a classifier: .onnx, LAION's .pt, a transformers folder.": (
+        "'head'(내장), 'none', 또는 분류기: .onnx, LAION의 .pt, transformers 폴더."
+    ),
+    "A classifier of adult pictures: .onnx or a transformers folder or hub id.": (
+        "성인 사진 분류기: .onnx, transformers 폴더, 또는 허브 id."
+    ),
+    "Pairs of one shard, about.": "샤드 하나에 담을 쌍의 수(어림).",
+    "Scale stored pictures to this shorter side.": "저장하는 사진의 짧은 변을 이 크기로 줄입니다.",
+    "Processes; 0 for one a core.": "프로세스 수. 0은 코어마다 하나.",
+    "The address of a Ray cluster, or 'local'.": "Ray 클러스터의 주소, 또는 'local'.",
+    "Only show the funnel of about this many rows; nothing is written.": "이만큼의 행으로 거르는 과정만 보여 주고, 아무것도 쓰지 않습니다.",
+    "Choose the similarity thresholds: train the same small model at each, and take the one with the best zero-shot accuracy.\n\n"
+    "Stopped and run again, it goes on where it was.": (
+        "유사도 기준을 고릅니다: 기준마다 같은 작은 모델을 학습해 제로샷 정확도가 가장 높은 것을 택합니다.\n\n"
+        "멈췄다 다시 실행하면 이어서 합니다."
+    ),
+    "Folders or shards that `curate run --min-title -1 --min-query -1` wrote.": (
+        "`curate run --min-title -1 --min-query -1`이 쓴 폴더나 샤드."
+    ),
+    "A table of pictures with a 'label' each, for zero-shot accuracy.": "제로샷 정확도를 잴, 사진마다 'label'이 있는 표.",
+    "Where sweep.json and sweep.html go.": "sweep.json과 sweep.html을 둘 곳.",
+    "Whose picture vectors the small model learns over.": "작은 모델이 배울 사진 벡터를 내는 모델.",
+    "Similarities to try: -1,0,0.1,0.2.": "시험할 유사도: -1,0,0.1,0.2.",
+    "Training steps at each threshold.": "기준마다 학습할 스텝 수.",
+    "Write the report page of a run again, or look into its ledger.": "실행의 보고서를 다시 쓰거나 장부를 들여다봅니다.",
+    "The folder that `curate run` wrote.": "`curate run`이 쓴 폴더.",
+    "The page to write; report.html in the folder by default.": "쓸 페이지. 기본값은 그 폴더의 report.html.",
+    "Only the counts, as JSON on standard output.": "개수만 JSON으로 표준 출력에.",
+    "Only list what was dropped for this reason, as JSON lines.": "이 까닭으로 버린 것만 JSON 줄로 보여 줍니다.",
+    "Propose words that are frequent and agree badly with their pictures; a list you confirm goes to `run --noise-words`.": (
+        "자주 나오지만 사진과 잘 맞지 않는 낱말을 제안합니다. 확인한 목록은 `run --noise-words`에 줍니다."
+    ),
+    "Write the candidates there, one a line, to be confirmed by hand.": "후보를 한 줄에 하나씩 쓸 곳. 사람이 확인합니다.",
+    "Texts that must have the word.": "그 낱말이 나와야 하는 글의 수.",
+}
