@@ -2,7 +2,7 @@
 
     python docs/screenshots.py [--out docs] [--entries 150] [--only page] [--collection C]
 
-Needs Chromium and the package playwright (`apt-get install chromium fonts-nanum`, `pip install 'hannun[service-tests]'`).
+Needs Chromium and the package playwright (`apt-get install chromium fonts-nanum`, `pip install '.[service-tests]'`).
 """
 
 from __future__ import annotations

@@ -143,7 +143,8 @@ def own_data_is_right(home: Path, wrote: dict[str, str]) -> None:
     assert "10 added, 0 unchanged, 0 problems; my.hannun now has 10 items" in of("hannun index")
     plain = hits('hannun search "빨간 줄무늬')
     assert plain[0] == "p1" and plain[-1] == "p2"  # the one has all the words, the other what is to be avoided
-    assert hits("hannun search --image")[0].endswith("제주도/IMG_0.jpg") and "IMG_0" in (home / "similar.html").read_text("utf-8")
+    alike = hits("hannun search --image")  # a product that is described so may stand before the picture: kinds are ranked fairly
+    assert any(i.endswith("제주도/IMG_0.jpg") for i in alike[:2]) and "IMG_0" in (home / "similar.html").read_text("utf-8")
     assert len(hits('hannun search "더 밝은 색"')) == 10
     assert hits('hannun search "겨울 코트"') == ["p3"]
     assert [sorted(Path(i).name for i in g["ids"]) for g in json.loads(of("hannun dupes"))] == [["IMG_1.jpg", "again.jpg"]]
