@@ -123,7 +123,7 @@ def _other_readings(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...
 
 
 def _one_noun(group: Sequence[Any], tags: Sequence[str], before: str) -> bool:
-    """Whether a word may be one noun: Kiwi read it as an exclamation (자), a unit (나주 배 7.5kg), a pronoun (게) or as two nouns (하양)."""
+    """Whether a word may be one noun: Kiwi read it as an exclamation (자), a unit (나주 배 7.5kg), a pronoun (게) or two nouns (하양)."""
     if len(group) == 1:
         return tags[0] == "IC" or (tags[0] == "NNB" and before not in ("", *_COUNTED) and group[0].form not in _BOUND)
     if tags == ["NNB", "JKS"]:  # 게 is a crab or 것이, which wants a word before it that tells of it
