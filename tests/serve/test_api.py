@@ -45,8 +45,9 @@ def test_the_engine_decides_what_was_left_out(start: Start, monkeypatch: pytest.
     running = start()
     running.add({"id": "a", "text": "가"})
     seen: list[dict[str, object]] = []
-    real = collection.Collection.search
-    monkeypatch.setattr(collection.Collection, "search", lambda self, q, **more: seen.append(more) or real(self, q, **more))
+    local = type(running.service.collection)
+    real = local.search
+    monkeypatch.setattr(local, "search", lambda self, q, **more: seen.append(more) or real(self, q, **more))
     running.post("/v1/search", query="가")
     running.post("/v1/search", query="가", limit=3, where="id = a")
     assert seen == [{}, {"limit": 3, "where": "id = a"}]
