@@ -110,6 +110,8 @@ def needed(condition: Condition, holds: bool = True) -> Iterator[str]:
         case All(conditions) | Any_(conditions):
             for each in conditions:
                 yield from needed(each, holds)
+        case Holds():
+            return  # words are no fact
         case _:
             if holds and condition.field != "id":
                 yield condition.field
@@ -122,6 +124,8 @@ def reads(condition: Condition) -> bool:
             return reads(inner)
         case All(conditions) | Any_(conditions):
             return any(map(reads, conditions))
+        case Holds():
+            return False
         case Contains():
             return True
         case Compare(_, op, str()) if op != "=":
