@@ -2,7 +2,7 @@
 
     python benchmarks/exact.py [--titles 20000] [--parts names,avoidance,junk]
 
-1. Names: codes, names, kinds and first consonants that one title has (benchmarks/names.tsv), among 120 titles and among many more that
+1. Names: codes, names, measures and first consonants that one title has (benchmarks/names.tsv), alone and among many more that
    are put together of brands, things, colours and codes of the same shapes. Printed: the share of queries whose title comes first. The many
    are given vectors near those of real titles (a title's vector and noise), so that they are as near as titles are, and cost no encoding.
 2. What is avoided (benchmarks/avoidance.tsv): the share of queries for which everything that is wanted and not avoided comes before

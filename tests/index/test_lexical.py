@@ -102,7 +102,7 @@ SAME = [
     ("iPhone15", "iPhone 15"),
     ("USB-C", "USBC", "usb c"),
     ("A4용지", "A4 용지"),
-    ("500ml", "500 ml", "500㎖", "0.5L", "500 밀리리터"),
+    ("500ml", "500 ml", "500㎖", "0.5L", "500 밀리리터", "500cc"),
     ("2.5kg", "2.50kg", "2500그램", "2.5 킬로"),
     ("27인치", "27 inch"),
     ("5만원권", "50000원", "50,000원", "오만원"),
@@ -142,6 +142,14 @@ def test_ways_to_write_one_thing_meet_in_both_directions(ways: tuple[str, ...]) 
         ("어그부츠", "부츠"),
         ("아버지가방", "가방"),
         ("아버지가방", "아버지"),
+        ("농심 참깨라면", "라면"),  # or: if it is sesame
+        ("오뚜기 진라면 매운맛", "라면"),
+        ("불닭볶음면", "볶음면"),
+        ("서해안 게 2kg", "게"),  # or 것이
+        ("P&G 다우니 섬유유연제", "다우니"),
+        ("LG그램", "lg"),
+        ("C타입 케이블", "c"),
+        ("거실 암막커튼", "암막"),
     ],
 )
 def test_a_noun_is_found_where_kiwi_reads_something_else(text: str, asked: str) -> None:
@@ -170,6 +178,11 @@ def test_a_word_before_a_mark_is_the_same_word(mark: str) -> None:
         ("손가락 골무", "가락"),
         ("오이", "OE"),
         ("강아지가 집에 간다", "의자"),
+        ("네가 친구라면 도와줘", "라면"),
+        ("학생이라면 누구나", "라면"),
+        ("먹을 게 없다", "게"),
+        ("나이키 운동화", "나이"),
+        ("사회에 이바지", "바지"),
     ],
 )
 def test_a_text_has_no_term_that_it_does_not_say(text: str, asked: str) -> None:

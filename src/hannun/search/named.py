@@ -1,8 +1,8 @@
 """The words of a query go in; the condition that an item with every one of them meets comes out.
 
-A word is there as it is written, by its other name (빨강 is 빨간, 엘지 is LG), or in parts that make up the whole of it: RTX4090 in
-"RTX 4090", 드럼세탁기 in "드럼 세탁기". A part alone is another thing: 신라면 is not every 라면. A measure is its amount, however it
-is written.
+A word is there as it is written, by its other name (빨강 is 빨간, 엘지 is LG), or in parts that make up the whole of it: RTX4090
+in "RTX 4090", 드럼세탁기 in "드럼 세탁기". A part alone is another thing: 신라면 is not every 라면. A measure is its amount,
+however it is written.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Prepared:
         other = Prepared(
             self.engine, self.load, self.asked, self.options, self.background, self.dictionary, self.worded, exact or self.exact, narrower
         )
-        made = ("words", "weights", "pointed", "gains", "spread", "terms", "whole", *(() if only else ("named", "avoided")))
+        made = ("words", "weights", "pointed", "gains", "spread", "terms", "whole", *(() if only else ("named", "holders", "avoided")))
         other.__dict__ |= {k: self.__dict__[k] for k in made if k in self.__dict__}
         return other
 
@@ -139,13 +139,18 @@ class Prepared:
     @cached_property
     def named(self) -> frozenset[str]:
         """The ids of the FEW items at most that have every word of the query; none where there are more."""
+        return self.holders or frozenset()
+
+    @cached_property
+    def holders(self) -> frozenset[str] | None:
+        """The ids of all items that have every word of the query; None where there are more than FEW, or nothing is named."""
         whole = self.whole
         if whole is None or not 0 < self.words < 1 or (self.asked.own is not None and self.asked.own.images):
-            return frozenset()
+            return None
         initials = not self.terms.words
         asked = self.terms.initials if initials else self.terms.words
         found = self.engine.query(Words(tuple(asked), both(self.where, whole), FEW + 1, 0, initials, ()))
-        return frozenset(str(m.payload["id"]) for m in found) if len(found) <= FEW else frozenset()
+        return frozenset(str(m.payload["id"]) for m in found) if len(found) <= FEW else None
 
     @cached_property
     def avoided(self) -> Condition | None:

@@ -332,9 +332,12 @@ class Searcher:
                 agreement = fuse.agreements(parts, query.weights)
                 every[id].relevance = relevance(cosines, agreement, calibration, pointed.shares, query.weights)
         if query.words and query.whole is not None and every:
-            having = both(query.whole, Among("id", tuple(every)))
-            for match in self._engine.query(Listing(having, len(every), fields=())):
-                every[str(match.payload["id"])].relevance = 1.0
+            having = query.holders
+            if having is None:
+                listed = Listing(both(query.whole, Among("id", tuple(every))), len(every), fields=())
+                having = frozenset(str(m.payload["id"]) for m in self._engine.query(listed))
+            for id in having & every.keys():
+                every[id].relevance = 1.0
 
     def _hit(self, f: Found, query: Prepared, note: str = "") -> Hit:
         also = tuple(self._hit(g, query) for g in f.also[:ALSO])

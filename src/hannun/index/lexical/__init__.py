@@ -142,8 +142,10 @@ def _entries_pattern(dictionary: tuple[str, ...]) -> re.Pattern[str] | None:
 def _initials(text: str) -> Iterator[str]:
     """First consonants of each word as it is written, and of what is left of it without a last syllable (a particle, mostly)."""
     for run in _RUN.findall(text):
-        if sum(map(hangul.is_syllable, run)) > 1:
-            letters = hangul.initials(run)
-            yield letters
-            if len(letters) > 2:
-                yield letters[:-1]
+        yield from _typed_for(run)
+
+
+@lru_cache(maxsize=50_000)
+def _typed_for(run: str) -> tuple[str, ...]:
+    letters = hangul.initials(run)
+    return (letters, letters[:-1]) if len(letters) > 2 else (letters,) if len(letters) > 1 else ()

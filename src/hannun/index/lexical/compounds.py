@@ -32,8 +32,11 @@ GOODS = frozenset(
 
 
 @lru_cache(maxsize=50_000)
-def parts(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
-    """What a noun in Kiwi's dictionary is made of; 사용량 → 사용; 빨간색 → 빨갛다; none for a word of one piece or of one's own."""
+def parts(noun: str, dictionary: tuple[str, ...], name: bool = False) -> tuple[str, ...]:
+    """What a noun in Kiwi's dictionary is made of; 사용량 → 사용; 빨간색 → 빨갛다; none for a word of one piece or of one's own.
+
+    `name`: it is a proper noun, which may begin as a common one does: 나이키 is no 나이, 서울역 is in 서울.
+    """
     if len(noun) < 2 or noun in dictionary or not all(map(hangul.is_syllable, noun)):
         return ()
     tokens = kiwi.tokenize(noun, dictionary, (noun,))
@@ -46,9 +49,7 @@ def parts(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
     if len(tokens) > 2 and nouns and len(tokens[-1].form) == 1 and noun[-1] in _HEADS:
         return (*(t.form for t in tokens if len(t.form) > 1), tokens[-2].form + tokens[-1].form)  # 불닭볶음면: 불닭, 볶음, 볶음면
     if len(tokens) == 2 and len(tokens[1].form) == 1 and tags[0] in kiwi.NOUNS and tags[1] in ("NNG", "NNB", "XSN"):
-        if (
-            tags == ["NNG", "NNG"] and kiwi.noun(noun, dictionary)[0] == "NNP"
-        ):  # a name that begins as a common word does: 나이키 is no 나이
+        if name and tags == ["NNG", "NNG"]:
             return _head(noun, dictionary)
         last = (noun[-1],) if len(noun) > 2 and noun[-1] in _KNOWN_HEADS else ()
         return (tokens[0].form, *last) if len(tokens[0].form) > 1 and tokens[0].id > kiwi.UNKNOWN else last  # 사용량: 사용

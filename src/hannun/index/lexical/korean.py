@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any
 
 from hannun.index.lexical import codes, compounds, kiwi
 from hannun.index.lexical.names import also
 
 _STEMS = ("VV", "VA")
+_TELLING = frozenset((*kiwi.NOUNS, *_STEMS, "SL", "SN", "XPN", "XSN", "NNB"))
 _ENDINGS = ("EF", "EC", "ETN")
 _COUNTED = ("SN", "NR", "MM", "ETM")  # after these a dependent noun is a unit or a bound word, else a name (LG그램)
 _BOUND = frozenset("등중때것수데간전후듯만뿐채바줄리분번명시월일년원")  # dependent nouns of most sentences
@@ -39,20 +41,32 @@ def grams(run: str) -> list[str]:
 
 def _terms(text: str, dictionary: tuple[str, ...]) -> Iterator[str]:
     tokens = kiwi.tokenize(text, dictionary)
-    for term in chain(_plain(text, tokens, dictionary), _other_readings(text, tokens, dictionary)):
+    tags = [_general(t.tag) for t in tokens]
+    for term in chain(_plain(text, tokens, tags, dictionary), _other_readings(text, tokens, tags, dictionary)):
         yield term
         if other := also(term):
             yield other
 
 
-def _plain(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iterator[str]:
+def _general(tag: str) -> str:
+    """A tag without the kind of conjugation that Kiwi adds to it: VV of VV-I."""
+    return tag.partition("-")[0] if "-" in tag else tag
+
+
+def _plain(text: str, tokens: Sequence[Any], tags: Sequence[str], dictionary: tuple[str, ...]) -> Iterator[str]:
     compound: list[Any] = []
     before = None
-    for token in tokens:
-        tag = token.tag.partition("-")[0]
+    last = ""  # the tag of the token before
+    for token, tag in zip(tokens, tags, strict=True):
+        if tag not in _TELLING and tag[0] != "W":  # particles and endings, every other token
+            if compound:
+                yield from _whole(compound)
+                compound = []
+            before, last = token, tag
+            continue
         measured = (
             before is not None
-            and before.tag == "SN"
+            and last == "SN"
             and codes.MEASURED.match(text, token.start if token.start == before.end else token.start - 1)
         )
         joins = (tag in kiwi.NOUNS and not measured) or tag in ("SL", "SN", "XPN") or (tag == "XSN" and token.form not in ("들", "님"))
@@ -61,19 +75,17 @@ def _plain(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Ite
             compound = []
         if joins:
             compound.append(token)
-        counts = (
-            tag == "NR" and token.form in "십백천만억조" and before is not None and before.tag in ("SN", "NR") and before.end == token.start
-        )
+        counts = tag == "NR" and token.form in "십백천만억조" and before is not None and last in ("SN", "NR") and before.end == token.start
         if tag in kiwi.NOUNS and not measured and not counts:  # 만 of 5만 is in every price
-            yield from _noun(token.form, token.id, dictionary)
+            yield from _noun(token.form, token.id, tag == "NNP", dictionary)
         elif tag in _STEMS:
             yield f"{token.form}다"
-        elif tag == "NNB" and not measured and (before is None or (len(token.form) > 1 and before.tag.partition("-")[0] not in _COUNTED)):
+        elif tag == "NNB" and not measured and (before is None or (len(token.form) > 1 and last not in _COUNTED)):
             yield token.form
         elif tag.startswith("W_"):
             for run in _HANGUL.findall(token.form):
                 yield from words(run, dictionary)
-        before = token
+        before, last = token, tag
     if compound:
         yield from _whole(compound)
 
@@ -87,25 +99,30 @@ def _whole(tokens: Sequence[Any]) -> Iterator[str]:
         yield text
 
 
-def _noun(form: str, id: int, dictionary: tuple[str, ...]) -> Iterator[str]:
-    word = "".join(_RUN.findall(form))
+def _noun(form: str, id: int, name: bool, dictionary: tuple[str, ...]) -> Iterator[str]:
+    word = form if form.isalnum() else "".join(_RUN.findall(form))
     if not word:
         return
     yield word
     if id > kiwi.UNKNOWN or word in dictionary:
-        yield from form.split() if " " in form else compounds.parts(word, dictionary)  # 테드 번디 is one name of two words
+        yield from form.split() if " " in form else compounds.parts(word, dictionary, name)  # 테드 번디 is one name of two words
         return
     pairs = grams(word) if len(word) > 2 else []
     yield from pairs
     yield from (p for p in compounds.inside(word, dictionary) if p not in pairs)
 
 
-def _other_readings(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iterator[str]:
+def _other_readings(text: str, tokens: Sequence[Any], every: Sequence[str], dictionary: tuple[str, ...]) -> Iterator[str]:
     """Nouns of the dictionary that stand in the text in letters which Kiwi read otherwise."""
     before = ""  # the tag that the word before this one ended in
-    groups = [list(g) for _, g in groupby(tokens, key=lambda t: t.word_position)]
+    groups = [list(g) for _, g in groupby(tokens, key=attrgetter("word_position"))]
+    at = 0
     for n, group in enumerate(groups):
-        tags = [t.tag.partition("-")[0] for t in group]
+        tags = every[at : at + len(group)]
+        at += len(group)
+        if tags[0] in kiwi.NOUNS and (len(group) == 1 or (len(group) == 2 and tags[1][0] == "J")):  # most words are read in one way
+            before = tags[-1]
+            continue
         stem = next((k for k, tag in enumerate(tags) if tag in _STEMS), None)
         if stem is not None and (stem == 0 or tags[stem - 1] in kiwi.NOUNS):
             yield from _as_noun(
@@ -113,6 +130,8 @@ def _other_readings(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...
             )
         elif tags[0].startswith("XSA") or (stem == 1 and tags[0] == "MAG"):  # 다우니, read as 다 + 울다 or as the end of a word
             yield from _as_noun(text, group, tags, None, before, groups[n + 1 : n + 2], dictionary)
+        elif tags[:2] == ["IC", "MAG"]:  # 암막커튼: what Kiwi does not know, taken for exclamations
+            yield text[group[0].start : group[1].end]
         yield from _after_particle(text, group, tags, dictionary)
         yield from _as_goods(text, group, tags, groups[n + 1 :])
         if stem is None and _one_noun(group, tags, before):
@@ -123,7 +142,7 @@ def _other_readings(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...
 
 
 def _one_noun(group: Sequence[Any], tags: Sequence[str], before: str) -> bool:
-    """Whether a word may be one noun: Kiwi read it as an exclamation (자), a unit (나주 배 7.5kg), a pronoun (게) or two nouns (하양)."""
+    """Whether a word may be one noun that Kiwi read as an exclamation (자), a unit (배), a pronoun (게) or two of one syllable (하양)."""
     if len(group) == 1:
         return tags[0] == "IC" or (tags[0] == "NNB" and before not in ("", *_COUNTED) and group[0].form not in _BOUND)
     if tags == ["NNB", "JKS"]:  # 게 is a crab or 것이, which wants a word before it that tells of it
