@@ -13,6 +13,7 @@ from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.item import Content, Image, Item, Text, item, require_content
 
 DIM = 64
+READS = (Text.kind, Image.kind)
 
 
 @final
@@ -21,7 +22,7 @@ class Toy:
 
     def __init__(self, version: str = "1", parts: bool = True) -> None:
         self.name, self.fingerprint, self.dims, self.side = f"toy{version}", f"toy-{version}-{parts}", (DIM, 32), 16
-        self.kinds: tuple[str, ...] = (Text.kind, Image.kind) if parts else ()
+        self.kinds: tuple[str, ...] = READS if parts else ()
         self.calibration: Calibration = UNCALIBRATED
         self.encoded = 0
 
@@ -32,12 +33,12 @@ class Toy:
         return self._encode(contents)
 
     def _encode(self, contents: Sequence[Content]) -> Embeddings:
-        rows = [self._row(require_content(item(c))) for c in contents]
+        rows = [self._row(require_content(item(c), READS).only(READS)) for c in contents]
         self.encoded += len(rows)
         return Embeddings(np.stack(rows) if rows else np.zeros((0, DIM), np.float32))
 
     def _row(self, it: Item) -> Floats:
-        parts = [self._picture(p) if isinstance(p, Image) else self._text(p.value) for p in it.parts]
+        parts = [self._text(p.value) for p in it.parts if isinstance(p, Text)] + [self._picture(p) for p in it.images]
         return unit(np.sum(parts, axis=0))
 
     def _text(self, text: str) -> Floats:

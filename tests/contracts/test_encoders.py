@@ -135,6 +135,15 @@ def test_empty_content_is_refused(encode: Encode, empty: Content) -> None:
         encode(["something", empty])
 
 
+def test_parts_of_other_kinds_are_passed_over_and_nothing_else_is_refused(encoder: Encoder, encode: Encode) -> None:
+    """No encoder here reads events; where one does, this needs another kind."""
+    click = [{"time": "2025-11-01", "action": "click"}]
+    with_them, without = encode([{"text": "모자", "events": click}, "모자"]).dense
+    assert np.abs(with_them - without).max() < TOLERANCE
+    with pytest.raises(InputError, match="content of events came, which this encoder does not read"):
+        encode([{"events": click}])
+
+
 @pytest.mark.parametrize("broken", [b"", b"not a picture", encoded(draw(size=(99, 99), seed=1), "JPEG")[:400]])
 def test_an_unreadable_picture_is_told(encode: Encode, broken: bytes) -> None:
     with pytest.raises(PictureError):
