@@ -97,8 +97,11 @@ class HannunStore(VectorStore):
         """Items near and unlike each other. LangChain's `lambda_mult` is 1 for relevance alone; `fetch_k` is the collection's own."""
         return self.similarity_search(query, k, diversity=1 - lambda_mult, **options)
 
-    def _select_relevance_score_fn(self) -> Any:
-        return lambda score: max(0.0, min(1.0, score))  # a calibrated cosine
+    def _similarity_search_with_relevance_scores(self, query: str, k: int = 4, **options: Any) -> list[tuple[Document, float]]:
+        """Items with a score in 0…1 that means the same in every search: `Hit.relevance`; of encoders without a calibration the score."""
+        _none_of(options, _OPTIONS)
+        hits = self._collection.search(query, limit=k, **options)
+        return [(self._document(h.item), min(max(h.score, 0.0), 1.0) if h.relevance is None else h.relevance) for h in hits]
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """The items with these ids, those that are there."""
