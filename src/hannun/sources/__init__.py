@@ -1,7 +1,7 @@
-"""Paths go in (folders, pictures, text files, tables of rows, tar shards); Items, and Problems with reasons, come out.
+"""Paths go in (folders, pictures, text files, tables of rows, PDFs, tar shards); Items, and Problems with reasons, come out.
 
 `reading` walks the paths, `tables` gives the rows of every kind of table, `columns` makes items of them, `shard` reads tars,
-`frames` takes what is in memory.
+`pdf` reads pages, `frames` takes what is in memory.
 """
 
 from hannun.facts import fact as fact

@@ -1,8 +1,9 @@
-"""Paths go in (folders, pictures, texts, tables, shards) with how to read rows; Items, Problems and counts of what is not read come out.
+"""Paths go in (folders, pictures, texts, tables, PDFs, shards) with how to read rows; Items, Problems and counts of unread files come out.
 
 The item of a file has the file's absolute path as its id; the item of a row has its `id` column, or else the file's path
-and the row's number. Every item carries where it came from in `SOURCE`, so that `--prune` knows what has vanished. A picture's name
-and the folder that it lies in become facts (`title`, `folder`), which are its words too, since it has no text.
+and the row's number; that of a page has the file's path and the page's number. Every item carries where it came from in `SOURCE`, so
+that `--prune` knows what has vanished. The name of a picture or PDF and the folder that it lies in become facts (`title`, `folder`),
+which are a picture's words too, since it has no text.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from hannun import hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
 from hannun.item import Image, Item, Problem, image_part, item
-from hannun.sources import columns, shard
+from hannun.sources import columns, pdf, shard
 from hannun.sources.columns import Reading
 from hannun.sources.tables import TABLES, about, decode_text, ending
 
 SOURCE = "_source"  # the fact that holds the absolute path of the file an item came from
 TEXTS = frozenset({"txt", "md"})
+_KINDS = shards.PICTURES | TEXTS | TABLES | {"pdf", "tar"}
 PLAIN = Reading()
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
 
@@ -80,7 +82,6 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
     found: dict[str, tuple[Path, bool]] = {}  # by absolute path, so that no file comes twice however it was named
     unread: dict[str, str] = {}
     folders: dict[Path, str] = {}
-    kinds = shards.PICTURES | TEXTS | TABLES | {"tar"}
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder; check the path")
@@ -96,7 +97,7 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
                 if name.startswith("."):
                     continue
                 place, kind = os.path.abspath(file), ending(file)
-                if kind not in kinds:
+                if kind not in _KINDS:
                     unread[place] = f".{kind}" if kind else "without an ending"
                 elif kind == "xlsx" and importlib.util.find_spec("python_calamine") is None:
                     unread[place] = ".xlsx (needs `pip install -c constraints.txt '.[formats]'`)"
@@ -114,12 +115,14 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
 
 
 def count(paths: Iterable[Path] | Survey) -> int:
-    """About how many items the paths hold, cheaply: rows of tables by line count or footer, shards by their headers."""
+    """About how many items the paths hold, cheaply: rows of tables by line count or footer, shards by their headers, pages."""
     total = 0
     for file, _ in (paths if isinstance(paths, Survey) else survey(paths)).files:
         kind = ending(file) if file.is_file() else ""  # opening a pipe would wait for its writer
         if kind in TABLES:
             total += about(file)
+        elif kind == "pdf":
+            total += pdf.count(file)
         elif kind == "tar":
             try:
                 total += sum(1 for _ in shards.keys(file))
@@ -141,8 +144,8 @@ def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[It
         image_part(file)  # for its check of the name, whatever the file is
         if file.exists() and not file.is_file():
             raise InputError(f"{file}: is a pipe or a device, expected a file")
+        place = {"title": hangul.normalise(file.stem), **({"folder": folder} if folder else {})}
         if kind in shards.PICTURES:
-            place = {"title": hangul.normalise(file.stem), **({"folder": folder} if folder else {})}
             yield Item(id, (Image(file),), {**place, **(_exif(file) if reading.exif else {})})
         elif kind in TEXTS:
             text = item(_text(file), id=id)
@@ -151,9 +154,10 @@ def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[It
             yield from columns.items(file, reading)
         elif kind == "tar":
             yield from shard.items(file, reading)
+        elif kind == "pdf":
+            yield from pdf.items(file, id, place)
         elif named:
-            kinds = ", ".join(sorted(shards.PICTURES | TEXTS | TABLES | {"tar"}))
-            yield Problem(str(file), f"is of no kind that can be indexed, expected one of {kinds}")
+            yield Problem(str(file), f"is of no kind that can be indexed, expected one of {', '.join(sorted(_KINDS))}")
     except HannunError as e:
         where = str(file).encode("utf-8", "replace").decode()
         yield Problem(where, str(e).removeprefix(f"{file}: ").removeprefix(f"{where!r}: "), id)

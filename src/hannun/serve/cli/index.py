@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def index(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH…", help="Folders, pictures, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .tar."),
+        typer.Argument(metavar="PATH…", help="Folders, pictures, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .pdf, .tar."),
     ],
     to: Annotated[
         str, typer.Option("--to", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="The collection, made where there is none.")
@@ -80,7 +80,7 @@ def index(
     if not total and not report.problems and not report.removed:
         raise InputError(
             f"{', '.join(map(str, paths))}: nothing to index there; expected pictures, .txt/.md, "
-            ".jsonl/.csv/.tsv/.xlsx/.parquet or .tar files"
+            ".jsonl/.csv/.tsv/.xlsx/.parquet, .pdf or .tar files"
         )
     if total and not failure:
         typer.echo(f'next: hannun search "빨간 원피스" --in {to}')
