@@ -34,6 +34,8 @@ Captured = pytest.CaptureFixture[str]
 INSTEAD = {
     "make demo": ("makes an environment of its own", ["demo", "--help"]),
     "make test": ("is what runs this", None),
+    "hannun watch ~/Photos --to my.hannun": ("goes on until it is stopped: tests/serve/test_watch.py does", ["watch", "--help"]),
+    "hannun watch ~/사진 --to my.hannun": ("the same", ["watch", "--help"]),
     "hannun serve my.hannun": ("answers until it is stopped: tests/serve starts it", ["serve", "--help"]),
     "hannun train kanana_v --size tiny --data DATA": ("takes the data sets and an hour", ["train", "--help"]),
     "hannun eval build/kanana_v-tiny/model --on ko_embed": ("takes the data sets and the trained model", ["eval", "--list"]),

@@ -400,7 +400,7 @@ def test_another_process_may_open_it_once_it_has_stopped(start: Start, tmp_path:
 def test_what_has_come_is_indexed_beside_everything_else(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hannun.serve.http.service._UNINDEXED", 5)
     begun: list[int] = []
-    monkeypatch.setattr(collection.Collection, "optimise", lambda self: begun.append(len(self)) or True)
+    monkeypatch.setattr("hannun.collection.local.Local.optimise", lambda self: begun.append(len(self)) or True)
     running = start()
     running.add({"id": "a", "text": "가"})
     assert not begun

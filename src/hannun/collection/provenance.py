@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,21 @@ Moved = list[tuple[str, Mapping[str, Any]]]  # the id that an item has now, and 
 
 def vanished(engine: Engine, below: Sequence[Path], keep: set[str]) -> set[str]:
     """The ids of items that came from files below these paths, unless they, or their file's path, are in `keep`."""
-    roots = [hangul.normalise(os.path.abspath(p)) for p in below]
+    roots = {hangul.normalise(os.path.abspath(p)) for p in below}  # thousands, where each is a file that has gone
     gone = set()
     for payload in engine.scan(["id", "source"]):
         source = payload.get("source")
-        if source and not {payload["id"], source} & keep and any(source == r or source.startswith(r.rstrip("/") + "/") for r in roots):
+        if source and not {payload["id"], source} & keep and not roots.isdisjoint(_upwards(source)):
             gone.add(str(payload["id"]))
     return gone
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """An absolute path and every folder that it lies in."""
+    yield path
+    while path:
+        path = path.rpartition("/")[0]
+        yield path or "/"
 
 
 def moved(engine: Engine, seen: set[str]) -> Moved:

@@ -1,11 +1,18 @@
 """Paths go in (folders, pictures, text files, tables of rows, PDFs, tar shards); Items, and Problems with reasons, come out.
 
 `reading` walks the paths, `tables` gives the rows of every kind of table, `columns` makes items of them, `shard` reads tars,
-`pdf` reads pages, `frames` takes what is in memory.
+`pdf` reads pages, `frames` takes what is in memory, `changes` tells what has become of the files below a path since they were
+looked at.
 """
 
 from hannun.facts import fact as fact
 from hannun.facts import facts as facts
+from hannun.sources.changes import Snapshot as Snapshot
+from hannun.sources.changes import Stamp as Stamp
+from hannun.sources.changes import changes as changes
+from hannun.sources.changes import held as held
+from hannun.sources.changes import lies_below as lies_below
+from hannun.sources.changes import snapshot as snapshot
 from hannun.sources.columns import Reading as Reading
 from hannun.sources.columns import kept_facts as kept_facts
 from hannun.sources.frames import contents as contents

@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from hannun.sources.tables import TABLES, about, decode_text, ending
 
 SOURCE = "_source"  # the fact that holds the absolute path of the file an item came from
 TEXTS = frozenset({"txt", "md"})
-_KINDS = shards.PICTURES | TEXTS | TABLES | {"pdf", "tar"}
+KINDS = shards.PICTURES | TEXTS | TABLES | {"pdf", "tar"}  # endings of the files that are read
 PLAIN = Reading()
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
 
@@ -77,6 +77,18 @@ def files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
     return list(survey(paths).files)
 
 
+def walk(folder: Path, failed: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder from this one down with the names of its files, sorted; hidden ones and collections are passed over.
+
+    Args:
+        folder: where to begin. Links to folders below it are not followed.
+        failed: called with the error of each folder that cannot be listed; left out, such a folder is passed over.
+    """
+    for here, inner, names in os.walk(folder, onerror=failed):
+        inner[:] = sorted(d for d in inner if not d.startswith(".") and not d.endswith(".hannun"))
+        yield Path(here), sorted(n for n in names if not n.startswith("."))
+
+
 def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
     """What lies below the paths. Hidden files and collections are passed over. Raises MissingError for a path that is not there."""
     found: dict[str, tuple[Path, bool]] = {}  # by absolute path, so that no file comes twice however it was named
@@ -89,15 +101,12 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
             found[os.path.abspath(path)] = (path, True)
             folders.setdefault(path, _folder(path.parent, path.parent))
             continue
-        for folder, inner, names in os.walk(path):
-            inner[:] = sorted(d for d in inner if not d.startswith(".") and not d.endswith(".hannun"))
-            here = _folder(Path(folder), path)
-            for name in sorted(names):
-                file = Path(folder) / name
-                if name.startswith("."):
-                    continue
+        for folder, names in walk(path):
+            here = _folder(folder, path)
+            for name in names:
+                file = folder / name
                 place, kind = os.path.abspath(file), ending(file)
-                if kind not in _KINDS:
+                if kind not in KINDS:
                     unread[place] = f".{kind}" if kind else "without an ending"
                 elif kind == "xlsx" and importlib.util.find_spec("python_calamine") is None:
                     unread[place] = ".xlsx (needs `pip install -c constraints.txt '.[formats]'`)"
@@ -157,7 +166,7 @@ def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[It
         elif kind == "pdf":
             yield from pdf.items(file, id, place)
         elif named:
-            yield Problem(str(file), f"is of no kind that can be indexed, expected one of {', '.join(sorted(_KINDS))}")
+            yield Problem(str(file), f"is of no kind that can be indexed, expected one of {', '.join(sorted(KINDS))}")
     except HannunError as e:
         where = str(file).encode("utf-8", "replace").decode()
         yield Problem(where, str(e).removeprefix(f"{file}: ").removeprefix(f"{where!r}: "), id)

@@ -2,20 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, final
 
 import typer
 
 from hannun import hangul
 from hannun.errors import InputError, MissingError
-from hannun.serve.cli.options import DEFAULT, Model
+from hannun.serve.cli.options import DEFAULT, Columns, Exif, Model, Numbers, To
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hannun.collection import Quantise
+    from hannun.collection import Collection, Progress, Quantise, Report
     from hannun.item import Item, Problem
+    from hannun.sources import Reading, Survey
+
+
+@final
+@dataclass(frozen=True)
+class Outcome:
+    """What became of files that were read into a collection.
+
+    `report`: of what was added and removed; `moved`: how many items of it were there under another path; `read`: how many ids were
+    seen; `failure`: the error of nothing that could be added.
+    """
+
+    report: Report
+    moved: int
+    read: int
+    failure: InputError | None
+
+
+def read_into(
+    opened: Collection,
+    found: Survey,
+    reading: Reading,
+    *,
+    prune: Sequence[Path] = (),
+    keep: Set[str] = frozenset(),
+    progress: Progress | None = None,
+) -> Outcome:
+    """Read files into a collection, and recognise those that were moved.
+
+    Args:
+        opened: the collection.
+        found: the files.
+        reading: how to read rows.
+        prune: the paths below which items go whose files, or rows, were not read just now.
+        keep: ids, or paths of files, whose items stay nevertheless.
+        progress: called with how many more are done.
+    """
+    from hannun import sources
+    from hannun.collection import Report
+
+    seen: set[str] = set()
+
+    def noted() -> Iterator[Item | Problem]:
+        for one in sources.read(found, reading):
+            if one.id is not None:
+                seen.add(one.id)
+            yield one
+
+    failure: InputError | None = None
+    try:
+        report = opened.add(noted(), progress)
+    except InputError as e:
+        report, failure = Report(), e
+    moved = opened.moved(seen) if report.added else 0
+    if prune:
+        report.removed = opened.prune(prune, seen | keep)
+    return Outcome(report, moved, len(seen), failure)
 
 
 def index(
@@ -23,14 +82,12 @@ def index(
         list[Path],
         typer.Argument(metavar="PATH…", help="Folders, pictures, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .pdf, .tar."),
     ],
-    to: Annotated[
-        str, typer.Option("--to", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="The collection, made where there is none.")
-    ] = DEFAULT,
+    to: To = DEFAULT,
     model: Model = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove items whose files below PATH have vanished.")] = False,
-    columns: Annotated[str | None, typer.Option(metavar="text=A,image=B,id=C", help="Which columns of tables hold what.")] = None,
-    numbers: Annotated[str | None, typer.Option(metavar="COLUMN,…", help="Columns of amounts as people write them: 39,000원.")] = None,
-    exif: Annotated[bool, typer.Option("--exif/--no-exif", help="Date, place and camera of pictures as facts.")] = True,
+    columns: Columns = None,
+    numbers: Numbers = None,
+    exif: Exif = True,
     words: Annotated[bool | None, typer.Option("--words/--no-words", help="Of a new one: keep words for ranking by words.")] = None,
     dictionary: Annotated[Path | None, typer.Option(help="Of a new one: a file of words to take whole, one a line.")] = None,
     quantise: Annotated[str | None, typer.Option(help="Of a new one: search int8 or binary vectors first.")] = None,
@@ -42,31 +99,17 @@ def index(
     from hannun.serve.cli import output
 
     whole = None if dictionary is None else _lines(dictionary)
-    reading = sources.Reading(_columns(columns), _names(numbers), exif)
+    reading = reading_of(columns, numbers, exif)
     gone = [p for p in paths if not p.exists()]
     if gone and not prune:
         raise MissingError(f"{gone[0]}: no such file or folder; check the path, or remove its items with --prune")
     found = sources.survey([p for p in paths if p not in gone], reading)
     kept = collection.open(to, load(model) if model else None, words=words, dictionary=whole, quantise=_quantise(quantise), prefix=prefix)
     with kept as opened, output.progress("indexing", sources.count(found)) as advance:
-        seen: set[str] = set()
-
-        def noted() -> Iterator[Item | Problem]:
-            for one in sources.read(found, reading):
-                if one.id is not None:
-                    seen.add(one.id)
-                yield one
-
-        failure: InputError | None = None
-        try:
-            report = opened.add(noted(), advance)
-        except InputError as e:
-            report, failure = collection.Report(), e
-        moved = opened.moved(seen) if report.added else 0
-        if prune:
-            report.removed = opened.prune(paths, seen)
-            if gone and not report.removed and not seen:
-                raise MissingError(f"{gone[0]}: no such file or folder, and {to} has no items from there; check the path")
+        outcome = read_into(opened, found, reading, prune=paths if prune else (), progress=advance)
+        report, moved, failure = outcome.report, outcome.moved, outcome.failure
+        if gone and not report.removed and not outcome.read:
+            raise MissingError(f"{gone[0]}: no such file or folder, and {to} has no items from there; check the path")
         if failure is not None and not report.removed:
             raise failure
         opened.optimise()
@@ -85,6 +128,13 @@ def index(
     if total and not failure:
         typer.echo(f'next: hannun search "빨간 원피스" --in {to}')
     return 0
+
+
+def reading_of(columns: str | None, numbers: str | None, exif: bool) -> Reading:
+    """How to read rows and pictures, by the options of the command line. Raises InputError for columns of another form."""
+    from hannun import sources
+
+    return sources.Reading(_columns(columns), _names(numbers), exif)
 
 
 def _lines(file: Path) -> list[str]:

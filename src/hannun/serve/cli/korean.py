@@ -67,6 +67,15 @@ HELP = {
     "Of a new one: a file of words to take whole, one a line.": "새 컬렉션: 쪼개지 않을 낱말 파일, 한 줄에 하나.",
     "Of a new one: search int8 or binary vectors first.": "새 컬렉션: int8 또는 binary 벡터로 먼저 찾습니다.",
     "Of a new one: search so many values of each vector first.": "새 컬렉션: 벡터의 앞쪽 값 이만큼으로 먼저 찾습니다.",
+    # watch
+    "Keep folders indexed until Ctrl-C: what is new, changed, moved or gone is taken up once it has been still for a moment.": (
+        "Ctrl-C를 누를 때까지 폴더를 지켜봅니다. 새것, 바뀐 것, 옮긴 것, 사라진 것을 잠시 그대로인지 본 뒤 반영합니다."
+    ),
+    "Folders, or files, to keep indexed.": "지켜볼 폴더나 파일.",
+    "Seconds between two looks; a file is read when it has not changed for so long.": (
+        "둘러보는 간격(초). 파일은 이만큼 바뀌지 않았을 때 읽습니다."
+    ),
+    "Keep items whose files have vanished.": "파일이 사라진 항목도 남겨 둡니다.",
     # search
     "Search a collection by words, by a picture, by both, or by examples.": "말로, 사진으로, 둘 다로, 또는 예시로 컬렉션을 검색합니다.",
     "What to look for, in Korean or English; -WORD avoids it; - reads it from standard input.": (

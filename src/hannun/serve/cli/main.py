@@ -38,6 +38,7 @@ from hannun.serve.cli import (
     serve,
     train,
     update,
+    watch,
 )
 
 # ClickException: of the click that newer typers carry inside, or of the installed one that older ones use.
@@ -68,6 +69,7 @@ def _root(
 
 app.command("demo")(demo.demo)
 app.command("index")(index.index)
+app.command("watch")(watch.watch)
 app.command("search")(search.search)
 app.command("info")(info.info)
 app.command("delete")(delete.delete)

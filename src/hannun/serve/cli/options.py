@@ -17,3 +17,9 @@ Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Data = Annotated[Path | None, typer.Option("--data", envvar="HANNUN_DATA", help="The folder of data sets [default: ../shared/data].")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Where vectors and drawn pictures are kept [default: ~/.cache/hannun/eval].")]
 On = Annotated[list[str] | None, typer.Option("--on", help="A suite, or mteb:TASK; may be repeated. All of them when left out.")]
+To = Annotated[
+    str, typer.Option("--to", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="The collection, made where there is none.")
+]
+Columns = Annotated[str | None, typer.Option(metavar="text=A,image=B,id=C", help="Which columns of tables hold what.")]
+Numbers = Annotated[str | None, typer.Option(metavar="COLUMN,…", help="Columns of amounts as people write them: 39,000원.")]
+Exif = Annotated[bool, typer.Option("--exif/--no-exif", help="Date, place and camera of pictures as facts.")]
