@@ -304,7 +304,7 @@ def test_a_text_without_a_space_is_no_name_to_look_into(monkeypatch: pytest.Monk
 
 def test_a_query_has_an_end() -> None:
     assert query("빨간 원피스 " * 20_000) == query("빨간 원피스")
-    assert "파란" not in query("가 " * 1000 + "파란").words and max(map(len, query("가" * 100_000).words)) == 2000
+    assert "파란" not in query("가 " * 1000 + "파란").words and max(map(len, query("가" * 100_000).words)) <= 2000
 
 
 # The pure functions below

@@ -458,7 +458,7 @@ def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, 
     import sys
 
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(DependencyError, match=r"pip install 'hannun\[train\]'"):
+    with pytest.raises(DependencyError, match=r"pip install -c constraints.txt '\.\[train\]'"):
         open_checkpoint(str(folders["clip"]))
 
 

@@ -292,6 +292,8 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
         items: list[dict[str, Any]] = []
         for n in range(150):
             row: dict[str, Any] = {"id": f"{n * 7919 % 150:03}", "shelf": n % 11}
+            if n == 7:
+                row["colour"] = colours[0]  # a fact that nearly no item has: all others are groups of their own
             if n % 3 != 1:
                 row["text"] = f"{colours[n % 5]} {kinds[n % 6]}" + (f" no {n}" if n % 4 == 0 else "")
             if n % 3:
@@ -313,7 +315,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
         {"words": 0.7, "weights": (0.9, 0.1)},
         {"weights": (0, 1)},
         {"group_by": "shelf"},
-        {"group_by": "none", "words": 0.5, "fusion": "ranks"},
+        {"group_by": "colour", "words": 0.5, "fusion": "ranks"},
         {"diversity": 0.5},
         {"shuffle": 5, "words": 0},
         {"rerank": lambda query, items: [-float(it.facts["shelf"]) for it in items]},

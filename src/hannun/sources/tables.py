@@ -133,9 +133,8 @@ def _encoding(raw: IO[bytes], file: Path) -> str:
     """How a file of text is encoded, by its mark and by reading it once through; it is left at its begin. Raises InputError."""
     head = raw.read(4)
     raw.seek(0)
-    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "utf-16"
-    for encoding in ("utf-8-sig", "cp949"):
+    wide = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp949"):
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
             while block := raw.read(1 << 20):

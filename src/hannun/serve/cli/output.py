@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from hannun.collection import Collection
-from hannun.errors import HannunError
+from hannun.errors import HannunError, MissingError
 from hannun.files import write_whole
 from hannun.item import Image, Problem
 from hannun.search.hits import Hit, Why
@@ -148,6 +148,8 @@ def plain(hit: Hit) -> dict[str, Any]:
 
 def gallery(target: Path, heading: str, sections: Sequence[Section], foot: str = "") -> None:
     """Write one HTML page with everything in it: no file and no network is needed to look at it."""
+    if not target.parent.is_dir():
+        raise MissingError(f"{target}: there is no folder {target.parent}; make it, or write elsewhere")
     body = "".join(_section(s) for s in sections)
     note = f"<footer>{foot}</footer>" if foot else ""
     page = _PAGE.replace("{title}", escape.escape(heading)).replace("{body}", body + note)

@@ -46,6 +46,7 @@ async def about(request: Request, service: Served) -> Response:
             "fingerprint": encoder.fingerprint,
             "dims": list(encoder.dims),
             "parts": bool(encoder.kinds),
+            "kinds": list(encoder.kinds),
             "patches": encoder.sees_cells,
             "writable": "write" in request.state.scopes,
             "max_upload_bytes": service.settings.body,
