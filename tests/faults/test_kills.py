@@ -44,7 +44,8 @@ for at in spread(len(whole["steps"]), most):
     kept.append(len([f for f in out.glob("**/*.work/*") if f.suffix != ".part"]))
     left = odd(out)
     again = attempt(lambda: counted(out), out)
-    if first["status"] != 137 or left or again.get("gave") != [gave, needed - kept[-1]]:
+    missed = first["status"] == 0 and at == len(whole["steps"])  # the engine had less to settle this time
+    if (first["status"] != 137 and not missed) or left or again.get("gave") != [gave, needed - kept[-1]]:
         bad.append([f"{at}: {whole['steps'][at - 1]}", kept[-1], left, first["status"], again.get("said"), again.get("gave")])
 print(json.dumps({"steps": whole["steps"], "bad": bad, "gave": gave, "needed": needed, "kept": kept}))
 """

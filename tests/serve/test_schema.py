@@ -90,7 +90,8 @@ def called(running: Running, operation: Any, named: dict[str, str]) -> Counter[i
         if operation.method.upper() == "DELETE":
             filled(running)
         answer = case.call(base_url=running.url, timeout=20)
-        answers[answer.status_code] += 1
+        if answer.status_code != 400 or "this encoder does not read" not in answer.text:  # the API takes every kind, the toy reads two
+            answers[answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
 
     @calm
