@@ -90,7 +90,8 @@ def called(running: Running, operation: Any, named: dict[str, str]) -> Counter[i
         if operation.method.upper() == "DELETE":
             filled(running)
         answer = case.call(base_url=running.url, timeout=20)
-        if answer.status_code != 400 or "this encoder does not read" not in answer.text:  # the API takes every kind, the toy reads two
+        # The API takes every kind of content, the toy reads two; and no schema says that rows are of one length, names as many as columns.
+        if answer.status_code != 400 or not any(m in answer.text for m in ("this encoder does not read", '"a signal ')):
             answers[answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
 
