@@ -411,7 +411,7 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["update", "--set", "a=1", "--in", "shop.hannun"], 1, "no items came"),
         (["update", "r1", "--set", "a", "--in", "shop.hannun"], 1, "--set 'a' came"),
         (["update", "none", "--set", "a=1", "--in", "shop.hannun"], 1, "has none of these items"),
-        (["update", "r1", "--set", "text=x", "--in", "shop.hannun"], 1, "'id', 'text' or 'image'"),
+        (["update", "r1", "--set", "text=x", "--in", "shop.hannun"], 1, "a change of 'text' came"),
         (["info", "nowhere"], 1, "nowhere: no collection there"),
         (["delete", "x", "--in", "nowhere"], 1, "nowhere: no collection there"),
         (["delete", "--where", "a =", "--in", "shop.hannun"], 1, "expected a value"),
