@@ -44,8 +44,7 @@ for at in spread(len(whole["steps"]), most):
     kept.append(len([f for f in out.glob("**/*.work/*") if f.suffix != ".part"]))
     left = odd(out)
     again = attempt(lambda: counted(out), out)
-    missed = first["status"] == 0 and at == len(whole["steps"])  # the engine had less to settle this time
-    if (first["status"] != 137 and not missed) or left or again.get("gave") != [gave, needed - kept[-1]]:
+    if first["status"] != 137 or left or again.get("gave") != [gave, needed - kept[-1]]:
         bad.append([f"{at}: {whole['steps'][at - 1]}", kept[-1], left, first["status"], again.get("said"), again.get("gave")])
 print(json.dumps({"steps": whole["steps"], "bad": bad, "gave": gave, "needed": needed, "kept": kept}))
 """
@@ -170,7 +169,6 @@ def test_mine(tmp_path: Path, tally: Tally) -> None:
     pytest.importorskip("torch", reason="torch is in the [train] extra")
     with hannun.open(tmp_path / "shop.hannun", Toy()) as shop:
         shop.add([{"id": str(n), "text": t} for n, t in enumerate(("abcdefgh", "abcdefgx", "abcdefxy", "abcdexyz", "zzzzzzzz"))])
-    hannun.open(tmp_path / "shop.hannun", Toy()).close()  # the engine settles its own files once; the steps are then the same each time
     rows = [("abcdefg", "abcdefgx"), ("abcdex", "abcdexyz"), ("bcdefgh", "abcdefgh"), ("bcdefxy", "abcdefxy")]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps({"query": q, "positive": p}) + "\n" for q, p in rows))
     words = ["mine", str(tmp_path / "pairs.jsonl"), "--in", str(tmp_path / "shop.hannun"), "--to", "OUT/mined.jsonl", "--below", "1"]

@@ -15,6 +15,7 @@ from hannun.collection.remote import Remote
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError, MissingError
 from hannun.item import Content, Item, content_of, item
+from hannun.search.hits import Hit
 
 try:
     from langchain_core.documents import Document
@@ -80,8 +81,11 @@ class HannunStore(VectorStore):
 
     def search_with_score(self, query: Content, k: int = 4, **options: Any) -> list[tuple[Document, float]]:
         """Items nearest to words, a picture, or both, with their scores; options are those of Collection.search."""
+        return [(self._document(h.item), h.score) for h in self._hits(query, k, options)]
+
+    def _hits(self, query: Content, k: int, options: dict[str, Any]) -> list[Hit]:
         _none_of(options, _OPTIONS)
-        return [(self._document(h.item), h.score) for h in self._collection.search(query, limit=k, **options)]
+        return self._collection.search(query, limit=k, **options)
 
     def similarity_search_with_score(self, query: str, k: int = 4, **options: Any) -> list[tuple[Document, float]]:
         """Items nearest to words, with their scores."""
@@ -99,9 +103,8 @@ class HannunStore(VectorStore):
 
     def _similarity_search_with_relevance_scores(self, query: str, k: int = 4, **options: Any) -> list[tuple[Document, float]]:
         """Items with a score in 0…1 that means the same in every search: `Hit.relevance`; of encoders without a calibration the score."""
-        _none_of(options, _OPTIONS)
-        hits = self._collection.search(query, limit=k, **options)
-        return [(self._document(h.item), min(max(h.score, 0.0), 1.0) if h.relevance is None else h.relevance) for h in hits]
+        scored = [(h, h.score if h.relevance is None else h.relevance) for h in self._hits(query, k, options)]
+        return [(self._document(h.item), min(max(score, 0.0), 1.0)) for h, score in scored]
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """The items with these ids, those that are there."""
