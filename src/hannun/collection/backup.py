@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tarfile
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -28,27 +30,35 @@ def backup(engine: Engine, storage: Storage, settings: Settings, to: str | Path,
     part, packed_up = target.with_name(target.name + ".part"), target.with_name(target.name + ".packed")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        with unchanged:
-            engine.backup(part / settings.shard)
-            pictures = storage.root / "pictures"
-            if storage.stores_files and pictures.is_dir():
-                shutil.copytree(pictures, part / "pictures", copy_function=_linked, ignore=shutil.ignore_patterns("*.part"))
-            write_settings(part, settings)
-        raise_for_pictures(checked_pictures(part))
-        if target.suffix == ".tar":
-            pack(part, packed_up, target.stem)
-            os.replace(packed_up, target)
-        else:
-            os.replace(part, target)
-    except OSError as e:
-        if isinstance(e, HannunError):
-            raise
-        raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then back up again") from None
+        with _writing(target, "back up"):
+            part.mkdir(parents=True)
+            with unchanged:
+                engine.backup(part / settings.shard)
+                pictures = storage.root / "pictures"
+                if storage.stores_files and pictures.is_dir():
+                    shutil.copytree(pictures, part / "pictures", copy_function=_linked, ignore=shutil.ignore_patterns("*.part"))
+                write_settings(part, settings)
+            raise_for_pictures(checked_pictures(part))
+            if target.suffix == ".tar":
+                pack(part, packed_up, target.stem)
+                os.replace(packed_up, target)
+            else:
+                os.replace(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
         packed_up.unlink(missing_ok=True)
     return target.stat().st_size if target.is_file() else on_disk(target)
+
+
+@contextlib.contextmanager
+def _writing(target: Path, what: str) -> Iterator[None]:
+    """A disk that refuses a step becomes one line that says to do `what` again."""
+    try:
+        yield
+    except OSError as e:
+        if isinstance(e, HannunError):
+            raise
+        raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then {what} again") from None
 
 
 def _linked(source: str, target: str) -> str:
@@ -143,23 +153,20 @@ def restore(backup: str | Path, to: str | Path) -> None:
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        inner = _unpacked(source, part)
-        if not (inner / "hannun.json").exists():
-            raise InputError(f"{source}: is no backup of a collection, expected what `hannun backup` wrote")
-        for shard in inner.glob("shard-*"):
-            sums = integrity.known(shard)
-            found = integrity.damaged(shard, sums, sums)
-            if found:
-                others = f" (and {len(found) - 1} other files)" if len(found) > 1 else ""
-                name = found[0].file.relative_to(inner)
-                raise StorageError(f"{source}: {name} {found[0].what}{others}; take another backup, nothing was restored")
-        os.replace(inner, target)
+        with _writing(target, "restore"):
+            inner = _unpacked(source, part)
+            if not (inner / "hannun.json").exists():
+                raise InputError(f"{source}: is no backup of a collection, expected what `hannun backup` wrote")
+            for shard in inner.glob("shard-*"):
+                sums = integrity.known(shard)
+                found = integrity.damaged(shard, sums, sums)
+                if found:
+                    others = f" (and {len(found) - 1} other files)" if len(found) > 1 else ""
+                    name = found[0].file.relative_to(inner)
+                    raise StorageError(f"{source}: {name} {found[0].what}{others}; take another backup, nothing was restored")
+            os.replace(inner, target)
     except tarfile.TarError as e:
         raise InputError(f"{source}: is no backup of a collection ({e}), expected what `hannun backup` wrote") from None
-    except OSError as e:
-        if isinstance(e, HannunError):
-            raise
-        raise StorageError(f"{target}: cannot be written ({e.strerror or e}); free some space, then restore again") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     raise_for_pictures(checked_pictures(target), f"{target}: is restored, but ")
