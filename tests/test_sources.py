@@ -20,6 +20,7 @@ from typing import Any
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
+import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -619,3 +620,16 @@ def test_what_is_not_read_is_counted_by_kind(tmp_path: Path) -> None:
     found = sources.survey([tmp_path])
     assert found.unread == {".hwp": 2, ".zip": 1, "without an ending": 1} and [f.name for f, _ in found.files] == ["e.txt"]
     assert found.unread_kinds() == "2 .hwp, 1 .zip, 1 without an ending"
+
+
+def test_what_a_photo_says_of_itself_becomes_facts(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0110] = "EOS R6"
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:01 12:34:56"
+    (tmp_path / "제주도").mkdir()
+    (tmp_path / "제주도" / "바다.jpg").write_bytes(encoded(draw(size=(32, 32)), "JPEG", exif=exif.tobytes()))
+    place = {"title": "바다", "folder": "제주도"}
+    (told,) = (it for it in sources.read([tmp_path]) if isinstance(it, Item))
+    (bare,) = (it for it in sources.read([tmp_path], sources.Reading(exif=False)) if isinstance(it, Item))
+    assert {k: v for k, v in told.facts.items() if k != SOURCE} == {**place, "taken": "2024-05-01T12:34:56", "camera": "EOS R6"}
+    assert {k: v for k, v in bare.facts.items() if k != SOURCE} == place

@@ -8,7 +8,6 @@ which are a picture's words too, since it has no text.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
 from collections import Counter
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hannun import hangul, shards
+from hannun import exif, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
 from hannun.item import Image, Item, Problem, image_part, item
@@ -176,11 +175,8 @@ def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[It
 
 def _exif(file: Path) -> dict[str, Any]:
     """The date, place and camera that a picture's file tells; nothing of one that cannot be read, which is told when it is encoded."""
-    if importlib.util.find_spec("hannun.exif") is None:
-        return {}
-    told = importlib.import_module("hannun.exif").facts_of
     with suppress(HannunError, OSError):
-        return facts(told(file.read_bytes()))
+        return facts(exif.facts_of(file.read_bytes()))
     return {}
 
 
