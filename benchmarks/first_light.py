@@ -17,22 +17,23 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 
 from conse import ConSE
 from hannun import catalogue, collection, hangul, metrics, shards
+from hannun.collection.local import Local
 from hannun.datasets.pictures import emoji_split
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encode import embed
 from hannun.encoder import Encoder
-from hannun.index.edge import compile_plan
-from hannun.index.engine import AGREEMENT, HAS_IMAGE, HAS_TEXT, Point
-from hannun.item import Image, Item, Text
+from hannun.index.edge import request_of
+from hannun.index.engine import Point
+from hannun.item import Content, Image, Item, Text, item
 from hannun.mini.model import HERE, Mini
 from hannun.mini.session import open_session
-from hannun.search import searcher
 from hannun.serve.cli.main import run
 
 SIZE = 100_000
@@ -222,14 +223,14 @@ class _Ready:
         self.vectors = vectors
         self.calibration = Mini().calibration
 
-    def encode_query(self, contents: Sequence[str], *, instruction: str | None = None) -> Embeddings:
-        return Embeddings(np.stack([self.vectors[c] for c in contents]))
+    def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
+        return Embeddings(np.stack([self.vectors[str(item(c).text)] for c in contents]))
 
     encode_document = encode_query
 
 
 def search(data: Path) -> None:
-    """`Collection.search` at 100,000 × 384 against the same compiled request run directly on the engine."""
+    """`Collection.search` at 100,000 × 384, by vectors alone, against the requests that it makes of the engine, run directly there."""
     random = np.random.default_rng(0)
     spectrum = (np.arange(1, 385) ** -0.5).astype(np.float32)  # variance falls over the dimensions as embeddings' does
     centres = random.normal(size=(2000, 384)).astype(np.float32) * spectrum
@@ -249,14 +250,15 @@ def search(data: Path) -> None:
         opened.optimise()
         direct, whole, shared = [], [], []
         for n in range(len(asked)):
-            request = compile_plan(searcher.plan(encoder, f"q{n}"))  # type: ignore[arg-type]
+            requests = [request_of(q) for q in _asked(opened, f"q{n}")]
             for timed in [0, 1] if n % 2 else [1, 0]:  # in turn, so that neither has the warmer cache
                 started = time.perf_counter()
                 if timed:
-                    hits = opened.search(f"q{n}")
+                    hits = opened.search(f"q{n}", words=0)
                     whole.append(time.perf_counter() - started)
                 else:
-                    engine._shard.query(request)
+                    for request in requests:
+                        engine._shard.query(request)
                     direct.append(time.perf_counter() - started)
             average = unit(texts + images) @ asked[n] if n < 50 else None
             if average is not None:
@@ -278,10 +280,22 @@ def search(data: Path) -> None:
     print(f"text encoding, apart   p50 {statistics.median(times) * 1000:.2f} ms")
 
 
+def _asked(opened: Local, query: str) -> list[dict[str, Any]]:
+    """What a search asks of the engine's own query language."""
+    engine, asked = opened._engine, list[dict[str, Any]]()
+    ask = engine._ask
+    engine._ask = lambda request: asked.append(request) or ask(request)
+    try:
+        opened.search(query, words=0)
+    finally:
+        del engine._ask
+    return asked
+
+
 def _point(n: int, text: Floats, image: Floats) -> Point:
     facts = {"title": f"상품 {n}", "category": "원피스" if n % 3 else "셔츠", "price": n}
     payload = {"hash": str(n), "text": f"빨간 줄무늬 원피스 {n}", "images": [], "facts": facts}
-    return Point(str(n), {"text": text, "image": image}, payload | {HAS_TEXT: 1, HAS_IMAGE: 1, AGREEMENT: float(text @ image)})
+    return Point(str(n), {"text": text, "image": image}, payload)
 
 
 # ------------------------------------------------------------------------------------------------------------------- cold
