@@ -29,18 +29,18 @@ HALVES = {"text": 0.5, "image": 0.5}
     ],
 )
 def test_a_half_is_where_what_is_related_begins(cosines: dict[str, float], shares: dict[str, float]) -> None:
-    assert relevance(cosines, {}, KNOWN, shares, HALVES) == pytest.approx(FITS)
+    assert relevance(KNOWN, shares, HALVES)(cosines, {}) == pytest.approx(FITS)
 
 
 def test_one_deviation_more_is_surer() -> None:
-    assert relevance({"text": 0.8}, {}, KNOWN, {"text": 1.0}, HALVES) == pytest.approx(1 / (1 + math.exp(-1.5)))
-    assert relevance({"text": 0.6}, {}, KNOWN, {"text": 1.0}, HALVES) == pytest.approx(1 / (1 + math.exp(1.5)))
+    assert relevance(KNOWN, {"text": 1.0}, HALVES)({"text": 0.8}, {}) == pytest.approx(1 / (1 + math.exp(-1.5)))
+    assert relevance(KNOWN, {"text": 1.0}, HALVES)({"text": 0.6}, {}) == pytest.approx(1 / (1 + math.exp(1.5)))
 
 
 def test_what_cannot_be_judged_is_told_as_such() -> None:
-    assert relevance({"text": 0.9}, {}, UNCALIBRATED, {"text": 1.0}, HALVES) is None
-    assert relevance({}, {}, KNOWN, {"joint": 1.0}, {"joint": 1.0}) is None
-    assert relevance({"image": 0.9}, {}, KNOWN, {"text": 1.0}, {"text": 1.0, "image": 0.0}) is None
+    assert relevance(UNCALIBRATED, {"text": 1.0}, HALVES)({"text": 0.9}, {}) is None
+    assert relevance(KNOWN, {"joint": 1.0}, {"joint": 1.0})({}, {}) is None
+    assert relevance(KNOWN, {"text": 1.0}, {"text": 1.0, "image": 0.0})({"image": 0.9}, {}) is None
 
 
 def test_an_item_is_as_relevant_however_it_is_ranked(tmp_path: Path) -> None:

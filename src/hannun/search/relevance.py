@@ -7,7 +7,7 @@ things that have nothing to do with each other, which an encoder's calibration k
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from hannun.encoder import JOINT, Calibration
 from hannun.item import Image, Text, joined
@@ -21,25 +21,31 @@ _STEEP = 1.5  # how fast it grows with deviations: 0.18 one below the half, 0.82
 
 
 def relevance(
-    cosines: Mapping[str, float],
-    agreement: Mapping[str, float],
-    calibration: Calibration,
-    shares: Mapping[str, float],
-    weights: Mapping[str, float],
-) -> float | None:
-    """How surely an item is related to a query, 0…1; None where the encoder has no calibration, or one joint vector.
+    calibration: Calibration, shares: Mapping[str, float], weights: Mapping[str, float]
+) -> Callable[[Mapping[str, float], Mapping[str, float]], float | None]:
+    """How surely items are related to a query, 0…1, each told by its cosines: what hangs on the query alone is reckoned once.
 
     Args:
-        cosines: of the query with the item's parts by kind, as far as it has them.
-        agreement: the cosine of each two of the item's parts (`fuse.agreements`).
+        calibration: of the encoder.
         shares: how much of the query is of each kind.
         weights: how much the parts of an item count.
+
+    Returns:
+        A function of the cosines of the query with an item's parts by kind, as far as it has them, and of the cosine of each two of
+        these parts (`fuse.agreements`). It gives None where the encoder has no calibration, or one joint vector.
     """
-    counting = fuse.counted(cosines, weights)
-    if not counting or JOINT in shares or not calibration.measured:
-        return None
-    kind = joined(counting)
-    at = [fuse.edges(calibration, shares, weights, tail)[kind] for tail in (0.0, 1.0)]
-    deviations = (fuse.averaged(cosines, weights, agreement) - at[0]) / max(at[1] - at[0], 1e-6)
+    if JOINT in shares or not calibration.measured:
+        return lambda cosines, agreement: None
+    unrelated, one_above = (fuse.edges(calibration, shares, weights, tail) for tail in (0.0, 1.0))
     half = sum(_HALF.get(q, _STRICT) * s for q, s in shares.items())
-    return 1 / (1 + math.exp(-_STEEP * max(min(deviations - half, 50.0), -50.0)))
+
+    def judged(cosines: Mapping[str, float], agreement: Mapping[str, float]) -> float | None:
+        counting = fuse.counted(cosines, weights)
+        if not counting:
+            return None
+        kind = joined(counting)
+        score = fuse.averaged(cosines, weights, agreement)
+        deviations = (score - unrelated[kind]) / max(one_above[kind] - unrelated[kind], 1e-6)
+        return 1 / (1 + math.exp(-_STEEP * max(min(deviations - half, 50.0), -50.0)))
+
+    return judged

@@ -325,12 +325,12 @@ class Searcher:
         """How surely each is related to the query. By words alone, only what has them all is judged: meaning was not asked for."""
         every = {f.id: f for top in found for f in (top, *top.also[:ALSO])}
         if query.words < 1:
-            calibration, pointed = self._load().calibration, query.pointed
+            pointed = query.pointed
+            judged = relevance(self._load().calibration, pointed.shares, query.weights)
             for id, row in self._engine.vectors(sorted(every)).items() if JOINT not in query.weights else ():
                 parts, _ = _parts(row, every[id].payload or {}, query)
                 cosines = {p: float(v @ pointed.vector) for p, v in parts.items()}
-                agreement = fuse.agreements(parts, query.weights)
-                every[id].relevance = relevance(cosines, agreement, calibration, pointed.shares, query.weights)
+                every[id].relevance = judged(cosines, fuse.agreements(parts, query.weights))
         if query.words and query.whole is not None and every:
             having = query.holders
             if having is None:
