@@ -22,7 +22,7 @@ from hannun.files import sync
 
 CLOSED, OPEN = "checksums.json", "checksums.open"
 REMEDY = "restore a backup, or index again into a new collection"
-_READ = 64 * 2**20  # bytes of never rewritten files that an opening reads: some 0.07 s
+_READ = 64 * 2**20  # bytes of never rewritten files that an opening reads: a tenth of a second of one core
 
 # Files of optimised segments that the engine opens for reading only and replaces together with their segment.
 _FIXED = frozenset(
