@@ -1,7 +1,8 @@
-"""The plan in docs/architecture.md is the one that the imports draw."""
+"""The plan in docs/architecture.md is the one that the imports draw, and what stands in the house has a name of its own."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
 from pathlib import Path
@@ -36,3 +37,22 @@ def test_every_room_is_in_the_table() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     missing = [r for r in script().uses() if f"`{r}`" not in page and f"`{r}/`" not in page]
     assert not missing
+
+
+def classes(text: str) -> list[str]:
+    """The names of the classes in a module's text, those inside functions and other classes too."""
+    return [node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
+
+
+def test_every_class_has_a_name_of_its_own() -> None:
+    """So that a name in a traceback, a search or a sentence means one thing."""
+    places: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "src" / "hannun").rglob("*.py")):
+        for name in classes(file.read_text("utf-8")):
+            places.setdefault(name, []).append(str(file.relative_to(ROOT)))
+    repeated = {name: files for name, files in places.items() if len(files) > 1}
+    assert not repeated, "rename by what each is: " + "; ".join(f"{name} in {', '.join(files)}" for name, files in repeated.items())
+
+
+def test_a_class_inside_a_function_is_seen() -> None:
+    assert classes("class A:\n    class B: ...\ndef f():\n    class A: ...\n") == ["A", "B", "A"]

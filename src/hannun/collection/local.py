@@ -28,7 +28,7 @@ from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, InputError, MissingError, StorageError
-from hannun.facts import Range, called, facts, ranges
+from hannun.facts import FactRange, called, facts, ranges
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
 from hannun.item import Content, Item, Problem, content_of
@@ -373,7 +373,7 @@ class Local:
         wanted = self._offers() if fields is None else list(fields)
         return {n: self._engine.facets(n, condition, limit) for n in wanted}
 
-    def ranges(self, limit: int = 12) -> list[Range]:
+    def ranges(self, limit: int = 12) -> list[FactRange]:
         """See `Collection.ranges`."""
         return ranges((p.get("facts") or {} for p in self._engine.scan(["facts"])), limit)
 

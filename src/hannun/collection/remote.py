@@ -24,10 +24,10 @@ from hannun.collection.settings import Settings
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
-from hannun.facts import Range
+from hannun.facts import FactRange
 from hannun.item import JSON_KINDS, KINDS, Content, Elsewhere, Image, Item, Problem, Text, item, parts_of, require_content
 from hannun.search.dupes import THRESHOLD, Group
-from hannun.search.hits import Hit, Hits, Patches, Why
+from hannun.search.hits import Hit, Hits, PatchMap, Why
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
@@ -142,9 +142,9 @@ class Remote:
         found = self._ask("GET", "/v1/facets", params=params)["facets"]
         return {f["field"]: [(v["value"], v["count"]) for v in f["values"]] for f in found}
 
-    def ranges(self, limit: int = 12) -> list[Range]:
+    def ranges(self, limit: int = 12) -> list[FactRange]:
         """See `Collection.ranges`."""
-        return [Range(**r) for r in self._ask("GET", "/v1/ranges")["ranges"]][:limit]
+        return [FactRange(**r) for r in self._ask("GET", "/v1/ranges")["ranges"]][:limit]
 
     def info(self) -> dict[str, Any]:
         """See `Collection.info`; the service's bounds are among them."""
@@ -412,7 +412,7 @@ def _mistake(url: str, answer: httpx2.Response) -> HannunError:
 def _why(told: Mapping[str, Any]) -> Why:
     terms = tuple((w["word"], w["score"]) for w in told.get("words", ()))
     seen = told.get("patches")
-    patches = Patches(seen["rows"], seen["columns"], tuple(seen["values"])) if seen else None
+    patches = PatchMap(seen["rows"], seen["columns"], tuple(seen["values"])) if seen else None
     return Why(told["parts"], terms, told.get("picture"), patches, told.get("rank", 0), told.get("note", ""))
 
 
