@@ -56,3 +56,29 @@ def test_every_class_has_a_name_of_its_own() -> None:
 
 def test_a_class_inside_a_function_is_seen() -> None:
     assert classes("class A:\n    class B: ...\ndef f():\n    class A: ...\n") == ["A", "B", "A"]
+
+
+LINES, BODY, REASON = 450, 70, "long because"
+
+
+def long_ones(text: str) -> list[str]:
+    """What of a module is long without a reason above it: the file over 450 lines, its functions over 70."""
+    lines, tree = text.splitlines(), ast.parse(text)
+    found = ["the file"] if len(lines) > LINES and REASON not in (ast.get_docstring(tree) or "") else []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= BODY:
+            above = lines[node.lineno - 2] if node.lineno > 1 else ""
+            if REASON not in above:
+                found.append(node.name)
+    return found
+
+
+def test_nothing_is_long_without_a_reason() -> None:
+    found = {str(f.relative_to(ROOT)): what for f in sorted((ROOT / "src").rglob("*.py")) if (what := long_ones(f.read_text("utf-8")))}
+    assert not found, 'split it by what a reader looks for, or say above it what it is "long because" of'
+
+
+def test_a_long_function_is_seen() -> None:
+    body = "    x = 1\n" * BODY
+    assert long_ones(f"def f():\n{body}") == ["f"] and long_ones(f"# This is long because of x.\ndef f():\n{body}") == []
+    assert long_ones("x = 1\n" * (LINES + 1)) == ["the file"] and long_ones("x = 1\n" * LINES) == []

@@ -3,7 +3,7 @@
 Every item is one point, written in one step after its vectors are made, with the hash of its content in it. So a killed
 run leaves whole items or none, and running again skips what is there: nothing is lost, and nothing is there twice. Where
 a collection's files lie is told in `hannun.collection.storage`. This file is long because the protocol is: what takes more than some
-lines is done in the files beside it.
+lines is done in the files beside it (`writing`, `transfer`, `upgrade`, `overview`, …).
 """
 
 from __future__ import annotations
