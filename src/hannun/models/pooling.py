@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from hannun.errors import InputError
 
 POOLINGS = ("lasttoken", "mean", "vision")
@@ -14,8 +16,6 @@ def last_token(hidden: Any, mask: Any) -> Any:
 
     The position is read from the mask and not from the padding side. Every row of the mask needs a 1.
     """
-    import torch
-
     positions = torch.arange(mask.shape[1], device=mask.device)
     last = (mask.bool() * (positions + 1)).argmax(dim=1)
     return hidden[torch.arange(len(hidden), device=hidden.device), last.to(hidden.device)]
@@ -29,8 +29,6 @@ def mean(hidden: Any, mask: Any) -> Any:
 
 def vision_span(hidden: Any, mask: Any, pictured: Any) -> Any:
     """The mean of each sequence's picture tokens, or of all its tokens where it has none: pictured [b, t] of 0 and 1 → [b, d]."""
-    import torch
-
     span = mask.bool() & pictured.bool()
     return mean(hidden, torch.where(span.any(dim=1, keepdim=True), span, mask.bool()))
 

@@ -27,6 +27,7 @@ from hannun.models.adapters import Role, Task
 from hannun.models.features import Features, Vectors, embeddings
 from hannun.models.frozen import Kept, stamp
 from hannun.models.network import Row, content, decoded, side_of
+from hannun.models.onnx import onnx_bytes, session
 from hannun.models.pooling import pooled
 
 
@@ -157,8 +158,6 @@ class TwoTower(nn.Module):  # type: ignore[misc]
             with torch.inference_mode():
                 return list(tower.states({k: v.to(device) for k, v in inputs.items()}).cpu().numpy())
         if name not in self._quick:
-            from hannun.models.onnx import onnx_bytes, session
-
             twice = {k: torch.cat([v[:1], v[:1]]) for k, v in inputs.items()}  # a batch of one would be traced as a constant
             self._quick[name] = session(onnx_bytes(tower, twice, projected=False))
         return list(self._quick[name].run(None, {k: v.numpy() for k, v in inputs.items()})[0])
