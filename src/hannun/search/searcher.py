@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -366,15 +367,11 @@ class Searcher:
 
 def packed(pictures: Floats) -> Mapping[str, Any]:
     """The vectors of an item's single pictures [n, dim] as a payload keeps them: half precision, in base64."""
-    import base64
-
     return {"count": len(pictures), "float16": base64.b64encode(pictures.astype(np.float16).tobytes()).decode()}
 
 
 def unpacked(stored: Mapping[str, Any]) -> Floats:
     """The inverse of `packed`, as unit rows."""
-    import base64
-
     rows = np.frombuffer(base64.b64decode(stored["float16"]), np.float16).reshape(int(stored["count"]), -1)
     return unit(rows)
 
