@@ -30,7 +30,7 @@ from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, InputError, MissingError, StorageError
 from hannun.facts import Range, called, facts, ranges
 from hannun.index import lexical
-from hannun.index.engine import Condition, Engine, Scalar
+from hannun.index.engine import Condition, Engine, Point, Scalar
 from hannun.item import Content, Item, Problem, content_of
 from hannun.load import load
 from hannun.search import dupes
@@ -268,14 +268,14 @@ class Local:
         with self._writing:
             chosen = self._chosen(ids, where)
             for some in batched(sorted(chosen), 200):
-                changed = []
+                changed: list[Point] = []
+                renamed: list[Point] = []
                 for point in self._engine.points(list(some)):
                     former = point.payload.get("facts") or {}
                     now = {k: v for k, v in {**former, **told}.items() if k not in gone}
                     new = replace(point, payload={**point.payload, "facts": now})
-                    renamed = self.settings.words and called(now) != called(former)
-                    changed.append(worded(new, self.settings) if renamed else new)
-                self._engine.update(changed)
+                    (changed if called(now) == called(former) else renamed).append(new)
+                self._engine.update([*changed, *worded(renamed, self.settings)])
             self._engine.flush()
             self._changes += len(chosen)
         return len(chosen)
@@ -502,7 +502,7 @@ class Local:
             replaced = set().union(*(own_pictures(p) for p in engine.get([r.item.id for r in rows], ["images"]).values()))
             if not self.settings.albums and any("pictures" in r.vectors for r in rows):
                 self._settle(replace(self.settings, albums=True))
-            points = [point(r, self._storage, self.settings) for r in rows]
+            points = worded([point(r, self._storage) for r in rows], self.settings)
             engine.upsert(points)
             if engine is self._engine:
                 self._sweep(replaced - set().union(*(own_pictures(p.payload) for p in points)))
