@@ -450,7 +450,7 @@ class Local:
             replaced = writing.pictures_of(engine, [r.item.id for r in rows])
             if not self.settings.albums and any("pictures" in r.vectors for r in rows):
                 self._settle(replace(self.settings, albums=True))
-            points = [point(r, self._storage, self.settings) for r in rows]
+            points = worded([point(r, self._storage) for r in rows], self.settings)
             engine.upsert(points)
             if engine is self._engine:
                 writing.sweep(engine, self._storage, replaced - writing.stored_pictures(points))
