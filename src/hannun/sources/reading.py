@@ -21,7 +21,7 @@ from hannun import exif, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
 from hannun.item import Image, Item, Problem, image_part, item
-from hannun.sources import columns, pdf, shard
+from hannun.sources import columns, pdf, places, shard
 from hannun.sources.columns import Reading
 from hannun.sources.tables import TABLES, about, decode_text, ending
 
@@ -176,7 +176,9 @@ def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[It
 def _exif(file: Path) -> dict[str, Any]:
     """The date, place and camera that a picture's file tells; nothing of one that cannot be read, which is told when it is encoded."""
     with suppress(HannunError, OSError):
-        return facts(exif.facts_of(file.read_bytes()))
+        told = exif.facts_of(file.read_bytes())
+        where = places.facts_of(told["latitude"], told["longitude"]) if "latitude" in told else {}
+        return facts({**told, **where})
     return {}
 
 
