@@ -25,13 +25,13 @@ from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
 from hannun.facts import Range
-from hannun.item import JSON_KINDS, KINDS, Content, Elsewhere, Image, Item, Problem, Text, item, parts_of, require_content
+from hannun.item import JSON_KINDS, KINDS, Content, Elsewhere, Image, Item, Problem, Text, item, parts_of, plain_facts, require_content
 from hannun.search.dupes import THRESHOLD, Group
 from hannun.search.hits import Hit, Hits, Patches, Why
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
-from hannun.sources import SOURCE
+from hannun.sources import Roots, fresh
 from hannun.sources import contents as contents_of
 
 _ROWS = 256  # of one request
@@ -308,6 +308,10 @@ class Remote:
             return 0  # as with a folder; the service takes it for a mistake
         return int(self._done(self._ask("DELETE", "/v1/items", json={"ids": list(ids), "where": where}))["removed"])
 
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """See `Collection.rooted`; a service is not told where items were read: of two folders with one name it takes one for the other."""
+        return fresh(folders)
+
     def moved(self, seen: set[str]) -> int:
         """See `Collection.moved`: none, for a service is not told where items were read."""
         return 0
@@ -442,9 +446,8 @@ def _rows(told: Mapping[str, Any]) -> Floats:
 
 def _row(content: Content) -> dict[str, Any]:
     it = require_content(item(content))
-    given = {k: v for k, v in it.facts.items() if k != SOURCE}
     return {
-        **given,
+        **plain_facts(it.facts),
         "id": it.id,
         **({"text": it.text} if it.text else {}),
         **({"image": [_base64(p) for p in it.images]} if it.images else {}),
