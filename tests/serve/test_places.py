@@ -60,7 +60,7 @@ def decoded(text: str) -> str:
     return text + " ".join(pieces)
 
 
-def test_no_route_tells_it(start: Start, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_no_route_tells_it(start: Start, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     monkeypatch.setattr("hannun.serve.http.service.load", own_model)
     running = start(place)
     assert running.client.get("/v1/models").json()["data"][0]["id"] == "mine"
@@ -75,7 +75,7 @@ def test_no_route_tells_it(start: Start, place: Path, tmp_path: Path, monkeypatc
         "/v1/search": [
             {"query": "빨간 가방", "explain": True},
             {"like": [{"id": "photos/in/1.png"}]},
-            {"like": [{"id": str(tmp_path / SECRET)}]},
+            {"like": [{"id": "nobody"}]},
             {"query": "a", "where": "price <"},
             {"query": "a", "group_by": "folder"},
         ],
@@ -100,7 +100,7 @@ def test_no_route_tells_it(start: Start, place: Path, tmp_path: Path, monkeypatc
     look("PATCH", "/v1/items", params={"wait": 10}, json={"facts": {"a": 1}, "ids": ["photos/in/1.png"]})
     look("DELETE", "/v1/items", params={"wait": 10}, json={"ids": ["photos/in/1.png"]})
     look("DELETE", "/v1/items/photos/a.txt", params={"wait": 10})
-    told = [where for where, text in seen.items() if SECRET in text.replace(str(tmp_path / SECRET), "" if "like" in where else SECRET)]
+    told = [where for where, text in seen.items() if SECRET in text]
     assert not told and done >= 20 and len(seen) > 25
     with collection.open(running.url) as remote:
         assert (

@@ -1,8 +1,8 @@
 """Paths go in (folders, pictures, text files, tables of rows, PDFs, tar shards); Items, and Problems with reasons, come out.
 
 `reading` walks the paths, `tables` gives the rows of every kind of table, `columns` makes items of them, `shard` reads tars,
-`pdf` reads pages, `frames` takes what is in memory, `roots` tells where a file lies as others are told it, `changes` tells what has
-become of the files below a path since they were looked at.
+`pdf` reads pages, `video` scenes, `frames` takes what is in memory, `roots` tells where a file lies as others are told it, `changes`
+tells what has become of the files below a path since they were looked at.
 """
 
 from hannun.facts import fact as fact

@@ -21,13 +21,13 @@ from hannun import exif, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
 from hannun.item import PLACE, SOURCE, Image, Item, Problem, image_part, item
-from hannun.sources import columns, pdf, shard
+from hannun.sources import columns, pdf, shard, video
 from hannun.sources.columns import Reading
 from hannun.sources.roots import Rooted, absolute, fresh, placed, root_of
 from hannun.sources.tables import TABLES, about, decode_text, ending
 
 TEXTS = frozenset({"txt", "md"})
-KINDS = shards.PICTURES | TEXTS | TABLES | {"pdf", "tar"}  # endings of the files that are read
+KINDS = shards.PICTURES | video.VIDEOS | TEXTS | TABLES | {"pdf", "tar"}  # endings of the files that are read
 PLAIN = Reading()
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
 
@@ -112,8 +112,8 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
                 place, kind = os.path.abspath(file), ending(file)
                 if kind not in KINDS:
                     unread[place] = f".{kind}" if kind else "without an ending"
-                elif kind == "xlsx" and importlib.util.find_spec("python_calamine") is None:
-                    unread[place] = ".xlsx (needs `pip install -c constraints.txt '.[formats]'`)"
+                elif (needs := _needs(kind)) is not None:
+                    unread[place] = f".{kind} (needs `{needs}`)"
                 else:
                     found.setdefault(place, (file, False))
                     folders.setdefault(file, here)
@@ -125,6 +125,14 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
                     claimed.update(columns.claimed(file, reading))
     kept = tuple((file, named) for place, (file, named) in found.items() if named or place not in claimed)
     return Survey(kept, dict(Counter(kind for place, kind in unread.items() if place not in found)), folders, tuple(dict.fromkeys(roots)))
+
+
+def _needs(kind: str) -> str | None:
+    """How to install what reads files of a kind, where it is not there; None where they can be read."""
+    extras = {"xlsx": ("python_calamine", "pip install -c constraints.txt '.[formats]'")}
+    extras |= dict.fromkeys(video.VIDEOS, (video.PACKAGE, video.REMEDY))
+    package, remedy = extras.get(kind, ("", None))
+    return remedy if package and importlib.util.find_spec(package) is None else None
 
 
 def count(paths: Iterable[Path] | Survey) -> int:
@@ -169,6 +177,8 @@ def _file(file: Path, named: bool, reading: Reading, folder: str, id: str) -> It
             yield from shard.items(file, reading)
         elif kind == "pdf":
             yield from pdf.items(file, id, place)
+        elif kind in video.VIDEOS:
+            yield from video.items(file, id, place)
         elif named:
             yield Problem(str(file), f"is of no kind that can be indexed, expected one of {', '.join(sorted(KINDS))}")
     except HannunError as e:
