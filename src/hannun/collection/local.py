@@ -19,7 +19,7 @@ from hannun import encode
 from hannun.collection import integrity, overview, provenance, transfer, upgrade, writing
 from hannun.collection.backup import backup
 from hannun.collection.incoming import items_of
-from hannun.collection.points import point
+from hannun.collection.points import ORIGIN, point, relocated, worded
 from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_either, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
@@ -31,7 +31,7 @@ from hannun.errors import InputError, MissingError
 from hannun.facts import FactRange, ranges
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
-from hannun.item import Content, Item, Problem
+from hannun.item import PLACE, Content, Item, Problem
 from hannun.load import load
 from hannun.search import dupes
 from hannun.search.background import Background, sampled
@@ -41,6 +41,7 @@ from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
 from hannun.search.where import Where, needed, parse_where, reads, written
+from hannun.sources import Roots, covers
 from hannun.sources import contents as contents_of
 
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
@@ -155,7 +156,8 @@ class Local:
         """See `Collection.add`."""
         report = Report()
         seen: set[str] = set()
-        for chunk in encode.encode(items_of(contents_of(contents), seen), self.encoder, self._known):
+        given = items_of(contents_of(contents, self.rooted), seen, self.rooted)
+        for chunk in encode.encode(given, self.encoder, self._known):
             self._store(chunk, report, self._engine)
             if progress is not None:
                 progress(len(chunk))
@@ -268,6 +270,16 @@ class Local:
         with self._writing:
             return self._remove(self._chosen(ids, where))
 
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """See `Collection.rooted`."""
+        known = self.settings.roots
+        if all(any(covers(root, folder) for root in known.values()) for folder in folders):
+            return known
+        with self._writing:
+            for folder in folders:
+                self._settle(replace(self.settings, roots=provenance.rooted(self._engine, self.settings.roots, folder)))
+            return self.settings.roots
+
     def prune(self, below: Sequence[Path], keep: set[str]) -> int:
         """See `Collection.prune`."""
         gone = provenance.vanished(self._engine, below, keep)
@@ -379,7 +391,7 @@ class Local:
             raise
         with target:
             transfer.require_one_encoder(self.settings, target.settings, str(to))
-            report = transfer.copy(self._side(), target._side(), progress)
+            report = transfer.copy(self._side(), target._side(), target.rooted(list(self.settings.roots.values())), progress)
             if self.settings.albums and not target.settings.albums:
                 target._settle(replace(target.settings, albums=True))
             target._engine.flush()
@@ -451,7 +463,8 @@ class Local:
 
     def _store(self, chunk: Sequence[Outcome], report: Report, engine: Engine) -> None:
         rows = [o for o in chunk if isinstance(o, Encoded)]
-        report.unchanged += sum(isinstance(o, Unchanged) for o in chunk)
+        same = [o.item for o in chunk if isinstance(o, Unchanged)]
+        report.unchanged += len(same)
         report.problems += [o for o in chunk if isinstance(o, Problem)]
         with self._writing:  # no picture may be swept away between its being kept and its item's being there
             replaced = writing.pictures_of(engine, [r.item.id for r in rows])
@@ -461,8 +474,16 @@ class Local:
             engine.upsert(points)
             if engine is self._engine:
                 writing.sweep(engine, self._storage, replaced - writing.stored_pictures(points))
+                self._relocate(same)
             self._changes += len(rows)
         report.added += len(rows)
+
+    def _relocate(self, items: Sequence[Item]) -> None:
+        """Write where items lie that are as they were, where that has changed."""
+        there = self._engine.get([it.id for it in items if PLACE in it.facts], [*ORIGIN, "images"])
+        now = {it.id: told for it in items if it.id in there and (told := relocated(it, there[it.id], self._storage)) is not None}
+        if now:
+            self._engine.update([replace(p, payload={**p.payload, **now[p.id]}) for p in self._engine.points(list(now))])
 
     def _side(self) -> Side:
         return Side(self._engine, self._storage, self.settings)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+
+import PIL.Image
 
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage
@@ -15,11 +17,11 @@ from hannun.errors import InputError
 from hannun.facts import called
 from hannun.index import lexical
 from hannun.index.engine import Point
-from hannun.item import Image, Member
+from hannun.item import PLACE, SOURCE, Image, Item, Member, plain_facts
 from hannun.search.hits import PARTS
 from hannun.search.searcher import PICTURES, packed
-from hannun.sources import SOURCE
 
+ORIGIN = {"source": SOURCE, "place": PLACE}  # the payload's key → the fact that an item carries it in
 DIGESTS = "digests"  # the payload's key for the hashes of an item's pictures
 T = TypeVar("T")
 
@@ -29,20 +31,31 @@ def point(row: Encoded, storage: Storage) -> Point:
     pictures = []
     for picture, data in zip(row.item.images, row.pictures, strict=True):
         pictures.append(storage.store_picture(data) if data is not None else _stored(picture, storage))
-    told = {k: v for k, v in row.item.facts.items() if k != SOURCE}
-    payload: dict[str, Any] = {"hash": row.hash, "facts": told, "images": pictures}
+    payload: dict[str, Any] = {"hash": row.hash, "facts": plain_facts(row.item.facts), "images": pictures}
     if row.item.text:
         payload["text"] = row.item.text
     if others := row.item.json_parts():
         payload[PARTS] = others
-    if source := row.item.facts.get(SOURCE):
-        payload["source"] = source
+    payload |= origin(row.item)
     if row.digests:
         payload[DIGESTS] = list(row.digests)
     if "pictures" in row.vectors:
         payload[PICTURES] = packed(row.vectors["pictures"])
     vectors = {k: v for k, v in row.vectors.items() if k not in ("pictures", "tokens")}
     return Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
+
+
+def origin(it: Item) -> dict[str, str]:
+    """Where an item was read, under the keys that a payload has for it; empty where it was handed over."""
+    return {key: it.facts[name] for key, name in ORIGIN.items() if it.facts.get(name)}
+
+
+def relocated(it: Item, payload: Mapping[str, Any], storage: Storage) -> dict[str, Any] | None:
+    """The payload of an item that is as it was, with where it and its pictures lie now; None where that is as it was too."""
+    now: dict[str, Any] = origin(it)
+    if now and not any(isinstance(p.source, bytes | PIL.Image.Image) for p in it.images):
+        now["images"] = [_stored(p, storage) for p in it.images]
+    return {**payload, **now} if any(payload.get(k) != v for k, v in now.items()) else None
 
 
 def worded(points: Sequence[Point], settings: Settings) -> list[Point]:

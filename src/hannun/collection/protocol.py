@@ -19,6 +19,7 @@ from hannun.search.hits import Hit
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example
 from hannun.search.where import Where
+from hannun.sources import Roots
 
 
 class Collection(Protocol):
@@ -205,10 +206,20 @@ class Collection(Protocol):
         """Remove the items with these ids, and those a condition holds for. Returns how many were there."""
         ...
 
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """The names that folders have in the ids of their files, with those of all others; a new one is named now.
+
+        A folder that was moved keeps its name. What an earlier version kept under absolute paths gets its ids of today.
+
+        Args:
+            folders: as `hannun.sources.Survey.roots` has them.
+        """
+        ...
+
     def prune(self, below: Sequence[Path], keep: set[str]) -> int:
         """Remove the items that came from files below these paths and whose ids are not in `keep`. Returns how many.
 
-        A table or shard that could not be read at all counts as kept when its own path is in `keep`: its rows have not vanished.
+        A table or shard that could not be read at all counts as kept when its own path or place is in `keep`: its rows have not vanished.
         """
         ...
 

@@ -31,6 +31,7 @@ from hannun.search.hits import Hit, Hits
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
+from hannun.sources import Roots, fresh
 from hannun.sources import contents as contents_of
 
 _ROWS = 256  # of one request
@@ -307,6 +308,10 @@ class Remote:
         if not ids and where is None:
             return 0  # as with a folder; the service takes it for a mistake
         return int(self._done(self._ask("DELETE", "/v1/items", json={"ids": list(ids), "where": where}))["removed"])
+
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """See `Collection.rooted`; a service is not told where items were read: of two folders with one name it takes one for the other."""
+        return fresh(folders)
 
     def moved(self, seen: set[str]) -> int:
         """See `Collection.moved`: none, for a service is not told where items were read."""

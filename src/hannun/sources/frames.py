@@ -15,6 +15,7 @@ from hannun.errors import HannunError, InputError
 from hannun.item import Content, Events, Item, Problem, Signal, content_of, item
 from hannun.sources.columns import Reading, identity, kept_facts, pictures, words
 from hannun.sources.reading import read
+from hannun.sources.roots import Rooted, fresh
 from hannun.sources.tables import Notes, arrow_rows
 
 _EXPECTED = (
@@ -23,8 +24,11 @@ _EXPECTED = (
 )
 
 
-def contents(given: Any) -> Iterable[Content | Problem]:
-    """The contents in what was handed over; one text, row or picture is one. Raises InputError that names a type that holds none."""
+def contents(given: Any, rooted: Rooted = fresh) -> Iterable[Content | Problem]:
+    """The contents in what was handed over; one text, row or picture is one. `rooted` gives folders their names.
+
+    Raises InputError that names a type that holds none.
+    """
     match given:
         case Mapping():
             if given and all(hasattr(v, "column_names") for v in given.values()):
@@ -35,7 +39,7 @@ def contents(given: Any) -> Iterable[Content | Problem]:
         case str() | bytes() | bytearray() | PIL.Image.Image() | Signal() | Events() | Item() | Problem():
             return [given if not isinstance(given, bytearray) else bytes(given)]
         case Path():
-            return read([given])
+            return read([given], rooted=rooted)
     if (rows := _frame(given)) is not None:
         return rows
     if isinstance(given, Iterable):

@@ -1,9 +1,9 @@
 """Paths go in (folders, pictures, texts, tables, PDFs, shards) with how to read rows; Items, Problems and counts of unread files come out.
 
-The item of a file has the file's absolute path as its id; the item of a row has its `id` column, or else the file's path
-and the row's number; that of a page has the file's path and the page's number. Every item carries where it came from in `SOURCE`, so
-that `--prune` knows what has vanished. The name of a picture or PDF and the folder that it lies in become facts (`title`, `folder`),
-which are a picture's words too, since it has no text.
+The item of a file has the file's place as its id (`photos/2024/a.jpg`: from the folder that was named, see `roots`); the item of a row
+has its `id` column, or else the file's place and the row's number; that of a page has the file's place and the page's number. Every
+item carries where it came from in `SOURCE` and `PLACE`, so that `--prune` knows what has vanished. The name of a picture or PDF and the
+folder that it lies in become facts (`title`, `folder`), which are a picture's words too, since it has no text.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any
 from hannun import exif, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
-from hannun.item import Image, Item, Problem, image_part, item
-from hannun.sources import columns, pdf, places, shard
+from hannun.item import PLACE, SOURCE, Image, Item, Problem, image_part, item
+from hannun.sources import columns, pdf, places, shard, video
 from hannun.sources.columns import Reading
+from hannun.sources.roots import Rooted, absolute, fresh, placed, root_of
 from hannun.sources.tables import TABLES, about, decode_text, ending
 
-SOURCE = "_source"  # the fact that holds the absolute path of the file an item came from
 TEXTS = frozenset({"txt", "md"})
-KINDS = shards.PICTURES | TEXTS | TABLES | {"pdf", "tar"}  # endings of the files that are read
+KINDS = shards.PICTURES | video.VIDEOS | TEXTS | TABLES | {"pdf", "tar"}  # endings of the files that are read
 PLAIN = Reading()
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
 
@@ -37,38 +37,41 @@ class Survey:
     """What lies below some paths: the files to read, each with whether it was named itself, and how many of each kind are not read.
 
     `folders`: for each file the folder that it lies in, as seen from the path that was named ("제주도/2024"); the folder's own name
-    where that is the path itself.
+    where that is the path itself. `roots`: what the paths are roots of, see `roots.root_of`.
     """
 
     files: tuple[tuple[Path, bool], ...]
     unread: dict[str, int]
     folders: dict[Path, str] = field(default_factory=dict)
+    roots: tuple[str, ...] = ()
 
     def unread_kinds(self) -> str:
         """ "3 .hwp, 1 .zip", the most frequent first; "" where everything is read."""
         return ", ".join(f"{n} {kind}" for kind, n in sorted(self.unread.items(), key=lambda k: (-k[1], k[0])))
 
 
-def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN) -> Iterator[Item | Problem]:
+def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN, rooted: Rooted = fresh) -> Iterator[Item | Problem]:
     """Every item below the paths, files in sorted order. Raises MissingError, before anything is read, for a path that is not there.
 
     Files of other kinds inside a folder are counted by `survey`; one that is named itself makes a Problem. An id that comes a second
-    time makes a Problem too, and the first one stands.
+    time makes a Problem too, and the first one stands. `rooted` gives the names of roots, where some have names already.
     """
     seen: dict[str, str] = {}
     found = paths if isinstance(paths, Survey) else survey(paths, reading)
+    roots = rooted(found.roots)
     for file, named in found.files:
-        source = hangul.normalise(os.path.abspath(file))
-        for one in _file(file, named, reading, found.folders.get(file, "")):
+        source = absolute(file)
+        place = placed(roots, source)
+        for one in _file(file, named, reading, found.folders.get(file, ""), place):
             if isinstance(one, Problem):
-                yield one
+                yield replace(one, id=place) if one.id == source else one  # readers of tables know only their files
             elif one.id in seen:
                 yield Problem(
                     f"{file}", f"the id {one.id!r} came before in {seen[one.id]}; the first one is kept, give this one another id"
                 )
             else:
                 seen[one.id] = str(file)
-                yield replace(one, facts={**one.facts, SOURCE: source})
+                yield replace(one, facts={**one.facts, SOURCE: source, PLACE: place})
 
 
 def files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
@@ -93,9 +96,11 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
     found: dict[str, tuple[Path, bool]] = {}  # by absolute path, so that no file comes twice however it was named
     unread: dict[str, str] = {}
     folders: dict[Path, str] = {}
+    roots: list[str] = []
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder; check the path")
+        roots.append(root_of(path))
         if not path.is_dir():
             found[os.path.abspath(path)] = (path, True)
             folders.setdefault(path, _folder(path.parent, path.parent))
@@ -107,8 +112,8 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
                 place, kind = os.path.abspath(file), ending(file)
                 if kind not in KINDS:
                     unread[place] = f".{kind}" if kind else "without an ending"
-                elif kind == "xlsx" and importlib.util.find_spec("python_calamine") is None:
-                    unread[place] = ".xlsx (needs `pip install -c constraints.txt '.[formats]'`)"
+                elif (needs := _needs(kind)) is not None:
+                    unread[place] = f".{kind} (needs `{needs}`)"
                 else:
                     found.setdefault(place, (file, False))
                     folders.setdefault(file, here)
@@ -119,7 +124,15 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
                 with suppress(OSError, HannunError):  # reported when the table itself is read
                     claimed.update(columns.claimed(file, reading))
     kept = tuple((file, named) for place, (file, named) in found.items() if named or place not in claimed)
-    return Survey(kept, dict(Counter(kind for place, kind in unread.items() if place not in found)), folders)
+    return Survey(kept, dict(Counter(kind for place, kind in unread.items() if place not in found)), folders, tuple(dict.fromkeys(roots)))
+
+
+def _needs(kind: str) -> str | None:
+    """How to install what reads files of a kind, where it is not there; None where they can be read."""
+    extras = {"xlsx": ("python_calamine", "pip install -c constraints.txt '.[formats]'")}
+    extras |= dict.fromkeys(video.VIDEOS, (video.PACKAGE, video.REMEDY))
+    package, remedy = extras.get(kind, ("", None))
+    return remedy if package and importlib.util.find_spec(package) is None else None
 
 
 def count(paths: Iterable[Path] | Survey) -> int:
@@ -146,8 +159,8 @@ def _folder(folder: Path, root: Path) -> str:
     return hangul.normalise(inside if inside != "." else os.path.basename(os.path.abspath(folder)))
 
 
-def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[Item | Problem]:
-    kind, id = ending(file), hangul.normalise(os.path.abspath(file))
+def _file(file: Path, named: bool, reading: Reading, folder: str, id: str) -> Iterator[Item | Problem]:
+    kind = ending(file)
     try:
         image_part(file)  # for its check of the name, whatever the file is
         if file.exists() and not file.is_file():
@@ -159,11 +172,13 @@ def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[It
             text = item(_text(file), id=id)
             yield text if text.parts else Problem(str(file), "is empty, expected text", id)
         elif kind in TABLES:
-            yield from columns.items(file, reading)
+            yield from columns.items(file, reading, id)
         elif kind == "tar":
             yield from shard.items(file, reading)
         elif kind == "pdf":
             yield from pdf.items(file, id, place)
+        elif kind in video.VIDEOS:
+            yield from video.items(file, id, place)
         elif named:
             yield Problem(str(file), f"is of no kind that can be indexed, expected one of {', '.join(sorted(KINDS))}")
     except HannunError as e:

@@ -70,6 +70,7 @@ class Service:
                 *([(folder.absolute(), self.name)] if local else ()),
                 (state.absolute(), "the service's state"),
             ]
+            self.model = self.said(self.encoder.name)  # of one that was made here, the folder's name
             self.keys = Keys(settings.keys or state / "keys.json")
             self.pictures = Pictures(state / "pictures", Signer(state / "secret"), self.collection.get)
             self.fetch = Fetch(settings.fetch, limit=settings.body)
