@@ -107,7 +107,7 @@ def _tidy(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Read:
+class _Prepared:
     """A folded text, the terms of what is no Korean word in it, and with its Hanja read the pieces that Kiwi is given."""
 
     text: str
@@ -116,7 +116,7 @@ class _Read:
     pieces: tuple[str, ...]
 
 
-def _read(text: str, dictionary: tuple[str, ...]) -> _Read:
+def _read(text: str, dictionary: tuple[str, ...]) -> _Prepared:
     rest, found = _own(text, dictionary) if dictionary else (text, [])
     found += codes.terms(numerals.without(rest))
     for run in _OTHER.findall(rest):
@@ -124,12 +124,12 @@ def _read(text: str, dictionary: tuple[str, ...]) -> _Read:
     found += _TYPED.findall(rest)
     read = hanja.read(rest)
     if not _SYLLABLE.search(read):
-        return _Read(text, found, "", ())
+        return _Prepared(text, found, "", ())
     found += numerals.amounts(read)
-    return _Read(text, found, read, tuple(korean.pieces(read)))
+    return _Prepared(text, found, read, tuple(korean.pieces(read)))
 
 
-def _words(read: Sequence[_Read], dictionary: tuple[str, ...]) -> Iterator[list[str]]:
+def _words(read: Sequence[_Prepared], dictionary: tuple[str, ...]) -> Iterator[list[str]]:
     """The terms of each text."""
     pieces = [p for one in read for p in one.pieces]
     tokens = kiwi.tokenized(pieces, dictionary) if len(pieces) > 1 else (kiwi.tokenize(p, dictionary) for p in pieces)
