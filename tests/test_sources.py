@@ -78,7 +78,7 @@ def test_a_folder_of_pictures_and_texts_in_sorted_order(tmp_path: Path) -> None:
 def test_hidden_things_other_kinds_and_collections_are_passed_over(tmp_path: Path) -> None:
     for name in (".hidden.jpg", "._mac.jpg", ".git/a.jpg", "mine.hannun/pictures/a.jpg", "seen.jpg"):
         picture(tmp_path / name)
-    (tmp_path / "readme.html").write_text("x")
+    (tmp_path / "readme.svg").write_text("x")
     (tmp_path / "noending").write_text("x")
     items, problems = read(tmp_path)
     assert [Path(it.id).name for it in items] == ["seen.jpg"] and not problems

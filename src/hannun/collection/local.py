@@ -41,7 +41,7 @@ from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
 from hannun.search.where import Where, needed, parse_where, reads, written
-from hannun.sources import Roots, covers
+from hannun.sources import Roots, covers, surveyed
 from hannun.sources import contents as contents_of
 
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
@@ -161,9 +161,10 @@ class Local:
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """See `Collection.add`."""
-        report = Report()
+        found, unread = surveyed(contents)
+        report = Report(unread=unread)
         seen: set[str] = set()
-        given = items_of(contents_of(contents, self.rooted), seen, self.rooted)
+        given = items_of(contents_of(found, self.rooted), seen, self.rooted)
         for chunk in encode.encode(given, self.encoder, self._known):
             self._store(chunk, report, self._engine)
             if progress is not None:
