@@ -622,8 +622,8 @@ def test_what_is_not_read_is_counted_by_kind(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     found = sources.survey([tmp_path])
-    assert found.unread == {".hwp": 2, ".zip": 1, "without an ending": 1} and [f.name for f, _ in found.files] == ["e.txt"]
-    assert found.unread_kinds() == "2 .hwp, 1 .zip, 1 without an ending"
+    assert found.unread == {".hwp": 2, ".zip": 1, "without an ending": 1, "hidden": 1} and [f.name for f, _ in found.files] == ["e.txt"]
+    assert found.unread_kinds() == "2 .hwp, 1 .zip, 1 hidden, 1 without an ending"
 
 
 def test_what_a_photo_says_of_itself_becomes_facts(tmp_path: Path) -> None:
