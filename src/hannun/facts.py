@@ -173,7 +173,7 @@ def values(given: Mapping[str, Any], name: str) -> list[Scalar]:
 
 
 @dataclass(frozen=True)
-class Range:
+class FactRange:
     """A fact that is a number, or an ISO date, in `count` places, and its least and greatest value as they are written."""
 
     field: str
@@ -183,7 +183,7 @@ class Range:
     count: int
 
 
-def ranges(rows: Iterable[Mapping[str, Any]], limit: int = 12) -> list[Range]:
+def ranges(rows: Iterable[Mapping[str, Any]], limit: int = 12) -> list[FactRange]:
     """The bounds within which numbers and dates among the facts of many items lie: what one may ask for with < and >.
 
     A fact that is a number here and a date there is told as what it mostly is. One that has a single value is left out: nothing could be
@@ -201,7 +201,7 @@ def ranges(rows: Iterable[Mapping[str, Any]], limit: int = 12) -> list[Range]:
             least, greatest, count = seen.get(key, ((at, value), (at, value), 0))
             seen[key] = min(least, (at, value)), max(greatest, (at, value)), count + 1
     found = [
-        Range(path, kind, least[1], greatest[1], count)
+        FactRange(path, kind, least[1], greatest[1], count)
         for (path, kind), (least, greatest, count) in seen.items()
         if least[0] != greatest[0] and all(count > n for (p, k), (*_, n) in seen.items() if p == path and k != kind)
     ]

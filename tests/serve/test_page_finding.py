@@ -53,6 +53,25 @@ def test_ranges_are_those_of_the_collection(things: Running, tab: Tab) -> None:
     assert len(titles(page)) == 12 and not page.query_selector("#chosen button")
 
 
+def test_filters_stay_where_they_are_while_results_come(things: Running, tab: Tab) -> None:
+    page = tab(things.url)
+    before = page.query_selector_all("#facets input")
+    books, clothes = (page.query_selector(f"#facets label:has-text('{k}') input") for k in ("책", "옷"))
+    settled(page, books.check)
+    assert books.is_checked() and books.evaluate("e => document.activeElement === e") and len(titles(page)) == 8
+    settled(page, clothes.check)  # what else the fact may be stays offered, with its count
+    assert clothes.is_checked() and len(titles(page)) == 12
+    settled(page, books.uncheck)
+    assert len(titles(page)) == 4 and page.inner_text("#facets label:has-text('책') .count") == "8"
+    settled(page, lambda: page.click("#chosen button"))
+    assert not clothes.is_checked()
+    page.fill("[data-field='가격'] input", "2000")  # typed, and not yet sent
+    settled(page, lambda: page.evaluate("() => document.querySelector('#diversity').dispatchEvent(new Event('input'))"))
+    assert page.input_value("[data-field='가격'] input") == "2000"
+    after = page.query_selector_all("#facets input")
+    assert len(after) == len(before) and all(a.evaluate("(a, b) => a === b", b) for a, b in zip(after, before, strict=True))
+
+
 def test_the_example_condition_is_made_of_the_collections_own_facts(things: Running, tab: Tab) -> None:
     page = tab(things.url)
     example = page.get_attribute("#where", "placeholder")

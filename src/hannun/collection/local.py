@@ -3,7 +3,7 @@
 Every item is one point, written in one step after its vectors are made, with the hash of its content in it. So a killed
 run leaves whole items or none, and running again skips what is there: nothing is lost, and nothing is there twice. Where
 a collection's files lie is told in `hannun.collection.storage`. This file is long because the protocol is: what takes more than some
-lines is done in the files beside it.
+lines is done in the files beside it (`writing`, `transfer`, `upgrade`, `overview`, …).
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
-from hannun import encode, hangul
-from hannun.collection import integrity, overview, provenance, transfer, upgrade
+from hannun import encode
+from hannun.collection import integrity, overview, provenance, transfer, upgrade, writing
 from hannun.collection.backup import backup
 from hannun.collection.incoming import items_of
-from hannun.collection.points import ORIGIN, batched, point, relocated, worded
-from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
+from hannun.collection.points import point
+from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_either, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
 from hannun.collection.transfer import Side
 from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
-from hannun.errors import EncoderMismatch, InputError, MissingError, StorageError
-from hannun.facts import Range, called, facts, ranges
+from hannun.errors import InputError, MissingError
+from hannun.facts import FactRange, ranges
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
-from hannun.item import PLACE, Content, Item, Problem, content_of
+from hannun.item import Content, Item, Problem
 from hannun.load import load
 from hannun.search import dupes
 from hannun.search.background import Background, sampled
@@ -98,12 +98,7 @@ class Local:
         return self._storage.name
 
     def _check(self, encoder: Encoder) -> None:
-        if encoder.fingerprint != self.settings.fingerprint:
-            raise EncoderMismatch(
-                f"{self.name}: was made by encoder {self.settings.encoder!r} ({self.settings.fingerprint}), "
-                f"but {encoder.name!r} ({encoder.fingerprint}) came; "
-                f"run `hannun reindex {self.name} --model {encoder.name}` to encode it anew"
-            )
+        self.settings.require_encoder(self.name, encoder)
         self._checked = True
 
     def _modernise(self) -> None:
@@ -147,9 +142,7 @@ class Local:
     def items(self, where: Where | None = None, ids: Sequence[str] | None = None) -> Iterator[Item]:
         """See `Collection.items`."""
         if ids is not None:
-            if where is not None:
-                raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
-            require_list("ids", ids)
+            require_either(where, ids)
             found = self._engine.get(list(ids))
             return (stored_item(found[i], self._storage.root) for i in ids if i in found)
         condition = self._condition(where)
@@ -170,9 +163,7 @@ class Local:
             if progress is not None:
                 progress(len(chunk))
         self._engine.flush()
-        if report.problems and not report.added and not report.unchanged:
-            first = report.problems[0]
-            raise InputError(f"nothing could be added: {first.where}: {first.reason}" + _more(len(report.problems) - 1))
+        report.require_some()
         return report
 
     def search(
@@ -230,10 +221,7 @@ class Local:
         return self._searcher(o).why(id, asked(query, like, unlike), o)
 
     def _searcher(self, o: Options) -> Searcher:
-        if o.words not in ("auto", 0) and not self.settings.words:
-            raise InputError(
-                f"words={o.words} came, but {self.name} was made without words; leave it out, or copy it into a new one with them"
-            )
+        self.settings.require_words(self.name, o.words)
         usual, s = None if o.words == 1 else self._usual(), self.settings
         return Searcher(self._engine, lambda: self.encoder, self._storage.root, s.albums, usual, s.dictionary, s.words)
 
@@ -263,23 +251,10 @@ class Local:
     def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
         """See `Collection.update`."""
         require_list("ids", ids)
-        named = {hangul.normalise(str(k)): v for k, v in changes.items()}
-        if content := [k for k in named if k == "id" or k in content_of(named)]:
-            raise InputError(f"a change of {content[0]!r} came, expected facts; `add` the item again with its new content")
-        gone = {k for k, v in named.items() if v is None}
-        told = facts({k: v for k, v in named.items() if v is not None})
+        told, gone = writing.changes_of(changes)
         with self._writing:
             chosen = self._chosen(ids, where)
-            for some in batched(sorted(chosen), 200):
-                changed = []
-                for point in self._engine.points(list(some)):
-                    former = point.payload.get("facts") or {}
-                    now = {k: v for k, v in {**former, **told}.items() if k not in gone}
-                    new = replace(point, payload={**point.payload, "facts": now})
-                    renamed = self.settings.words and called(now) != called(former)
-                    changed.append(worded(new, self.settings) if renamed else new)
-                self._engine.update(changed)
-            self._engine.flush()
+            writing.change(self._engine, self.settings, chosen, told, gone)
             self._changes += len(chosen)
         return len(chosen)
 
@@ -346,19 +321,9 @@ class Local:
         return there if condition is None else there | {str(p["id"]) for p in self._engine.scan(["id"], condition)}
 
     def _remove(self, ids: set[str]) -> int:
-        own = set().union(*(own_pictures(p) for p in self._engine.get(sorted(ids), ["images"]).values()))
-        self._engine.delete(sorted(ids))
-        self._engine.flush()
-        self._sweep(own)
-        self._changes += len(ids)
-        return len(ids)
-
-    def _sweep(self, places: set[str]) -> None:
-        """Remove stored pictures, unless an item still has them."""
-        if places:
-            for payload in self._engine.scan(["images"]):
-                places -= own_pictures(payload)
-            self._storage.drop_pictures(places)
+        removed = writing.remove(self._engine, self._storage, ids)
+        self._changes += removed
+        return removed
 
     def check(self) -> Checked:
         """See `Collection.check`."""
@@ -386,7 +351,7 @@ class Local:
         wanted = self._offers() if fields is None else list(fields)
         return {n: self._engine.facets(n, condition, limit) for n in wanted}
 
-    def ranges(self, limit: int = 12) -> list[Range]:
+    def ranges(self, limit: int = 12) -> list[FactRange]:
         """See `Collection.ranges`."""
         return ranges((p.get("facts") or {} for p in self._engine.scan(["facts"])), limit)
 
@@ -411,9 +376,7 @@ class Local:
 
     def copy(self, to: str | Path, progress: Progress | None = None) -> Report:
         """See `Collection.copy`."""
-        damaged = self._engine.check()
-        if damaged:
-            raise StorageError(f"{damaged[0]}" + _more(len(damaged) - 1))
+        transfer.require_undamaged(self._engine)
         storage = storage_at(to)
         try:
             target = Local(storage, settings=replace(self.settings, shard="shard-1", conditions=CONDITIONS))
@@ -421,11 +384,7 @@ class Local:
             storage.close()
             raise
         with target:
-            if target.settings.fingerprint != self.settings.fingerprint:
-                raise EncoderMismatch(
-                    f"{to}: was made by encoder {target.settings.encoder!r} ({target.settings.fingerprint}), "
-                    f"this one by {self.settings.encoder!r} ({self.settings.fingerprint}); copy to another place, or reindex one of them"
-                )
+            transfer.require_one_encoder(self.settings, target.settings, str(to))
             report = transfer.copy(self._side(), target._side(), target.rooted(list(self.settings.roots.values())), progress)
             if self.settings.albums and not target.settings.albums:
                 target._settle(replace(target.settings, albums=True))
@@ -447,18 +406,7 @@ class Local:
             )
         number = int(self.settings.shard.rpartition("-")[2]) + 1
         settings = self.settings.made_by(encoder, f"shard-{number}")
-        transfer.begin(self._storage, settings)
-        engine, report = self._storage.engine(settings), Report()
-        try:
-            transfer.encode_anew(self._side(), engine, encoder, lambda chunk: self._store(chunk, report, engine), progress)
-        finally:
-            engine.close()
-        if report.problems:
-            first = report.problems[0]
-            raise MissingError(
-                f"{self.name}: {len(report.problems)} items cannot be encoded again ({first.where}: {first.reason}); "
-                "restore their pictures or `hannun delete` them, then run reindex again; the collection is as it was"
-            )
+        report = transfer.encode_anew(self._side(), settings, encoder, self._store, progress)
         with self._writing:
             settings = replace(settings, albums=self.settings.albums)
             self._storage.write(settings)  # from here on the new shard is in force
@@ -513,23 +461,16 @@ class Local:
         report.unchanged += len(same)
         report.problems += [o for o in chunk if isinstance(o, Problem)]
         with self._writing:  # no picture may be swept away between its being kept and its item's being there
-            replaced = set().union(*(own_pictures(p) for p in engine.get([r.item.id for r in rows], ["images"]).values()))
+            replaced = writing.pictures_of(engine, [r.item.id for r in rows])
             if not self.settings.albums and any("pictures" in r.vectors for r in rows):
                 self._settle(replace(self.settings, albums=True))
             points = [point(r, self._storage, self.settings) for r in rows]
             engine.upsert(points)
             if engine is self._engine:
-                self._sweep(replaced - set().union(*(own_pictures(p.payload) for p in points)))
-                self._relocate(same)
+                writing.sweep(engine, self._storage, replaced - writing.stored_pictures(points))
+                writing.relocate(engine, self._storage, same)
             self._changes += len(rows)
         report.added += len(rows)
-
-    def _relocate(self, items: Sequence[Item]) -> None:
-        """Write where items lie that are as they were, where that has changed."""
-        there = self._engine.get([it.id for it in items if PLACE in it.facts], [*ORIGIN, "images"])
-        now = {it.id: told for it in items if it.id in there and (told := relocated(it, there[it.id], self._storage)) is not None}
-        if now:
-            self._engine.update([replace(p, payload={**p.payload, **now[p.id]}) for p in self._engine.points(list(now))])
 
     def _side(self) -> Side:
         return Side(self._engine, self._storage, self.settings)
@@ -537,7 +478,3 @@ class Local:
     def _settle(self, settings: Settings) -> None:
         self._storage.write(settings)
         self.settings = settings
-
-
-def _more(others: int) -> str:
-    return f" (and {others} more like it)" if others > 0 else ""

@@ -11,7 +11,7 @@ from hannun.collection.records import Checked, Compacted, Contents, Map, Progres
 from hannun.collection.settings import Settings
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
-from hannun.facts import Range, Scalar
+from hannun.facts import FactRange, Scalar
 from hannun.item import Content, Item
 from hannun.search import dupes
 from hannun.search.dupes import Group
@@ -240,7 +240,7 @@ class Collection(Protocol):
         """
         ...
 
-    def ranges(self, limit: int = 12) -> list[Range]:
+    def ranges(self, limit: int = 12) -> list[FactRange]:
         """The least and greatest value of facts that are numbers or dates, at most `limit` of them; those that most items have first."""
         ...
 

@@ -35,6 +35,12 @@ class Report:
             return f"Report({counts}, problems=[])"
         return f"Report({counts}, problems=[{len(self.problems)}, the first: {self.problems[0].where}: {self.problems[0].reason}])"
 
+    def require_some(self) -> None:
+        """Raises InputError with the first reason where nothing could be added."""
+        if self.problems and not self.added and not self.unchanged:
+            first = self.problems[0]
+            raise InputError(f"nothing could be added: {first.where}: {first.reason}" + and_more(len(self.problems) - 1))
+
 
 @dataclass(frozen=True)
 class Compacted:
@@ -64,6 +70,18 @@ class Checked:
     bytes: int
     damaged: tuple[Damage, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def and_more(others: int) -> str:
+    """How many mistakes there are besides the one that is told."""
+    return f" (and {others} more like it)" if others > 0 else ""
+
+
+def require_either(where: object, ids: Sequence[str]) -> None:
+    """Raises InputError where a condition came besides ids, or a str in their place."""
+    if where is not None:
+        raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
+    require_list("ids", ids)
 
 
 def require_list(name: str, ids: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from hannun.encoder import JOINT, Calibration, Encoder, token_dim
-from hannun.errors import InputError, StorageError
+from hannun.errors import EncoderMismatch, InputError, StorageError
 from hannun.index.engine import Layout
 from hannun.index.lexical import ANALYSIS
 from hannun.item import Image, Text
@@ -84,6 +84,19 @@ class Settings:
                     f"{name}: was made with {setting}={getattr(self, setting)!r}, but {wanted!r} came; leave it out, "
                     "or copy the collection into a new one that has it"
                 )
+
+    def require_encoder(self, name: str, encoder: Encoder) -> None:
+        """Raises EncoderMismatch where another encoder made the collection `name`."""
+        if encoder.fingerprint != self.fingerprint:
+            raise EncoderMismatch(
+                f"{name}: was made by encoder {self.encoder!r} ({self.fingerprint}), but {encoder.name!r} ({encoder.fingerprint}) came; "
+                f"run `hannun reindex {name} --model {encoder.name}` to encode it anew"
+            )
+
+    def require_words(self, name: str, share: float | Literal["auto"]) -> None:
+        """Raises InputError where a share of the words is asked of the collection `name`, and it has none."""
+        if share not in ("auto", 0) and not self.words:
+            raise InputError(f"words={share} came, but {name} was made without words; leave it out, or copy it into a new one with them")
 
     def made_by(self, encoder: Encoder, shard: str) -> Settings:
         """The same collection's settings with another encoder."""

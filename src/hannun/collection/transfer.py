@@ -8,16 +8,19 @@ from typing import Any
 
 from hannun import encode
 from hannun.collection.points import ORIGIN, batched, worded
-from hannun.collection.records import Progress, Report
+from hannun.collection.records import Progress, Report, and_more
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage, own_pictures
 from hannun.encode import Outcome
 from hannun.encoder import Encoder
+from hannun.errors import EncoderMismatch, MissingError, StorageError
 from hannun.files import write_whole
 from hannun.index.engine import Engine, Point
 from hannun.item import Item
 from hannun.search.hits import STORED, stored_item
 from hannun.sources import Roots, placed
+
+Store = Callable[[Sequence[Outcome], Report, Engine], None]  # writes what was encoded into an engine and counts it
 
 
 @dataclass(frozen=True)
@@ -91,19 +94,47 @@ def finish(storage: Storage, settings: Settings, former: str) -> None:
     storage.drop(former)
 
 
-def encode_anew(
-    source: Side, engine: Engine, encoder: Encoder, store: Callable[[Sequence[Outcome]], None], progress: Progress | None
-) -> None:
-    """Encode every item of `source` that `engine` has not yet with equal content, and hand chunk after chunk to `store`."""
-    done = {str(p["id"]): str(p["hash"]) for p in engine.scan(["id", "hash"])}
-    waiting = (
-        Item(stored.id, stored.parts, {**stored.facts, **{fact: p[key] for key, fact in ORIGIN.items() if p.get(key)}})
-        for p in source.engine.scan([*STORED, *ORIGIN])
-        for stored in [stored_item(p, source.storage.root)]
-    )
-    for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}):
-        store(chunk)
-        if progress is not None:
-            progress(len(chunk))
-    engine.delete(sorted(done.keys() - {str(p["id"]) for p in source.engine.scan(["id"])}))  # deleted since an earlier, killed run
-    engine.flush()
+def encode_anew(source: Side, settings: Settings, encoder: Encoder, store: Store, progress: Progress | None) -> Report:
+    """Encode every item of `source` that the store of `settings` has not yet with equal content; hand chunk after chunk to `store`.
+
+    Raises MissingError where an item cannot be encoded again; what was made stays for the next run.
+    """
+    begin(source.storage, settings)
+    engine, report = source.storage.engine(settings), Report()
+    try:
+        done = {str(p["id"]): str(p["hash"]) for p in engine.scan(["id", "hash"])}
+        waiting = (
+            Item(stored.id, stored.parts, {**stored.facts, **{fact: p[key] for key, fact in ORIGIN.items() if p.get(key)}})
+            for p in source.engine.scan([*STORED, *ORIGIN])
+            for stored in [stored_item(p, source.storage.root)]
+        )
+        for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}):
+            store(chunk, report, engine)
+            if progress is not None:
+                progress(len(chunk))
+        engine.delete(sorted(done.keys() - {str(p["id"]) for p in source.engine.scan(["id"])}))  # deleted since an earlier, killed run
+        engine.flush()
+    finally:
+        engine.close()
+    if report.problems:
+        first = report.problems[0]
+        raise MissingError(
+            f"{source.storage.name}: {len(report.problems)} items cannot be encoded again ({first.where}: {first.reason}); "
+            "restore their pictures or `hannun delete` them, then run reindex again; the collection is as it was"
+        )
+    return report
+
+
+def require_undamaged(engine: Engine) -> None:
+    """Raises StorageError where what would be copied is damaged."""
+    if damaged := engine.check():
+        raise StorageError(f"{damaged[0]}" + and_more(len(damaged) - 1))
+
+
+def require_one_encoder(source: Settings, target: Settings, to: str) -> None:
+    """Raises EncoderMismatch where the collection at `to` was made by another encoder."""
+    if target.fingerprint != source.fingerprint:
+        raise EncoderMismatch(
+            f"{to}: was made by encoder {target.encoder!r} ({target.fingerprint}), this one by {source.encoder!r} ({source.fingerprint}); "
+            "copy to another place, or reindex one of them"
+        )

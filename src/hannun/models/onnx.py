@@ -35,7 +35,7 @@ def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) ->
 
     names = list(inputs)
 
-    class Said(nn.Module):  # type: ignore[misc]
+    class EncoderGraph(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.tower = tower
@@ -52,7 +52,7 @@ def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) ->
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # tracing warns of shapes that become constants; the check in `write_onnx` decides
             torch.onnx.export(
-                Said().eval(), tuple(inputs.values()), out, input_names=names, output_names=["vectors" if projected else "states"],
+                EncoderGraph().eval(), tuple(inputs.values()), out, input_names=names, output_names=["vectors" if projected else "states"],
                 dynamic_axes={**axes, "vectors" if projected else "states": {0: "n"}}, opset_version=18, dynamo=False,
             )  # fmt: skip
     finally:

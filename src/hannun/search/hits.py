@@ -16,7 +16,7 @@ STORED = ("id", "text", "images", PARTS, "facts")  # what of a payload `stored_i
 
 
 @dataclass(frozen=True)
-class Patches:
+class PatchMap:
     """How near the query is to each cell of a picture: cosines, row by row."""
 
     rows: int
@@ -41,7 +41,7 @@ class Why:
     parts: Mapping[str, float]
     terms: tuple[tuple[str, float], ...] = ()
     picture: int | None = None
-    patches: Patches | None = None
+    patches: PatchMap | None = None
     rank: int = 0
     note: str = ""
 

@@ -20,7 +20,7 @@ from hannun.item import Image, Item, joined
 from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
 from hannun.search.background import Background
-from hannun.search.hits import Found, Hit, Patches, Why, foremost, stored_item
+from hannun.search.hits import Found, Hit, PatchMap, Why, foremost, stored_item
 from hannun.search.options import MAX_LIMIT, Options
 from hannun.search.prepared import Prepared, both
 from hannun.search.query import Asked
@@ -349,7 +349,7 @@ class Searcher:
         parts = {k: v for k, v in f.parts.items() if k in (*self._engine.layout.parts, "words", "rerank")}
         return Why(parts, f.terms, f.picture, self._patches(it, f.picture or 0, query), f.rank, note)
 
-    def _patches(self, it: Item, picture: int, query: Prepared) -> Patches | None:
+    def _patches(self, it: Item, picture: int, query: Prepared) -> PatchMap | None:
         if not it.images or query.words == 1 or not query.asked.words:
             return None
         seeing = cells(self._load())
@@ -361,7 +361,7 @@ class Searcher:
             return None
         near = unit(seen[:, : len(query.pointed.vector)]) @ query.pointed.vector
         side = math.isqrt(len(near))
-        return Patches(side, len(near) // side, tuple(float(v) for v in near))
+        return PatchMap(side, len(near) // side, tuple(float(v) for v in near))
 
 
 def packed(pictures: Floats) -> Mapping[str, Any]:

@@ -57,7 +57,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Model:
+class ChatModel:
     """Where a vision-language model answers: an OpenAI-compatible base URL such as http://localhost:11434/v1, its name, a key."""
 
     url: str
@@ -86,7 +86,7 @@ class Model:
         return text.strip()
 
 
-def ask(collection: Collection, question: Content, model: Model, *, where: str | None = None, limit: int = 6) -> Answer:
+def ask(collection: Collection, question: Content, model: ChatModel, *, where: str | None = None, limit: int = 6) -> Answer:
     """Answer a question (words, or words with a picture) from the `limit` nearest items for which `where` holds.
 
     With nothing found the model is not asked. Raises InputError for a question without words.

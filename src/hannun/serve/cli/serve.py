@@ -20,11 +20,11 @@ def serve(
 ) -> int:
     """Serve a collection over HTTP, with its page. Every HANNUN_ variable is in docs/service.md."""
     from hannun.serve.http import logs, server
-    from hannun.serve.http.settings import Settings
+    from hannun.serve.http.settings import ServiceSettings
 
     if log.lower() not in ("debug", "info", "warning", "error"):
         raise InputError(f"--log {log!r} came, expected debug, info, warning or error")
-    settings = Settings.of(host=host, port=port, without_keys=without_keys or None)
+    settings = ServiceSettings.of(host=host, port=port, without_keys=without_keys or None)
     logs.to_stderr(log)
     shown = settings.host if ":" not in settings.host else f"[{settings.host}]"
     server.serve(collection, settings, create=create, ready=f"serving {collection} at http://{shown}:{{port}}  (Ctrl-C stops it)")

@@ -26,7 +26,7 @@ from hannun.serve.http.jobs import Job, Jobs
 from hannun.serve.http.keys import Keys, Signer
 from hannun.serve.http.metrics import Metrics
 from hannun.serve.http.pictures import Pictures, Rendition
-from hannun.serve.http.settings import Settings
+from hannun.serve.http.settings import ServiceSettings
 from hannun.serve.outside import outside
 
 log = logging.getLogger("hannun.service")
@@ -40,7 +40,7 @@ _KEPT = 64  # answers to questions about the whole collection
 class Service:
     """One collection, opened for serving. `close` finishes what was accepted."""
 
-    def __init__(self, path: str | Path, settings: Settings, create: bool = False) -> None:
+    def __init__(self, path: str | Path, settings: ServiceSettings, create: bool = False) -> None:
         """Open the collection at `path` (a folder or qdrant://…); with `create`, begin one where there is none."""
         address = str(path)
         if address.startswith(("http://", "https://")):

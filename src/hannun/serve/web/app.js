@@ -45,14 +45,14 @@ async function search(offset = 0) {
   $("status").textContent = say("searching");
   $("results").setAttribute("aria-busy", "true");
   try {
-    const [found, narrowed] = await Promise.all([look(offset, mine.signal), api.facets(where(), mine.signal)]);
+    const [found, narrowed] = await Promise.all([look(offset, mine.signal), filters.offers(mine.signal)]);
     if (mine !== running) return;
     const kept = found.hits.filter((h) => !gone.has(h.id));
     hits = offset ? [...hits, ...kept] : kept;
     more = found.hits.length === PAGE;
     took = found.took_ms ?? 0;
     draw(offset ? kept : null);
-    const any = filters.draw(narrowed.facets, go);
+    const any = filters.draw(narrowed, go);
     document.querySelector("main").classList.toggle("no-facets", !any || state.view === "map");
   } catch (e) { if (mine === running) await trouble(e); } // what was found before stays
   finally { if (mine === running) $("results").removeAttribute("aria-busy"); }
@@ -293,7 +293,7 @@ function translated() {
   controls();
   calm();
   draw();
-  api.facets(where()).then((f) => filters.draw(f.facets, go)).catch(() => {});
+  filters.offers().then((f) => filters.draw(f, go)).catch(() => {});
 }
 
 async function start() {

@@ -75,9 +75,9 @@ function within(field, [from, to]) {
   return [from && `${named(field)} >= ${from}`, to && (DATE.test(to) ? `${named(field)} < ${next(to)}` : `${named(field)} <= ${to}`)].filter(Boolean);
 }
 
-// The service's own condition grammar: what is ticked, the ranges, and what was typed.
-export function where() {
-  const parts = Object.entries(state.facets).filter(([, values]) => values.size)
+// The service's own condition grammar: what is ticked (but for one field, where that is named), the ranges, and what was typed.
+export function where(without) {
+  const parts = Object.entries(state.facets).filter(([field, values]) => values.size && field !== without)
     .map(([field, values]) => `${named(field)} in (${[...values].join(", ")})`);
   parts.push(...Object.entries(state.ranges).flatMap(([field, ends]) => within(field, ends)));
   if (state.where.trim()) parts.push(`(${state.where.trim()})`);

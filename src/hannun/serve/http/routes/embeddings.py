@@ -17,7 +17,7 @@ from hannun.errors import InputError, MissingError
 from hannun.item import Content, Item, item
 from hannun.serve.batching import Batched, Vector, together
 from hannun.serve.http.bodies import Content as ContentBody
-from hannun.serve.http.bodies import EmbeddingsBody, EmbeddingsOut, Models, RerankBody, RerankOut
+from hannun.serve.http.embedding_bodies import EmbeddingsBody, EmbeddingsOut, Models, RerankBody, RerankOut
 from hannun.serve.http.routes.answers import Served, answer
 from hannun.serve.http.service import Service
 from hannun.serve.rerank import scores
