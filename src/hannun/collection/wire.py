@@ -10,7 +10,7 @@ import numpy as np
 
 from hannun.embeddings import Floats
 from hannun.errors import InputError
-from hannun.item import KINDS, Content, Image, item, require_content
+from hannun.item import KINDS, Content, Image, item, plain_facts, require_content
 from hannun.search.hits import PatchMap, Why
 from hannun.search.options import Share
 from hannun.search.query import Example, Known
