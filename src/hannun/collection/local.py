@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
@@ -28,12 +29,12 @@ from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError
-from hannun.facts import FactRange, ranges
+from hannun.facts import FactRange, called, ranges
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
 from hannun.item import Content, Item, Problem
 from hannun.load import load
-from hannun.search import dupes
+from hannun.search import dupes, proposals
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
 from hannun.search.hits import STORED, Hit, Hits, stored_item
@@ -44,6 +45,7 @@ from hannun.search.where import Where, needed, parse_where, reads, written
 from hannun.sources import Roots, covers, surveyed
 from hannun.sources import contents as contents_of
 
+_TEXTS = 50_000  # texts whose words are proposed; reading more of them would be felt
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
 
 
@@ -71,6 +73,7 @@ class Local:
         self._known_names: set[str] = set()
         self._offered: tuple[int, list[str]] | None = None
         self._sample: tuple[int, int, Background | None] | None = None
+        self._words: tuple[int, int, proposals.Vocabulary] | None = None
         stored = storage.read()
         if stored is None:
             if settings is None:
@@ -234,7 +237,16 @@ class Local:
 
     def readings(self, words: str) -> tuple[str, ...]:
         """See `Collection.readings`."""
-        return lexical.readings(words, self.settings.dictionary)
+        typed = lexical.readings(words, self.settings.dictionary)
+        return proposals.ordered(typed, words, self._vocabulary())
+
+    def _vocabulary(self) -> proposals.Vocabulary:
+        """The words of its texts; read again when a quarter of the collection has changed."""
+        if self._words is None or self._changes - self._words[0] > self._words[1]:
+            changes, every = self._changes, self._engine.scan(["text", "facts"])
+            texts = (str(p.get("text") or called(p.get("facts") or {})) for p in islice(every, _TEXTS))
+            self._words = changes, self._engine.count() // 4, proposals.vocabulary(texts)
+        return self._words[2]
 
     def get(self, id: str) -> Item:
         """See `Collection.get`."""
