@@ -78,7 +78,7 @@ def test_a_folder_of_pictures_and_texts_in_sorted_order(tmp_path: Path) -> None:
 def test_hidden_things_other_kinds_and_collections_are_passed_over(tmp_path: Path) -> None:
     for name in (".hidden.jpg", "._mac.jpg", ".git/a.jpg", "mine.hannun/pictures/a.jpg", "seen.jpg"):
         picture(tmp_path / name)
-    (tmp_path / "readme.html").write_text("x")
+    (tmp_path / "readme.svg").write_text("x")
     (tmp_path / "noending").write_text("x")
     items, problems = read(tmp_path)
     assert [Path(it.id).name for it in items] == ["seen.jpg"] and not problems
@@ -622,8 +622,8 @@ def test_what_is_not_read_is_counted_by_kind(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     found = sources.survey([tmp_path])
-    assert found.unread == {".hwp": 2, ".zip": 1, "without an ending": 1} and [f.name for f, _ in found.files] == ["e.txt"]
-    assert found.unread_kinds() == "2 .hwp, 1 .zip, 1 without an ending"
+    assert found.unread == {".hwp": 2, ".zip": 1, "without an ending": 1, "hidden": 1} and [f.name for f, _ in found.files] == ["e.txt"]
+    assert found.unread_kinds() == "2 .hwp, 1 .zip, 1 hidden, 1 without an ending"
 
 
 def test_what_a_photo_says_of_itself_becomes_facts(tmp_path: Path) -> None:

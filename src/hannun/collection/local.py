@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
@@ -19,7 +20,7 @@ from hannun import encode
 from hannun.collection import integrity, overview, provenance, transfer, upgrade, writing
 from hannun.collection.backup import backup
 from hannun.collection.incoming import items_of
-from hannun.collection.points import ORIGIN, point, relocated, worded
+from hannun.collection.points import point, worded
 from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_either, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
@@ -28,12 +29,12 @@ from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError
-from hannun.facts import FactRange, ranges
+from hannun.facts import FactRange, called, ranges
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
-from hannun.item import PLACE, Content, Item, Problem
+from hannun.item import Content, Item, Problem
 from hannun.load import load
-from hannun.search import dupes
+from hannun.search import dupes, proposals
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
 from hannun.search.hits import STORED, Hit, Hits, stored_item
@@ -41,9 +42,10 @@ from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
 from hannun.search.where import Where, needed, parse_where, reads, written
-from hannun.sources import Roots, covers
+from hannun.sources import Roots, covers, surveyed
 from hannun.sources import contents as contents_of
 
+_TEXTS = 50_000  # texts whose words are proposed; reading more of them would be felt
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
 
 
@@ -71,6 +73,7 @@ class Local:
         self._known_names: set[str] = set()
         self._offered: tuple[int, list[str]] | None = None
         self._sample: tuple[int, int, Background | None] | None = None
+        self._words: tuple[int, int, proposals.Vocabulary] | None = None
         stored = storage.read()
         if stored is None:
             if settings is None:
@@ -154,9 +157,10 @@ class Local:
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """See `Collection.add`."""
-        report = Report()
+        found, unread = surveyed(contents)
+        report = Report(unread=unread)
         seen: set[str] = set()
-        given = items_of(contents_of(contents, self.rooted), seen, self.rooted)
+        given = items_of(contents_of(found, self.rooted), seen, self.rooted)
         for chunk in encode.encode(given, self.encoder, self._known):
             self._store(chunk, report, self._engine)
             if progress is not None:
@@ -240,7 +244,16 @@ class Local:
 
     def readings(self, words: str) -> tuple[str, ...]:
         """See `Collection.readings`."""
-        return lexical.readings(words, self.settings.dictionary)
+        typed = lexical.readings(words, self.settings.dictionary)
+        return proposals.ordered(typed, words, self._vocabulary())
+
+    def _vocabulary(self) -> proposals.Vocabulary:
+        """The words of its texts; read again when a quarter of the collection has changed."""
+        if self._words is None or self._changes - self._words[0] > self._words[1]:
+            changes, every = self._changes, self._engine.scan(["text", "facts"])
+            texts = (str(p.get("text") or called(p.get("facts") or {})) for p in islice(every, _TEXTS))
+            self._words = changes, self._engine.count() // 4, proposals.vocabulary(texts)
+        return self._words[2]
 
     def get(self, id: str) -> Item:
         """See `Collection.get`."""
@@ -474,16 +487,9 @@ class Local:
             engine.upsert(points)
             if engine is self._engine:
                 writing.sweep(engine, self._storage, replaced - writing.stored_pictures(points))
-                self._relocate(same)
+                writing.relocate(engine, self._storage, same)
             self._changes += len(rows)
         report.added += len(rows)
-
-    def _relocate(self, items: Sequence[Item]) -> None:
-        """Write where items lie that are as they were, where that has changed."""
-        there = self._engine.get([it.id for it in items if PLACE in it.facts], [*ORIGIN, "images"])
-        now = {it.id: told for it in items if it.id in there and (told := relocated(it, there[it.id], self._storage)) is not None}
-        if now:
-            self._engine.update([replace(p, payload={**p.payload, **now[p.id]}) for p in self._engine.points(list(now))])
 
     def _side(self) -> Side:
         return Side(self._engine, self._storage, self.settings)

@@ -170,7 +170,11 @@ class Collection(Protocol):
         ...
 
     def readings(self, words: str) -> tuple[str, ...]:
-        """What words may have meant, likeliest first, with the keyboard left on the other language (`qkfrks`: 빨간); mostly none."""
+        """What words may have meant that find nothing, likeliest first; mostly none.
+
+        With the keyboard left on the other language (`qkfrks`: 빨간); then, for words that the collection has not, those that it has
+        and that sound alike in the other script (나이키: nike) or are a letter or two off (떡뽁이: 떡볶이).
+        """
         ...
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:

@@ -31,7 +31,7 @@ from hannun.search.hits import Hit, Hits
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
-from hannun.sources import Roots, fresh
+from hannun.sources import Roots, fresh, surveyed
 from hannun.sources import contents as contents_of
 
 _ROWS = 256  # of one request
@@ -264,7 +264,8 @@ class Remote:
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there. See Collection.add; pictures are read here and sent."""
-        report = Report()
+        found, unread = surveyed(contents)
+        report = Report(unread=unread)
         rows: list[dict[str, Any]] = []
         size = 0
 
@@ -280,7 +281,7 @@ class Remote:
             rows.clear()
             size = 0
 
-        for number, content in enumerate(contents_of(contents), start=1):
+        for number, content in enumerate(contents_of(found), start=1):
             try:
                 if isinstance(content, Problem):
                     report.problems.append(content)

@@ -41,7 +41,7 @@ def copy(source: Side, target: Side, roots: Roots, progress: Progress | None) ->
         hashes = source.engine.get(list(some), ["hash", "facts", *ORIGIN])
         theirs = {i: _renamed(i, told, roots) for i, told in hashes.items()}
         known = target.engine.get(list(theirs.values()), ["hash", "facts"])
-        missing = [i for i, told in hashes.items() if known.get(theirs[i]) != {k: told[k] for k in ("hash", "facts") if k in told}]
+        missing = [i for i, told in hashes.items() if not _alike(told, known.get(theirs[i], {}))]
         points = [_carried(_housed(p, theirs[p.id], roots), source, target) for p in source.engine.points(missing)] if missing else []
         target.engine.upsert(points if same else worded(points, target.settings))
         report.added += len(points)
@@ -49,6 +49,10 @@ def copy(source: Side, target: Side, roots: Roots, progress: Progress | None) ->
         if progress is not None:
             progress(len(some))
     return report
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one.get(key) == other.get(key) for key in ("hash", "facts"))
 
 
 def _renamed(id: str, told: Mapping[str, Any], roots: Roots) -> str:

@@ -54,9 +54,8 @@ def array_of(told: Mapping[str, Any]) -> Floats:
 def row_json(content: Content) -> dict[str, Any]:
     """A row to add, with its pictures read and in it."""
     it = require_content(item(content))
-    given = plain_facts(it.facts)
     return {
-        **given,
+        **plain_facts(it.facts),
         "id": it.id,
         **({"text": it.text} if it.text else {}),
         **({"image": [_base64(p) for p in it.images]} if it.images else {}),

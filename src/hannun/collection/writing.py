@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from hannun import hangul
-from hannun.collection.points import batched, worded
+from hannun.collection.points import ORIGIN, batched, relocated, worded
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage, own_pictures
 from hannun.errors import InputError
 from hannun.facts import called, facts
 from hannun.index.engine import Engine, Point
-from hannun.item import content_of
+from hannun.item import PLACE, Item, content_of
 
 _AT_ONCE = 200  # points
 
@@ -41,6 +41,15 @@ def change(engine: Engine, settings: Settings, ids: Iterable[str], told: Mapping
             (changed if called(now) == called(former) else renamed).append(new)
         engine.update([*changed, *worded(renamed, settings)])
     engine.flush()
+
+
+def relocate(engine: Engine, storage: Storage, items: Iterable[Item]) -> None:
+    """Write where items lie that are as they were, where that has changed."""
+    known = {it.id: it for it in items if PLACE in it.facts}
+    there = engine.get(list(known), [*ORIGIN, "images"])
+    now = {id: told for id, payload in there.items() if (told := relocated(known[id], payload, storage)) is not None}
+    if now:
+        engine.update([replace(p, payload={**p.payload, **now[p.id]}) for p in engine.points(list(now))])
 
 
 def remove(engine: Engine, storage: Storage, ids: set[str]) -> int:

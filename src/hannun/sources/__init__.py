@@ -18,6 +18,7 @@ from hannun.sources.changes import snapshot as snapshot
 from hannun.sources.columns import Reading as Reading
 from hannun.sources.columns import kept_facts as kept_facts
 from hannun.sources.frames import contents as contents
+from hannun.sources.frames import surveyed as surveyed
 from hannun.sources.reading import TEXTS as TEXTS
 from hannun.sources.reading import Survey as Survey
 from hannun.sources.reading import count as count

@@ -100,7 +100,7 @@ def items(file: Path, reading: Reading, place: str) -> Iterator[Item | Problem]:
         if isinstance(row, Problem):
             yield row
             continue
-        named, where = reading.named(row), f"{file}, row {number}"
+        named, where = reading.named(_of_image_folder(file, row)), f"{file}, row {number}"
         if "text" not in named and "image" not in named:
             notes.tell("columns", where, _expected(row))
             continue
@@ -207,10 +207,18 @@ def pictures(row: Mapping[str, Any]) -> list[Any]:
     return [p for p in plain if p is not None and p != "" and not _nan(p)]
 
 
+def _of_image_folder(table: Path, row: Row) -> Row:
+    """A row of the `metadata` that lies beside pictures in a folder of Hugging Face's form: its `file_name` is a picture."""
+    if table.stem != "metadata" or "file_name" not in row or "image" in row:
+        return row
+    return {("image" if name == "file_name" else name): value for name, value in row.items()}
+
+
 def claimed(table: Path, reading: Reading) -> Iterator[str]:
     """The absolute paths of the pictures that a table names. Raises OSError and HannunError as reading it does."""
-    for row in rows(table, columns=[reading.columns.get("image", "image")]):
-        for picture in pictures(reading.named(row)) if isinstance(row, Mapping) else ():
+    wanted = [reading.columns.get("image", "image"), *(["file_name"] if table.stem == "metadata" else [])]
+    for row in rows(table, columns=wanted):
+        for picture in pictures(reading.named(_of_image_folder(table, row))) if isinstance(row, Mapping) else ():
             if isinstance(picture, str) and picture:
                 yield os.path.abspath(on_disk(table.parent / picture))
 

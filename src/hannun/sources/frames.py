@@ -14,7 +14,7 @@ import PIL.Image
 from hannun.errors import HannunError, InputError
 from hannun.item import Content, Events, Item, Problem, Signal, content_of, item
 from hannun.sources.columns import Reading, identity, kept_facts, pictures, words
-from hannun.sources.reading import read
+from hannun.sources.reading import Survey, read, survey
 from hannun.sources.roots import Rooted, fresh
 from hannun.sources.tables import Notes, arrow_rows
 
@@ -22,6 +22,12 @@ _EXPECTED = (
     "rows such as {'id': '1', 'text': '…', 'image': 'b.jpg', 'price': 9900}, texts, pictures, Items, "
     "a pandas or polars DataFrame, an Arrow table, a dataset, or the Path of a folder or file"
 )
+
+
+def surveyed(given: Any) -> tuple[Any, dict[str, int]]:
+    """What was handed over, a path as a survey of what lies there; and how much of each kind there is not read."""
+    found = survey([given]) if isinstance(given, Path) else given
+    return found, dict(found.unread) if isinstance(found, Survey) else {}
 
 
 def contents(given: Any, rooted: Rooted = fresh) -> Iterable[Content | Problem]:
@@ -38,8 +44,8 @@ def contents(given: Any, rooted: Rooted = fresh) -> Iterable[Content | Problem]:
             return [dict(given)]
         case str() | bytes() | bytearray() | PIL.Image.Image() | Signal() | Events() | Item() | Problem():
             return [given if not isinstance(given, bytearray) else bytes(given)]
-        case Path():
-            return read([given], rooted=rooted)
+        case Path() | Survey():
+            return read([given] if isinstance(given, Path) else given, rooted=rooted)
     if (rows := _frame(given)) is not None:
         return rows
     if isinstance(given, Iterable):

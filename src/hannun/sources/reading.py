@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,13 +21,13 @@ from hannun import exif, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
 from hannun.item import PLACE, SOURCE, Image, Item, Problem, image_part, item
-from hannun.sources import columns, pdf, places, shard, video
+from hannun.sources import columns, html, pdf, places, shard, video
 from hannun.sources.columns import Reading
 from hannun.sources.roots import Rooted, absolute, fresh, placed, root_of
 from hannun.sources.tables import TABLES, about, decode_text, ending
 
 TEXTS = frozenset({"txt", "md"})
-KINDS = shards.PICTURES | video.VIDEOS | TEXTS | TABLES | {"pdf", "tar"}  # endings of the files that are read
+KINDS = shards.PICTURES | video.VIDEOS | TEXTS | html.PAGES | TABLES | {"pdf", "tar"}  # endings of the files that are read
 PLAIN = Reading()
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
 
@@ -37,12 +37,14 @@ class Survey:
     """What lies below some paths: the files to read, each with whether it was named itself, and how many of each kind are not read.
 
     `folders`: for each file the folder that it lies in, as seen from the path that was named ("제주도/2024"); the folder's own name
-    where that is the path itself. `roots`: what the paths are roots of, see `roots.root_of`.
+    where that is the path itself. `within`: for pages, the path that was named, which their pictures must lie below. `roots`: what the
+    paths are roots of, see `roots.root_of`.
     """
 
     files: tuple[tuple[Path, bool], ...]
     unread: dict[str, int]
     folders: dict[Path, str] = field(default_factory=dict)
+    within: dict[Path, Path] = field(default_factory=dict)
     roots: tuple[str, ...] = ()
 
     def unread_kinds(self) -> str:
@@ -62,7 +64,7 @@ def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN, rooted: Roote
     for file, named in found.files:
         source = absolute(file)
         place = placed(roots, source)
-        for one in _file(file, named, reading, found.folders.get(file, ""), place):
+        for one in _file(file, named, reading, found.folders.get(file, ""), place, found.within.get(file, file.parent)):
             if isinstance(one, Problem):
                 yield replace(one, id=place) if one.id == source else one  # readers of tables know only their files
             elif one.id in seen:
@@ -79,24 +81,47 @@ def files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
     return list(survey(paths).files)
 
 
-def walk(folder: Path, failed: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str]]]:
+def walk(
+    folder: Path, failed: Callable[[OSError], None] | None = None, passed: Callable[[Path, str], None] = lambda place, why: None
+) -> Iterator[tuple[Path, list[str]]]:
     """Each folder from this one down with the names of its files, sorted; hidden ones and collections are passed over.
 
     Args:
         folder: where to begin. Links to folders below it are not followed.
         failed: called with the error of each folder that cannot be listed; left out, such a folder is passed over.
+        passed: called with what is passed over, and as what it is to be counted.
     """
     for here, inner, names in os.walk(folder, onerror=failed):
+        for name in inner:
+            if (why := _passed(Path(here, name))) is not None:
+                passed(Path(here, name), why)
         inner[:] = sorted(d for d in inner if not d.startswith(".") and not d.endswith(".hannun"))
+        for name in names:
+            if name.startswith("."):
+                passed(Path(here, name), "hidden")
         yield Path(here), sorted(n for n in names if not n.startswith("."))
 
 
+def _passed(folder: Path) -> str | None:
+    """As what a folder is counted that is not gone into; None for one that is."""
+    if folder.name.startswith("."):
+        return "hidden folder"
+    if folder.name.endswith(".hannun"):
+        return "collection"
+    return "link to a folder" if folder.is_symlink() else None
+
+
 def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
-    """What lies below the paths. Hidden files and collections are passed over. Raises MissingError for a path that is not there."""
+    """What lies below the paths; hidden files and collections are passed over. Raises MissingError for a path that is not there."""
     found: dict[str, tuple[Path, bool]] = {}  # by absolute path, so that no file comes twice however it was named
     unread: dict[str, str] = {}
     folders: dict[Path, str] = {}
+    within: dict[Path, Path] = {}
     roots: list[str] = []
+
+    def passed(place: Path, why: str) -> None:
+        unread[os.path.abspath(place)] = why
+
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder; check the path")
@@ -105,26 +130,43 @@ def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
             found[os.path.abspath(path)] = (path, True)
             folders.setdefault(path, _folder(path.parent, path.parent))
             continue
-        for folder, names in walk(path):
+        for folder, names in walk(path, lambda e: passed(Path(e.filename), f"folder that cannot be listed ({e.strerror or e})"), passed):
             here = _folder(folder, path)
             for name in names:
                 file = folder / name
-                place, kind = os.path.abspath(file), ending(file)
-                if kind not in KINDS:
-                    unread[place] = f".{kind}" if kind else "without an ending"
-                elif (needs := _needs(kind)) is not None:
-                    unread[place] = f".{kind} (needs `{needs}`)"
-                else:
-                    found.setdefault(place, (file, False))
-                    folders.setdefault(file, here)
-    claimed: set[str] = set()
-    if any(not named and ending(file) in shards.PICTURES for file, named in found.values()):
-        for file, _ in found.values():
-            if ending(file) in TABLES and file.is_file():
-                with suppress(OSError, HannunError):  # reported when the table itself is read
-                    claimed.update(columns.claimed(file, reading))
+                if (why := _unread(file)) is not None:
+                    passed(file, why)
+                    continue
+                found.setdefault(os.path.abspath(file), (file, False))
+                folders.setdefault(file, here)
+                if ending(file) in html.PAGES:
+                    within.setdefault(file, path)
+    claimed = _claimed(found.values(), within, reading)
     kept = tuple((file, named) for place, (file, named) in found.items() if named or place not in claimed)
-    return Survey(kept, dict(Counter(kind for place, kind in unread.items() if place not in found)), folders, tuple(dict.fromkeys(roots)))
+    counts = Counter(kind for place, kind in unread.items() if place not in found)
+    return Survey(kept, dict(counts), folders, within, tuple(dict.fromkeys(roots)))
+
+
+def _claimed(found: Iterable[tuple[Path, bool]], within: Mapping[Path, Path], reading: Reading) -> set[str]:
+    """The pictures that belong to the tables and pages among these files."""
+    if not any(not named and ending(file) in shards.PICTURES for file, named in found):
+        return set()
+    claimed: set[str] = set()
+    for file, _ in found:
+        with suppress(OSError, HannunError):  # reported when the table itself is read
+            if ending(file) in TABLES and file.is_file():
+                claimed.update(columns.claimed(file, reading))
+            elif ending(file) in html.PAGES and file.is_file():
+                claimed.update(html.claimed(file, within.get(file, file.parent)))
+    return claimed
+
+
+def _unread(file: Path) -> str | None:
+    """As what a file is counted that is not read; None for one that is."""
+    kind = ending(file)
+    if kind not in KINDS:
+        return f".{kind}" if kind else "without an ending"
+    return None if (needs := _needs(kind)) is None else f".{kind} (needs `{needs}`)"
 
 
 def _needs(kind: str) -> str | None:
@@ -159,7 +201,7 @@ def _folder(folder: Path, root: Path) -> str:
     return hangul.normalise(inside if inside != "." else os.path.basename(os.path.abspath(folder)))
 
 
-def _file(file: Path, named: bool, reading: Reading, folder: str, id: str) -> Iterator[Item | Problem]:
+def _file(file: Path, named: bool, reading: Reading, folder: str, id: str, root: Path) -> Iterator[Item | Problem]:
     kind = ending(file)
     try:
         image_part(file)  # for its check of the name, whatever the file is
@@ -173,6 +215,8 @@ def _file(file: Path, named: bool, reading: Reading, folder: str, id: str) -> It
             yield text if text.parts else Problem(str(file), "is empty, expected text", id)
         elif kind in TABLES:
             yield from columns.items(file, reading, id)
+        elif kind in html.PAGES:
+            yield from html.items(file, id, place, root)
         elif kind == "tar":
             yield from shard.items(file, reading)
         elif kind == "pdf":

@@ -55,6 +55,7 @@ def search(
     """Search a collection by words, by a picture, by both, or by examples."""
     from hannun import collection as face
     from hannun.search.options import read_weights
+    from hannun.search.proposals import unwritten
     from hannun.serve.cli import output
 
     query = _query(words, image, bool(like) or (sort is not None and why is None))
@@ -71,9 +72,12 @@ def search(
         hits = opened.search(query, **ranking, **page) if why is None else [opened.why(why, query, **ranking)]
         asked = query["text"] if query is not None and why is None else ""
         output.advice(opened)
-        meant = opened.readings(asked) if (strange := bool(asked) and _strange(hits)) else ()
+        strange = bool(asked) and _strange(hits)
+        meant = opened.readings(asked) if strange or unwritten(asked, (h.relevance for h in hits)) else ()
     if strange and not json_out:
         output.nothing_fits(asked, meant)
+    elif meant and not json_out:
+        output.meant(meant)
     title = (
         " + ".join(str(p) for p in ((query["text"][:80] if query else ""), image, *(f"like {e}" for e in like or ())) if p) or f"by {sort}"
     )

@@ -20,6 +20,7 @@ import hannun
 from hannun.errors import DependencyError, HannunError, InputError
 from hannun.item import Content, Item
 from hannun.search.hits import Hit
+from hannun.search.proposals import unwritten
 from hannun.serve.http.contents import picture as decoded
 from hannun.serve.outside import outside
 
@@ -93,11 +94,16 @@ class _Tools:
         pictures: Shown = True,
     ) -> list[Any]:
         """Items nearest to words, to a picture, or to both. Gives id, score, text and facts of each, best first."""
+        from mcp.types import TextContent
+
         with self._errors():
             query: Content = {"text": words, **({"image": self._picture(image)} if image else {})}
             asked = query if words or image or not sort else None
-            found = self._collection.search(asked, weights=weights, where=where, limit=limit, diversity=diversity, sort=sort, last=last)
-            return _content(found, pictures)
+            hits = self._collection.search(asked, weights=weights, where=where, limit=limit, diversity=diversity, sort=sort, last=last)
+            found = _content(hits, pictures)
+            if unwritten(words, (h.relevance for h in hits)) and (meant := self._collection.readings(words)):
+                found.append(TextContent(type="text", text=f"did you mean: {', '.join(meant[:3])}"))
+            return found
 
     def similar(
         self,
