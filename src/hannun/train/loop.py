@@ -29,6 +29,7 @@ from hannun.train.schedule import Schedule, parameters, rate
 Step = Callable[[nn.Module, int], Mapping[str, Tensor]]
 
 
+# This function is long because it is the loop: what happens in one update, in its order, with nothing between that must be looked up.
 def train(
     module: nn.Module,
     step: Step,
