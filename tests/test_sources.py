@@ -459,7 +459,7 @@ def given_back(path: Path) -> list[dict[str, Any]]:
 
 def as_fact(row: dict[str, Any]) -> str:
     """A row's facts with their types: 1 is not True, 1.0 not "1.0"."""
-    return repr(sorted((k, v) for k, v in sources.facts(row).items()))
+    return json.dumps(sources.facts(row), sort_keys=True)
 
 
 @hypothesis.given(ROWS)
