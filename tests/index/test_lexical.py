@@ -75,6 +75,10 @@ def test_a_noun_that_titles_have_alone_is_kept_in_them(noun: str, title: str) ->
     assert noun in words(title) and noun in query(noun).words
 
 
+def test_a_single_syllable_belongs_to_what_follows() -> None:
+    assert "저지방" in words("저지방우유 1L") and {"롱", "원피스"} <= words("롱원피스") and {"털", "모자"} <= words("털모자")
+
+
 def test_what_stands_before_nouns_and_verbs_is_no_noun() -> None:
     assert "못" not in words("어제는 못 갔다") and "새" not in words("새 신발") and "이" not in words("이 책")
 

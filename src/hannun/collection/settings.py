@@ -124,7 +124,7 @@ class Settings:
             return ""
         return (
             f"{name}: its words are of analysis {self.analysis}, this Hannun's is {ANALYSIS}; `hannun reindex {name}` finds more of them "
-            "(measures, amounts, Hanja, heads of compounds), and encodes nothing"
+            "(measures, amounts, Hanja, parts of compounds, nouns in titles), and encodes nothing"
         )
 
     @property

@@ -8,12 +8,13 @@ from typing import final
 
 from hannun.encoder import JOINT, Encoder
 from hannun.errors import InputError
+from hannun.facts import called
 from hannun.index import lexical
 from hannun.index.engine import All, Among, Any_, Condition, Engine, Not, Plan, Words
 from hannun.item import Item, Text
 from hannun.search import fuse
 from hannun.search.background import TAIL, Background
-from hannun.search.named import every
+from hannun.search.named import every, verbatim
 from hannun.search.options import SHARE, Options
 from hannun.search.query import Asked, Pointed, pointed
 
@@ -138,8 +139,14 @@ class Prepared:
 
     @cached_property
     def named(self) -> frozenset[str]:
-        """The ids of the FEW items at most that have every word of the query; none where there are more."""
-        return self.holders or frozenset()
+        """The ids of the FEW items at most that the query names: they have every word of it, and all of a sentence as it stands."""
+        held = self.holders or frozenset()
+        if not held or not lexical.sentence(self.asked.words, self.dictionary):
+            return held
+        stored = self.engine.get(sorted(held), ["text", "facts"])
+        return frozenset(
+            i for i, p in stored.items() if verbatim(self.asked.words, str(p.get("text") or "") or called(p.get("facts") or {}))
+        )
 
     @cached_property
     def holders(self) -> frozenset[str] | None:

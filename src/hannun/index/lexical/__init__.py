@@ -73,7 +73,20 @@ def query(text: str, dictionary: Sequence[str] = ()) -> Terms:
     typed = [w for w in tidy.split() if len(w) > 1 and hangul.is_initials(w) and len(set(w)) > 1]
     rest, own = " ".join(w for w in tidy.split() if w not in typed), tuple(dictionary)
     (words,) = _words([_read(rest, own)], own)
+    if stem := korean.modifier(rest, own):
+        words.append(stem)
     return Terms(tuple(dict.fromkeys(words)), tuple(dict.fromkeys(typed)))
+
+
+def sentence(text: str, dictionary: Sequence[str] = ()) -> bool:
+    """Whether a query of several words says or asks something, by a verb with its ending; one word is a name, whatever its form."""
+    read = hanja.read(_tidy(text[:_ASKED]))
+    return " " in read and _SYLLABLE.search(read) is not None and korean.predicates(kiwi.tokenize(read, tuple(dictionary)))
+
+
+def modifier(word: str, dictionary: Sequence[str] = ()) -> str:
+    """The term of a word as it is read before a noun (말린 → 말리다), which `query` gives beside its others; "" for most words."""
+    return korean.modifier(_tidy(word), tuple(dictionary))
 
 
 def readings(text: str, dictionary: Sequence[str] = ()) -> tuple[str, ...]:

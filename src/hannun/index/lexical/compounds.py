@@ -26,6 +26,7 @@ _ONE_PIECE = frozenset({"타이어", "색소폰", "무궁화", "도시락", "선
 # Single syllables that a name of goods ends in, and that say what it is: 크롭티, 에코백. Others are too often the end of another word.
 _HEADS = frozenset("티백폰컵캡펜칼탕죽빵볼룩밥면찜핀북")
 _KNOWN_HEADS = frozenset("티백폰컵캡탕죽빵밥")  # of these, what ends in no other word after a noun: 면 of 해수면 is no noodle
+_ALIKE = frozenset("롱숏빅털")  # single syllables that say what is asked for by themselves: 롱원피스, 털모자
 _LONGEST = 20  # syllables of a name that is looked into: each of its ends is analysed, and a text without a space may be one "name"
 _NO_HEADS = frozenset({"글라스", "피스", "라이프", "바이", "가락", "아몬드"})  # ends of words of one piece: 선글라스, 원피스, 손가락
 # What a compound of two longer parts may end in with two syllables; 발레|리나 and 크리스|마스 look like compounds too.
@@ -69,7 +70,7 @@ def parts(noun: str, dictionary: tuple[str, ...], name: bool = False) -> tuple[s
         and len(tokens[-1].form) > 1
         and (len(tokens[0].form) > 1 or (noun[0] in _PREFIXES and kiwi.rarity(tokens[-1].form, dictionary) <= _COMMON))
     )
-    return tuple(t.form for t in tokens if len(t.form) > 1) if fits else _head(noun, dictionary)
+    return tuple(t.form for t in tokens if len(t.form) > 1 or t.form in _ALIKE) if fits else _head(noun, dictionary)
 
 
 def _head(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ def inside(word: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
 
 def _front(first: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
     if len(first) < 2:
-        return ()
+        return (first,) if first in _ALIKE else ()
     return (first,) if len(first) < 4 or _seen(first, dictionary) else (first, *inside(first, dictionary))
 
 

@@ -29,6 +29,7 @@ _LONGEST = 4  # syllables of a word of one noun that is read as a verb
 _PREDICATE = frozenset(("EF", "EC", "EP"))  # a text with one of these says something; one without names something, as titles do
 # Words of one syllable that stand before a noun or a verb far more often than they are nouns (이, a tooth; 새, a bird).
 _LEADING = frozenset("이그저새헌옛첫각총한두세네전매몇나너난넌더덜잘안좀또곧참꼭막딱다왜즉및온")
+_ADNOMINAL = (4, 8)  # the numbers of the final consonants ㄴ and ㄹ
 _EDGES = " .,!~?…·:;^*()[]\"'"
 
 
@@ -49,6 +50,20 @@ def words(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iter
     yield from _plain(text, tokens, tags, dictionary)
     for term in _other_readings(text, tokens, tags, dictionary):
         yield from _with_other(term)
+
+
+def modifier(word: str, dictionary: tuple[str, ...]) -> str:
+    """The stem of a word that may stand before a noun, as 말린 and 삶은 do, which alone may be a name or a noun; "" for others."""
+    if not _HANGUL.fullmatch(word) or (ord(word[-1]) - 0xAC00) % 28 not in _ADNOMINAL:
+        return ""
+    tokens = kiwi.tokenize(f"{word} 것", dictionary)
+    made = [_general(t.tag) for t in tokens] in (["VV", "ETM", "NNB"], ["VA", "ETM", "NNB"])
+    return f"{tokens[0].form}다" if made else ""
+
+
+def predicates(tokens: Sequence[Any]) -> bool:
+    """Whether morphemes say something, by a verb that ends a clause; 먹는 샘물 and 사용하기 do not."""
+    return not _PREDICATE.isdisjoint(_general(t.tag) for t in tokens)
 
 
 def grams(run: str) -> list[str]:
@@ -75,6 +90,8 @@ def _plain(text: str, tokens: Sequence[Any], tags: Sequence[str], dictionary: tu
             if compound:
                 yield from _whole(compound)
                 compound = []
+            if tag == "XSA" and before is not None and token.form == "하":  # 달콤|한 alone is 달콤한 빵's 달콤하다
+                yield f"{before.form}하다"
             before, last = token, tag
             continue
         measured = (
@@ -118,7 +135,11 @@ def _whole(tokens: Sequence[Any]) -> tuple[str, ...]:
     if "." in written or written.isascii() or not any(t.tag in kiwi.NOUNS for t in tokens):
         return ()
     text = written if written.isalnum() else "".join(_RUN.findall(written))
-    return _with_other(text) if len(text) > 1 and not text.isascii() else ()
+    if len(text) < 2 or text.isascii():
+        return ()
+    # A single syllable belongs to what follows it: 저|지방|우유 has 저지방, 신|제품|출시 has 신제품.
+    joined = tokens[0].form + tokens[1].form if len(tokens) > 2 and len(tokens[0].form) == 1 and len(tokens[1].form) > 1 else ""
+    return (*_with_other(text), joined) if _HANGUL.fullmatch(joined) else _with_other(text)
 
 
 @lru_cache(maxsize=50_000)
