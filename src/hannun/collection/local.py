@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
@@ -19,7 +20,7 @@ from hannun import encode
 from hannun.collection import integrity, overview, provenance, transfer, upgrade, writing
 from hannun.collection.backup import backup
 from hannun.collection.incoming import items_of
-from hannun.collection.points import point
+from hannun.collection.points import point, worded
 from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_either, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
@@ -28,12 +29,12 @@ from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError
-from hannun.facts import FactRange, ranges
+from hannun.facts import FactRange, called, ranges
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
 from hannun.item import Content, Item, Problem
 from hannun.load import load
-from hannun.search import dupes
+from hannun.search import dupes, proposals
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
 from hannun.search.hits import STORED, Hit, Hits, stored_item
@@ -41,8 +42,10 @@ from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
 from hannun.search.where import Where, needed, parse_where, reads, written
+from hannun.sources import Roots, covers, surveyed
 from hannun.sources import contents as contents_of
 
+_TEXTS = 50_000  # texts whose words are proposed; reading more of them would be felt
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
 
 
@@ -70,6 +73,7 @@ class Local:
         self._known_names: set[str] = set()
         self._offered: tuple[int, list[str]] | None = None
         self._sample: tuple[int, int, Background | None] | None = None
+        self._words: tuple[int, int, proposals.Vocabulary] | None = None
         stored = storage.read()
         if stored is None:
             if settings is None:
@@ -153,9 +157,11 @@ class Local:
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """See `Collection.add`."""
-        report = Report()
+        found, unread = surveyed(contents)
+        report = Report(unread=unread)
         seen: set[str] = set()
-        for chunk in encode.encode(items_of(contents_of(contents), seen), self.encoder, self._known):
+        given = items_of(contents_of(found, self.rooted), seen, self.rooted)
+        for chunk in encode.encode(given, self.encoder, self._known):
             self._store(chunk, report, self._engine)
             if progress is not None:
                 progress(len(chunk))
@@ -183,12 +189,19 @@ class Local:
         shuffle: int = 0,
         explain: bool = False,
         floor: float = 0.0,
+        sort: str | None = None,
+        last: Where | None = None,
     ) -> list[Hit]:
         """See `Collection.search`."""
         self._known_fact("group_by", group_by)
+        told, behind = self._where(where), self._where(last, "last")
         o = Options(
-            mix, weights, words, fusion, self._where(where), limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor
+            mix, weights, words, fusion, told, limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor, sort, behind
         )
+        if o.order is not None:
+            self._known_fact("sort", o.order.field)
+            if query is None and not like:
+                return Hits(Searcher(self._engine, lambda: self.encoder, self._storage.root).listed(o))
         return Hits(self._searcher(o).search(asked(query, like, unlike), o))
 
     def similar(
@@ -231,7 +244,16 @@ class Local:
 
     def readings(self, words: str) -> tuple[str, ...]:
         """See `Collection.readings`."""
-        return lexical.readings(words, self.settings.dictionary)
+        typed = lexical.readings(words, self.settings.dictionary)
+        return proposals.ordered(typed, words, self._vocabulary())
+
+    def _vocabulary(self) -> proposals.Vocabulary:
+        """The words of its texts; read again when a quarter of the collection has changed."""
+        if self._words is None or self._changes - self._words[0] > self._words[1]:
+            changes, every = self._changes, self._engine.scan(["text", "facts"])
+            texts = (str(p.get("text") or called(p.get("facts") or {})) for p in islice(every, _TEXTS))
+            self._words = changes, self._engine.count() // 4, proposals.vocabulary(texts)
+        return self._words[2]
 
     def get(self, id: str) -> Item:
         """See `Collection.get`."""
@@ -261,6 +283,16 @@ class Local:
         with self._writing:
             return self._remove(self._chosen(ids, where))
 
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """See `Collection.rooted`."""
+        known = self.settings.roots
+        if all(any(covers(root, folder) for root in known.values()) for folder in folders):
+            return known
+        with self._writing:
+            for folder in folders:
+                self._settle(replace(self.settings, roots=provenance.rooted(self._engine, self.settings.roots, folder)))
+            return self.settings.roots
+
     def prune(self, below: Sequence[Path], keep: set[str]) -> int:
         """See `Collection.prune`."""
         gone = provenance.vanished(self._engine, below, keep)
@@ -274,7 +306,7 @@ class Local:
             provenance.pass_on_facts(self._engine, pairs)
             return self._remove({str(old["id"]) for _, old in pairs})
 
-    def _condition(self, where: Where | None) -> Condition | None:
+    def _condition(self, where: Where | None, what: str = "where") -> Condition | None:
         """A condition as the engine takes it. Raises WhereError for what cannot be read, and for names that no item has."""
         if where is None:
             return None
@@ -282,11 +314,11 @@ class Local:
         if self.settings.conditions < CONDITIONS and reads(condition):
             self._retell()
         for name in needed(condition):
-            self._known_fact("where", name)
+            self._known_fact(what, name)
         return condition
 
-    def _where(self, where: Where | None) -> str | None:
-        condition = self._condition(where)
+    def _where(self, where: Where | None, what: str = "where") -> str | None:
+        condition = self._condition(where, what)
         return None if condition is None else written(condition)
 
     def _known_fact(self, what: str, field: str | None) -> None:
@@ -372,7 +404,7 @@ class Local:
             raise
         with target:
             transfer.require_one_encoder(self.settings, target.settings, str(to))
-            report = transfer.copy(self._side(), target._side(), progress)
+            report = transfer.copy(self._side(), target._side(), target.rooted(list(self.settings.roots.values())), progress)
             if self.settings.albums and not target.settings.albums:
                 target._settle(replace(target.settings, albums=True))
             target._engine.flush()
@@ -444,16 +476,18 @@ class Local:
 
     def _store(self, chunk: Sequence[Outcome], report: Report, engine: Engine) -> None:
         rows = [o for o in chunk if isinstance(o, Encoded)]
-        report.unchanged += sum(isinstance(o, Unchanged) for o in chunk)
+        same = [o.item for o in chunk if isinstance(o, Unchanged)]
+        report.unchanged += len(same)
         report.problems += [o for o in chunk if isinstance(o, Problem)]
         with self._writing:  # no picture may be swept away between its being kept and its item's being there
             replaced = writing.pictures_of(engine, [r.item.id for r in rows])
             if not self.settings.albums and any("pictures" in r.vectors for r in rows):
                 self._settle(replace(self.settings, albums=True))
-            points = [point(r, self._storage, self.settings) for r in rows]
+            points = worded([point(r, self._storage) for r in rows], self.settings)
             engine.upsert(points)
             if engine is self._engine:
                 writing.sweep(engine, self._storage, replaced - writing.stored_pictures(points))
+                writing.relocate(engine, self._storage, same)
             self._changes += len(rows)
         report.added += len(rows)
 

@@ -18,12 +18,16 @@ Contents = Iterable[Content | Problem] | Content | Any
 
 @dataclass
 class Report:
-    """What became of the items handed to `add`, `reindex`, `prune` or `copy`; `problems` lists each that could not be read, and why."""
+    """What became of the items handed to `add`, `reindex`, `prune` or `copy`; `problems` lists each that could not be read, and why.
+
+    `unread` counts what lies in a folder that was added and is not read, by kind: {".hwp": 3, "hidden": 1}.
+    """
 
     added: int = 0
     unchanged: int = 0
     removed: int = 0
     problems: list[Problem] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         counts = f"added={self.added}, unchanged={self.unchanged}, removed={self.removed}"

@@ -31,6 +31,7 @@ from hannun.search.hits import Hit, Hits
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
+from hannun.sources import Roots, fresh, surveyed
 from hannun.sources import contents as contents_of
 
 _ROWS = 256  # of one request
@@ -194,6 +195,8 @@ class Remote:
         shuffle: int = 0,
         explain: bool = False,
         floor: float = 0.0,
+        sort: str | None = None,
+        last: Where | None = None,
     ) -> list[Hit]:
         """The items nearest to a query, best first. See Collection.search; a reranking function cannot be sent."""
         if rerank is not None and not isinstance(rerank, str):
@@ -214,7 +217,9 @@ class Remote:
             "diversity": diversity,
             "shuffle": shuffle,
             "explain": explain,
-            **({"floor": floor} if floor else {}),
+            **({"floor": floor} if floor else {}),  # what an older service does not know is sent only where it is asked for
+            **({} if sort is None else {"sort": sort}),
+            **({} if last is None else {"last": last}),
         }
         return Hits(self._hit(h) for h in self._ask("POST", "/v1/search", json=body | words_given(words))["hits"])
 
@@ -259,7 +264,8 @@ class Remote:
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there. See Collection.add; pictures are read here and sent."""
-        report = Report()
+        found, unread = surveyed(contents)
+        report = Report(unread=unread)
         rows: list[dict[str, Any]] = []
         size = 0
 
@@ -275,7 +281,7 @@ class Remote:
             rows.clear()
             size = 0
 
-        for number, content in enumerate(contents_of(contents), start=1):
+        for number, content in enumerate(contents_of(found), start=1):
             try:
                 if isinstance(content, Problem):
                     report.problems.append(content)
@@ -303,6 +309,10 @@ class Remote:
         if not ids and where is None:
             return 0  # as with a folder; the service takes it for a mistake
         return int(self._done(self._ask("DELETE", "/v1/items", json={"ids": list(ids), "where": where}))["removed"])
+
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """See `Collection.rooted`; a service is not told where items were read: of two folders with one name it takes one for the other."""
+        return fresh(folders)
 
     def moved(self, seen: set[str]) -> int:
         """See `Collection.moved`: none, for a service is not told where items were read."""

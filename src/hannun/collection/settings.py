@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from hannun.encoder import JOINT, Calibration, Encoder, token_dim
@@ -11,6 +11,7 @@ from hannun.errors import EncoderMismatch, InputError, StorageError
 from hannun.index.engine import Layout
 from hannun.index.lexical import ANALYSIS
 from hannun.item import Image, Text
+from hannun.sources import Roots
 
 FORMAT = 2  # 1: without words, picture hashes and single pictures; opening one brings it up to date
 CONDITIONS = 2
@@ -33,6 +34,7 @@ class Settings:
         albums: whether an item with several pictures was ever added.
         conditions: what is kept beside the facts for conditions on them: 1 the words of plain facts; 2 those in dicts, dates and
             times too.
+        roots: the folders that were indexed, by the names that they have in ids; see `hannun.sources.roots`. Not for those outside.
         analysis: which revision of the analysis of words its terms were made by, see `hannun.index.lexical.ANALYSIS`.
         format: of the file it was read from.
     """
@@ -51,6 +53,7 @@ class Settings:
     albums: bool = False
     conditions: int = CONDITIONS
     analysis: int = ANALYSIS
+    roots: Roots = field(default_factory=dict)
     format: int = FORMAT
 
     @staticmethod
@@ -100,7 +103,14 @@ class Settings:
         new = Settings.of(encoder)
         prefix = self.prefix if self.prefix in new.dims else 0
         return replace(
-            new, shard=shard, words=self.words, dictionary=self.dictionary, quantise=self.quantise, prefix=prefix, albums=self.albums
+            new,
+            shard=shard,
+            words=self.words,
+            dictionary=self.dictionary,
+            quantise=self.quantise,
+            prefix=prefix,
+            albums=self.albums,
+            roots=self.roots,
         )
 
     @property
@@ -141,7 +151,12 @@ class Settings:
             "albums": self.albums,
             "conditions": self.conditions,
             "analysis": self.analysis,
+            "roots": dict(self.roots),
         }
+
+    def told(self) -> dict[str, Any]:
+        """The same for those outside: without where anything lies."""
+        return {k: v for k, v in self.to_json().items() if k != "roots"}
 
     @staticmethod
     def from_json(data: Mapping[str, Any], where: str) -> Settings:
@@ -156,7 +171,8 @@ class Settings:
             if form == 1:
                 return settings
             settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
-            settings = replace(settings, analysis=int(data.get("analysis", 1)))
+            roots = {str(name): str(root) for name, root in data.get("roots", {}).items()}
+            settings = replace(settings, analysis=int(data.get("analysis", 1)), roots=roots)
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

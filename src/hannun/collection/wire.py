@@ -10,11 +10,10 @@ import numpy as np
 
 from hannun.embeddings import Floats
 from hannun.errors import InputError
-from hannun.item import KINDS, Content, Image, item, require_content
+from hannun.item import KINDS, Content, Image, item, plain_facts, require_content
 from hannun.search.hits import PatchMap, Why
 from hannun.search.options import Share
 from hannun.search.query import Example, Known
-from hannun.sources import SOURCE
 
 
 def why_of(told: Mapping[str, Any]) -> Why:
@@ -55,9 +54,8 @@ def array_of(told: Mapping[str, Any]) -> Floats:
 def row_json(content: Content) -> dict[str, Any]:
     """A row to add, with its pictures read and in it."""
     it = require_content(item(content))
-    given = {k: v for k, v in it.facts.items() if k != SOURCE}
     return {
-        **given,
+        **plain_facts(it.facts),
         "id": it.id,
         **({"text": it.text} if it.text else {}),
         **({"image": [_base64(p) for p in it.images]} if it.images else {}),

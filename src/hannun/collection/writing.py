@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from hannun import hangul
-from hannun.collection.points import batched, worded
+from hannun.collection.points import ORIGIN, batched, relocated, worded
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage, own_pictures
 from hannun.errors import InputError
 from hannun.facts import called, facts
 from hannun.index.engine import Engine, Point
-from hannun.item import content_of
+from hannun.item import PLACE, Item, content_of
 
 _AT_ONCE = 200  # points
 
@@ -32,14 +32,24 @@ def changes_of(changes: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
 def change(engine: Engine, settings: Settings, ids: Iterable[str], told: Mapping[str, Any], gone: set[str]) -> None:
     """Merge facts into those of items; a picture that is called otherwise by them gets its words anew."""
     for some in batched(sorted(ids), _AT_ONCE):
-        changed = []
+        changed: list[Point] = []
+        renamed: list[Point] = []
         for point in engine.points(some):
             former = point.payload.get("facts") or {}
             now = {k: v for k, v in {**former, **told}.items() if k not in gone}
             new = replace(point, payload={**point.payload, "facts": now})
-            changed.append(worded(new, settings) if settings.words and called(now) != called(former) else new)
-        engine.update(changed)
+            (changed if called(now) == called(former) else renamed).append(new)
+        engine.update([*changed, *worded(renamed, settings)])
     engine.flush()
+
+
+def relocate(engine: Engine, storage: Storage, items: Iterable[Item]) -> None:
+    """Write where items lie that are as they were, where that has changed."""
+    known = {it.id: it for it in items if PLACE in it.facts}
+    there = engine.get(list(known), [*ORIGIN, "images"])
+    now = {id: told for id, payload in there.items() if (told := relocated(known[id], payload, storage)) is not None}
+    if now:
+        engine.update([replace(p, payload={**p.payload, **now[p.id]}) for p in engine.points(list(now))])
 
 
 def remove(engine: Engine, storage: Storage, ids: set[str]) -> int:

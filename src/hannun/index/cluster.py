@@ -17,7 +17,8 @@ from typing import Any, final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
-from qdrant_client import QdrantClient, models
+import qdrant_client
+from qdrant_client import models
 
 from hannun.checksums import Damage
 from hannun.embeddings import Floats
@@ -53,7 +54,9 @@ def connect(url: str, layout: Layout | None = None) -> Cluster:
         raise InputError(f"{url!r} came, expected nothing after ? but shards=NUMBER and replicas=NUMBER")
     with _storage(url):
         secure = parts.scheme == "qdrants"
-        client = QdrantClient(host=parts.hostname, port=parts.port or 6333, https=secure, api_key=os.environ.get(KEY) or None, timeout=60)
+        client = qdrant_client.QdrantClient(
+            host=parts.hostname, port=parts.port or 6333, https=secure, api_key=os.environ.get(KEY) or None, timeout=60
+        )
     return Cluster(client, name, layout, **{k: int(v) for k, v in wanted.items()})
 
 
@@ -77,7 +80,12 @@ class Cluster:
     """A collection of a Qdrant server with what a layout says of each point. `layout` None: that of the one which is there."""
 
     def __init__(
-        self, client: QdrantClient, name: str, layout: Layout | None = None, shards: int | None = None, replicas: int | None = None
+        self,
+        client: qdrant_client.QdrantClient,
+        name: str,
+        layout: Layout | None = None,
+        shards: int | None = None,
+        replicas: int | None = None,
     ) -> None:
         self._client, self._name = client, name
         with _storage(name):

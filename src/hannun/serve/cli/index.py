@@ -61,7 +61,7 @@ def read_into(
     seen: set[str] = set()
 
     def noted() -> Iterator[Item | Problem]:
-        for one in sources.read(found, reading):
+        for one in sources.read(found, reading, opened.rooted):
             if one.id is not None:
                 seen.add(one.id)
             yield one
