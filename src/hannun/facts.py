@@ -20,6 +20,8 @@ from hannun.errors import InputError
 
 Scalar = str | int | float | bool
 
+CALLED = ("title", "folder", "place", "place_en")  # the facts that are a picture's words
+
 MAX_DEPTH = 32  # of lists and dicts in a fact; a store's own JSON reader gives up at 128
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 _DIGITS = re.compile(r"-?\d+(\.\d+)?(e[+-]\d+)?", re.ASCII)
@@ -38,8 +40,9 @@ def facts(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def called(told: Mapping[str, Any]) -> str:
-    """What a picture without a text is called: its title and the folder that it lies in, where they are told; "" otherwise."""
-    return "\n".join(v for name in ("title", "folder") if isinstance(v := told.get(name), str))
+    """What a picture without a text is called: its title, its folder and where it was taken, as far as they are told; "" otherwise."""
+    found = (told.get(name) for name in CALLED)
+    return "\n".join(" ".join(map(str, v)) if isinstance(v, list) else v for v in found if isinstance(v, str | list))
 
 
 def fact(value: Any, depth: int = 0) -> Any:

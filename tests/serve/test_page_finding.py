@@ -187,3 +187,17 @@ def test_every_control_has_a_name_in_both_languages(things: Running, tab: Tab) -
         assert page.evaluate(nameless) == []
         # No word of the page's own in the other language; what is the collection's (names of facts, texts) is left out.
         assert not re.findall(other, page.evaluate(own))
+
+
+def test_results_come_in_the_order_of_a_fact(things: Running, tab: Tab) -> None:
+    page = tab(things.url)
+    offered = page.eval_on_selector_all("#sort option", "all => all.map(o => o.textContent)")
+    assert offered == ["관련도순", "taken 오래된 것부터", "taken 최근 것부터", "가격 낮은 것부터", "가격 높은 것부터"]
+    settled(page, lambda: page.select_option("#sort", "-taken"))  # leafed through, newest first
+    assert titles(page) == [f"물건 {n}" for n in range(11, -1, -1)]
+    page.fill("#words", "물건")
+    settled(page, lambda: page.press("#words", "Enter"))
+    settled(page, lambda: page.select_option("#sort", "가격"))
+    assert titles(page) == [f"물건 {n}" for n in range(12)] and "sort=" in page.url
+    settled(page, page.reload)
+    assert page.input_value("#sort") == "가격" and titles(page)[0] == "물건 0"

@@ -20,7 +20,7 @@ from hannun import encode
 from hannun.collection import integrity, overview, provenance, transfer, upgrade, writing
 from hannun.collection.backup import backup
 from hannun.collection.incoming import items_of
-from hannun.collection.points import point
+from hannun.collection.points import point, worded
 from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_either, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
@@ -189,12 +189,19 @@ class Local:
         shuffle: int = 0,
         explain: bool = False,
         floor: float = 0.0,
+        sort: str | None = None,
+        last: Where | None = None,
     ) -> list[Hit]:
         """See `Collection.search`."""
         self._known_fact("group_by", group_by)
+        told, behind = self._where(where), self._where(last, "last")
         o = Options(
-            mix, weights, words, fusion, self._where(where), limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor
+            mix, weights, words, fusion, told, limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor, sort, behind
         )
+        if o.order is not None:
+            self._known_fact("sort", o.order.field)
+            if query is None and not like:
+                return Hits(Searcher(self._engine, lambda: self.encoder, self._storage.root).listed(o))
         return Hits(self._searcher(o).search(asked(query, like, unlike), o))
 
     def similar(
@@ -299,7 +306,7 @@ class Local:
             provenance.pass_on_facts(self._engine, pairs)
             return self._remove({str(old["id"]) for _, old in pairs})
 
-    def _condition(self, where: Where | None) -> Condition | None:
+    def _condition(self, where: Where | None, what: str = "where") -> Condition | None:
         """A condition as the engine takes it. Raises WhereError for what cannot be read, and for names that no item has."""
         if where is None:
             return None
@@ -307,11 +314,11 @@ class Local:
         if self.settings.conditions < CONDITIONS and reads(condition):
             self._retell()
         for name in needed(condition):
-            self._known_fact("where", name)
+            self._known_fact(what, name)
         return condition
 
-    def _where(self, where: Where | None) -> str | None:
-        condition = self._condition(where)
+    def _where(self, where: Where | None, what: str = "where") -> str | None:
+        condition = self._condition(where, what)
         return None if condition is None else written(condition)
 
     def _known_fact(self, what: str, field: str | None) -> None:
@@ -476,7 +483,7 @@ class Local:
             replaced = writing.pictures_of(engine, [r.item.id for r in rows])
             if not self.settings.albums and any("pictures" in r.vectors for r in rows):
                 self._settle(replace(self.settings, albums=True))
-            points = [point(r, self._storage, self.settings) for r in rows]
+            points = worded([point(r, self._storage) for r in rows], self.settings)
             engine.upsert(points)
             if engine is self._engine:
                 writing.sweep(engine, self._storage, replaced - writing.stored_pictures(points))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -26,8 +26,8 @@ DIGESTS = "digests"  # the payload's key for the hashes of an item's pictures
 T = TypeVar("T")
 
 
-def point(row: Encoded, storage: Storage, settings: Settings) -> Point:
-    """The point of an encoded item; pictures that came as bytes are stored on the way."""
+def point(row: Encoded, storage: Storage) -> Point:
+    """The point of an encoded item, without its words; pictures that came as bytes are stored on the way."""
     pictures = []
     for picture, data in zip(row.item.images, row.pictures, strict=True):
         pictures.append(storage.store_picture(data) if data is not None else _stored(picture, storage))
@@ -42,8 +42,7 @@ def point(row: Encoded, storage: Storage, settings: Settings) -> Point:
     if "pictures" in row.vectors:
         payload[PICTURES] = packed(row.vectors["pictures"])
     vectors = {k: v for k, v in row.vectors.items() if k not in ("pictures", "tokens")}
-    made = Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
-    return worded(made, settings) if settings.words else made
+    return Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
 
 
 def origin(it: Item) -> dict[str, str]:
@@ -59,10 +58,14 @@ def relocated(it: Item, payload: Mapping[str, Any], storage: Storage) -> dict[st
     return {**payload, **now} if any(payload.get(k) != v for k, v in now.items()) else None
 
 
-def worded(point: Point, settings: Settings) -> Point:
-    """The same point with the words of its text; a picture without one has those of its name and its folder."""
-    terms = lexical.document(str(point.payload.get("text") or "") or called(point.payload.get("facts") or {}), settings.dictionary)
-    return replace(point, words=terms.words, initials=terms.initials)
+def worded(points: Sequence[Point], settings: Settings) -> list[Point]:
+    """The same points with the words of their texts, where the collection keeps words; a picture without a text has those of its name
+    and its folder."""
+    if not settings.words:
+        return list(points)
+    texts = (str(p.payload.get("text") or "") or called(p.payload.get("facts") or {}) for p in points)
+    every = zip(points, lexical.documents(texts, settings.dictionary), strict=True)
+    return [replace(p, words=terms.words, initials=terms.initials) for p, terms in every]
 
 
 def _stored(picture: Image, storage: Storage) -> str | dict[str, Any]:

@@ -105,6 +105,8 @@ class Collection(Protocol):
         shuffle: int = 0,
         explain: bool = False,
         floor: float = 0.0,
+        sort: str | None = None,
+        last: Where | None = None,
     ) -> list[Hit]:
         """The items nearest to a query, best first.
 
@@ -133,6 +135,9 @@ class Collection(Protocol):
             shuffle: into how many visual clusters the top 50 is divided; the best of each comes first. 0 is off.
             explain: fill `Hit.why`: which part scored what.
             floor: leave out hits whose `Hit.relevance` is lower (0.5 leaves what fits): fewer than `limit` may come, or none.
+            sort: the name of a fact, `price`, or `-price` for the greatest first: the 1,000 best hits come in its order, as far as they
+                fit (`floor`, else 0.5); those without the fact last. With the query None and no examples, all items `where` holds for.
+            last: a condition; the items it holds for come after all others: "stock = 0".
 
         Raises:
             InputError: an empty query, or a value out of range. WhereError: a condition that cannot be read.

@@ -195,6 +195,8 @@ class Remote:
         shuffle: int = 0,
         explain: bool = False,
         floor: float = 0.0,
+        sort: str | None = None,
+        last: Where | None = None,
     ) -> list[Hit]:
         """The items nearest to a query, best first. See Collection.search; a reranking function cannot be sent."""
         if rerank is not None and not isinstance(rerank, str):
@@ -215,7 +217,9 @@ class Remote:
             "diversity": diversity,
             "shuffle": shuffle,
             "explain": explain,
-            **({"floor": floor} if floor else {}),
+            **({"floor": floor} if floor else {}),  # what an older service does not know is sent only where it is asked for
+            **({} if sort is None else {"sort": sort}),
+            **({} if last is None else {"last": last}),
         }
         return Hits(self._hit(h) for h in self._ask("POST", "/v1/search", json=body | words_given(words))["hits"])
 

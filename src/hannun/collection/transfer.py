@@ -35,13 +35,15 @@ class Side:
 def copy(source: Side, target: Side, roots: Roots, progress: Progress | None) -> Report:
     """Copy what the target has not with equal content; see `Collection.copy`. `roots` are the target's. The caller flushes."""
     report = Report()
+    one, other = source.settings, target.settings
+    same = one.words and (one.dictionary, one.analysis) == (other.dictionary, other.analysis)
     for some in batched(sorted(str(p["id"]) for p in source.engine.scan(["id"])), 200):
         hashes = source.engine.get(list(some), ["hash", "facts", *ORIGIN])
         theirs = {i: _renamed(i, told, roots) for i, told in hashes.items()}
         known = target.engine.get(list(theirs.values()), ["hash", "facts"])
         missing = [i for i, told in hashes.items() if not _alike(told, known.get(theirs[i], {}))]
         points = [_carried(_housed(p, theirs[p.id], roots), source, target) for p in source.engine.points(missing)] if missing else []
-        target.engine.upsert(points)
+        target.engine.upsert(points if same else worded(points, target.settings))
         report.added += len(points)
         report.unchanged += len(some) - len(missing)
         if progress is not None:
@@ -75,9 +77,7 @@ def _carried(point: Point, source: Side, target: Side) -> Point:
         else:
             images = [str(source.storage.root / p) if isinstance(p, str) and p in own else p for p in point.payload["images"]]
             point = replace(point, payload={**point.payload, "images": images})
-    one, other = source.settings, target.settings
-    same = one.words and (one.dictionary, one.analysis) == (other.dictionary, other.analysis)
-    return worded(point, target.settings) if target.settings.words and not same else point
+    return point
 
 
 def begin(storage: Storage, settings: Settings) -> None:

@@ -32,13 +32,14 @@ def changes_of(changes: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
 def change(engine: Engine, settings: Settings, ids: Iterable[str], told: Mapping[str, Any], gone: set[str]) -> None:
     """Merge facts into those of items; a picture that is called otherwise by them gets its words anew."""
     for some in batched(sorted(ids), _AT_ONCE):
-        changed = []
+        changed: list[Point] = []
+        renamed: list[Point] = []
         for point in engine.points(some):
             former = point.payload.get("facts") or {}
             now = {k: v for k, v in {**former, **told}.items() if k not in gone}
             new = replace(point, payload={**point.payload, "facts": now})
-            changed.append(worded(new, settings) if settings.words and called(now) != called(former) else new)
-        engine.update(changed)
+            (changed if called(now) == called(former) else renamed).append(new)
+        engine.update([*changed, *worded(renamed, settings)])
     engine.flush()
 
 

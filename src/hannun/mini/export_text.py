@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto, helper
 
 from hannun.errors import DependencyError, InputError
 from hannun.mini.graph import Graph
@@ -240,8 +241,6 @@ def stored(g: Graph, weight: npt.NDArray[np.float32], name: str, bits: int) -> t
 
     What turns the one into the other are nodes over constants, which onnxruntime computes once, when a session starts.
     """
-    from onnx import TensorProto, helper
-
     values, scale = quantise(weight, bits)
     zero = 1 << (bits - 1)
     scale = scale.astype(np.float16)
@@ -265,8 +264,6 @@ def linear(g: Graph, x: str, weight: npt.NDArray[np.float32], name: str, bits: i
 
     By token, so that a text's vector does not depend on the texts beside it in a batch.
     """
-    from onnx import TensorProto, helper
-
     if not any(c.name == "by" for c in g.constants):
         for constant, value in (
             ("by", np.float32(1 / 127)),
@@ -291,8 +288,6 @@ def graph(source: TextBody, bits: Mapping[int, int] | int = 4) -> Any:
 
     `mean` is the mean of the last layer's token vectors, not yet of unit length. `bits` is 4 or 8, for all layers or by layer.
     """
-    from onnx import TensorProto, helper
-
     g, w = Graph(), source.weights
     table, width = w["embeddings.word_embeddings.weight"], w["embeddings.word_embeddings.weight"].shape[1]
     values, scale = quantise(table, 4)

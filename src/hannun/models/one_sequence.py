@@ -29,8 +29,10 @@ from hannun.item import Item
 from hannun.models import adapters
 from hannun.models.adapters import Task
 from hannun.models.features import Features, Vectors, embeddings
+from hannun.models.hub import model_folder
 from hannun.models.network import MAX_TOKENS, Role, Row, content, decoded, instructed, plain_text, shortened, side_of
 from hannun.models.pooling import POOLINGS, pooled
+from hannun.models.saving import quiet
 
 #: What adapters change: jina-embeddings-v4's published ones, all linear layers of the language model and not the vision tower.
 TARGETS = r"(?!.*(visual|vision_tower)).*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -161,9 +163,6 @@ class OneSequence(nn.Module):  # type: ignore[misc]
 
         `dims` are the nested dimensions, the full one among them or not. Tasks' prompts are written as words before the content.
         """
-        from hannun.models.hub import model_folder
-        from hannun.models.saving import quiet
-
         nested = tuple(sorted(d for d in set(dims) if d != dim))
         heads = Heads(dim, token_dim, nested, bool(tasks), tuple(tasks), rank, alpha)
         device = "cuda" if torch.cuda.is_available() else "cpu"

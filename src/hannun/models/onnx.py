@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
+
+import torch
+from torch import nn
 
 from hannun import runtime
 
@@ -28,11 +32,6 @@ class Projecting(Protocol):
 
 def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) -> bytes:
     """A tower as an ONNX model with the names of `inputs`: `states` [n, width] out, or unit `vectors` [n, dim] where `projected`."""
-    import io
-
-    import torch
-    from torch import nn
-
     names = list(inputs)
 
     class EncoderGraph(nn.Module):  # type: ignore[misc]
@@ -64,8 +63,6 @@ def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) ->
 
 def session(model: bytes) -> Any:
     """onnxruntime's session of a model on the CPU, on as many threads as torch uses."""
-    import torch
-
     ort = runtime.onnxruntime()
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3

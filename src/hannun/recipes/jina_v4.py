@@ -32,6 +32,7 @@ from hannun.models import adapters
 from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
 from hannun.models.checkpoint import save
 from hannun.models.fused import Fused, Shape
+from hannun.models.one_sequence import HEADS, TARGETS
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.recipes.data import pairs
@@ -127,8 +128,6 @@ def tasks(recipe: Recipe) -> tuple[Task, ...]:
 def adapter_sizes(recipe: Recipe = PAPER) -> dict[str, int]:
     """Parameters of each adapter on the paper's backbone, Qwen2.5-VL-3B, built on the meta device: no memory, no weights."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel
-
-    from hannun.models.one_sequence import HEADS, TARGETS
 
     # Qwen2.5-VL-3B-Instruct's published config.json.
     text = {

@@ -20,11 +20,13 @@ from torch.nn.functional import normalize
 
 from hannun.errors import DependencyError, InputError
 from hannun.item import Item, Text
+from hannun.load import load
 from hannun.mini.model import HERE as MINI
 from hannun.mini.model import Mini
 from hannun.models.checkpoint import save
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
+from hannun.models.one_sequence import OneSequence
 from hannun.recipe import Recipe
 from hannun.recipes import table
 from hannun.recipes.data import composed
@@ -145,8 +147,6 @@ def build(recipe: Recipe, work: Path) -> Any:
         model = Fused.from_mini(MINI, Shape(dim=max(recipe.dims), cut=11, pooling=recipe.pooling, dims=recipe.dims))
         model.remember(work / f"states-{Mini().fingerprint}")  # what frozen layers say is of those layers alone
         return model
-    from hannun.models.one_sequence import OneSequence
-
     return OneSequence.begin(recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims)
 
 
@@ -195,8 +195,6 @@ def run(
     recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
 ) -> list[str]:
     """Train, save the model to WORK/model, and return the lines of its table beside mini's average."""
-    from hannun.load import load
-
     if not data.exists():
         raise DependencyError(f"{data}: no such folder; give the data with --data")
     model = build(recipe, work)

@@ -112,6 +112,7 @@ class Found:
     relevance: float | None = None
     group: Scalar | None = None
     also: list[Found] = field(default_factory=list)
+    last: bool = False
 
 
 def stored_item(payload: Mapping[str, Any], root: Path) -> Item:

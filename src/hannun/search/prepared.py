@@ -60,7 +60,7 @@ class Prepared:
         o, asked = self.options, self.asked
         if o.words == 1 and not asked.words:
             raise InputError("words=1 came with a query that has no words; write some, or leave words out")
-        _ = o.condition
+        _ = o.condition, o.behind
         if o.words == 1 and not (o.weights or o.dim or o.rerank):
             return
         encoder = self.load()
@@ -154,9 +154,10 @@ class Prepared:
 
     @cached_property
     def avoided(self) -> Condition | None:
-        """Holds for items whose text has every word of something that is to be avoided."""
+        """Holds for items that come last: whose text has every word of something that is to be avoided, or that `last` holds for."""
         texts = [w.text for w in self.asked.unlike if isinstance(w, Item) and w.text and not w.images]
         found = [c for t in texts if (c := every(t, self.dictionary)) is not None] if self.worded else []
+        found += [self.options.behind] if self.options.behind is not None else []
         return (Any_(tuple(found)) if len(found) > 1 else found[0]) if found else None
 
     def plan(self, limit: int, candidates: int, only: Condition | None) -> Plan:

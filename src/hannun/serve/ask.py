@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from hannun.errors import HannunError, InputError
-from hannun.item import Content, Image
+from hannun.item import Content, Image, item
 from hannun.search.hits import Hit
 
 if TYPE_CHECKING:
@@ -91,8 +91,6 @@ def ask(collection: Collection, question: Content, model: ChatModel, *, where: s
 
     With nothing found the model is not asked. Raises InputError for a question without words.
     """
-    from hannun.item import item
-
     it = item(question, id="question")
     if not it.text:
         raise InputError("a question without words came; write what you want to know")

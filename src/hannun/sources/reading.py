@@ -21,7 +21,7 @@ from hannun import exif, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
 from hannun.item import PLACE, SOURCE, Image, Item, Problem, image_part, item
-from hannun.sources import columns, html, pdf, shard, video
+from hannun.sources import columns, html, pdf, places, shard, video
 from hannun.sources.columns import Reading
 from hannun.sources.roots import Rooted, absolute, fresh, placed, root_of
 from hannun.sources.tables import TABLES, about, decode_text, ending
@@ -235,7 +235,9 @@ def _file(file: Path, named: bool, reading: Reading, folder: str, id: str, root:
 def _exif(file: Path) -> dict[str, Any]:
     """The date, place and camera that a picture's file tells; nothing of one that cannot be read, which is told when it is encoded."""
     with suppress(HannunError, OSError):
-        return facts(exif.facts_of(file.read_bytes()))
+        told = exif.facts_of(file.read_bytes())
+        where = places.facts_of(told["latitude"], told["longitude"]) if "latitude" in told else {}
+        return facts({**told, **where})
     return {}
 
 

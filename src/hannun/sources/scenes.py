@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 CUT = 0.10  # mean difference of two looks, 0…1, from which a new scene begins
 DRIFT = 0.16  # … of a look and the picture that stands for the scene: where the camera has turned away slowly
 SAME = 0.05  # … under which a scene looks like one that is there already
@@ -29,7 +31,6 @@ def main(file: str, side: int, most: int, pixels: int, seconds: float, memory: i
     """Write the scenes of a video: pictures of at most `side` pixels, `most` of them, within so much of the processor and memory."""
     _bounded(seconds, memory)
     import cv2
-    import numpy as np
 
     cv2.setNumThreads(1)
     video = cv2.VideoCapture(file, cv2.CAP_FFMPEG, [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000])

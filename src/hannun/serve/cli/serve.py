@@ -8,6 +8,8 @@ import typer
 
 from hannun.errors import InputError
 from hannun.serve.cli.options import DEFAULT, At
+from hannun.serve.http import logs, server
+from hannun.serve.http.settings import ServiceSettings
 
 
 def serve(
@@ -19,9 +21,6 @@ def serve(
     log: Annotated[str, typer.Option(envvar="HANNUN_LOG", help="What is logged: debug, info, warning, error.")] = "info",
 ) -> int:
     """Serve a collection over HTTP, with its page. Every HANNUN_ variable is in docs/service.md."""
-    from hannun.serve.http import logs, server
-    from hannun.serve.http.settings import ServiceSettings
-
     if log.lower() not in ("debug", "info", "warning", "error"):
         raise InputError(f"--log {log!r} came, expected debug, info, warning or error")
     settings = ServiceSettings.of(host=host, port=port, without_keys=without_keys or None)

@@ -74,9 +74,9 @@ class ById(_Strict):
 class SearchBody(_Strict):
     """A query and all that the engine can be asked. See `hannun.open(…).search`."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"anyOf": [{"required": ["query"]}, _some("like")]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"anyOf": [{"required": ["query"]}, _some("like"), {"required": ["sort"]}]})
 
-    query: Words | Content | SkipJsonSchema[None] = Field(default=None, description="left out where `like` says it all")
+    query: Words | Content | SkipJsonSchema[None] = Field(default=None, description="left out where `like` or `sort` says it all")
     like: list[Words | Content | ById] = Field(default=[], max_length=32)
     unlike: list[Words | Content | ById] = Field(default=[], max_length=32)
     mix: float = Field(default=0.5, ge=0, le=1, description="the query's own words (1) against its own picture (0)")
@@ -93,6 +93,10 @@ class SearchBody(_Strict):
     shuffle: int = Field(default=0, ge=0, le=50, description="visual clusters; 0 is off")
     explain: bool = False
     floor: float = Field(default=0.0, ge=0, le=1, description="leave out hits of less relevance; 0.5 leaves what fits")
+    sort: FieldName | SkipJsonSchema[None] = Field(
+        default=None, description="a fact, `price`, or `-price` for the greatest first: what fits of the best 1,000 comes in its order"
+    )
+    last: Where | None = Field(default=None, description="a condition; the items it holds for come after all others: stock = 0")
 
 
 class PictureLink(BaseModel):

@@ -133,6 +133,8 @@ class Service:
 
     async def primed(self, query: Content | None, like: Sequence[Content] = (), unlike: Sequence[Content] = (), mix: float = 0.5) -> None:
         """Encode what a search is going to ask the encoder for, without holding a thread of the engine meanwhile."""
+        if query is None and not like:
+            return  # all items, in the order of a fact
         await self.encoder.soon(face.needs(face.asked(query, like, unlike), self.encoder, mix), "query")
 
     async def told(self, key: Hashable, work: Callable[[], T]) -> T:

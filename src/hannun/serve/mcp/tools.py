@@ -86,6 +86,11 @@ class _Tools:
             dict[str, float] | None, Field(description='how much the parts of an item count, by kind: {"text": 0.7, "image": 0.3}')
         ] = None,
         diversity: Annotated[float, Field(ge=0, le=1, description="0 pure relevance … 1 as varied as can be")] = 0.0,
+        sort: Annotated[
+            str | None,
+            Field(description="a fact: what fits comes in its order; -price: the greatest first. Without words and picture: all items"),
+        ] = None,
+        last: Annotated[str | None, Field(description="a condition; the items it holds for come after all others: stock = 0")] = None,
         pictures: Shown = True,
     ) -> list[Any]:
         """Items nearest to words, to a picture, or to both. Gives id, score, text and facts of each, best first."""
@@ -93,7 +98,8 @@ class _Tools:
 
         with self._errors():
             query: Content = {"text": words, **({"image": self._picture(image)} if image else {})}
-            hits = self._collection.search(query, weights=weights, where=where, limit=limit, diversity=diversity)
+            asked = query if words or image or not sort else None
+            hits = self._collection.search(asked, weights=weights, where=where, limit=limit, diversity=diversity, sort=sort, last=last)
             found = _content(hits, pictures)
             if unwritten(words, (h.relevance for h in hits)) and (meant := self._collection.readings(words)):
                 found.append(TextContent(type="text", text=f"did you mean: {', '.join(meant[:3])}"))

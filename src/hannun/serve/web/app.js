@@ -60,7 +60,7 @@ async function search(offset = 0) {
 
 // With nothing asked, the collection is leafed through.
 async function look(offset, signal) {
-  if (asked()) return api.search(body(offset, about?.parts ?? true), signal);
+  if (asked() || state.sort) return api.search(body(offset, about?.parts ?? true), signal);
   return { hits: (await api.items(where(), PAGE, offset, signal)).items };
 }
 
@@ -110,6 +110,7 @@ function controls() {
   for (const name of ["mix", "weight", "diversity", "where"]) $(name).value = state[name];
   $("share").value = state.share ?? 0.3;
   $("fits").checked = state.fits;
+  filters.orders($("sort"));
   $("chip").hidden = !state.picture;
   if (state.picture) $("chip-image").src = state.picture.preview;
   $("mix-row").hidden = !(state.picture && about?.parts !== false);
@@ -256,6 +257,7 @@ function listen() {
     $(name).addEventListener("input", () => { state[name] = Number($(name).value); clearTimeout(typing); typing = setTimeout(() => go(false), 150); });
   }
   $("where").addEventListener("change", () => { state.where = $("where").value; go(); });
+  $("sort").addEventListener("change", () => { state.sort = $("sort").value; go(); });
   $("fits").addEventListener("change", () => { state.fits = $("fits").checked; go(); });
   $("pick").addEventListener("click", () => $("pick-file").click());
   $("pick-file").addEventListener("change", (e) => { if (e.target.files[0]) pictured(e.target.files[0]); e.target.value = ""; });

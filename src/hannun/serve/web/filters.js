@@ -16,6 +16,15 @@ export function know(ranges, facets) {
 const day = (text) => String(text).slice(0, 10);
 const shown = (r) => r.kind === "date" || !offered.has(r.field);
 
+// What the results may be ordered by: facts that are numbers or dates, each way round.
+export function orders(select) {
+  const ways = bounds.flatMap((r) => [[r.field, r.kind === "date" ? "earliest" : "upwards"], [`-${r.field}`, r.kind === "date" ? "latest" : "downwards"]]);
+  if (state.sort && !ways.some(([value]) => value === state.sort)) ways.push([state.sort, state.sort.startsWith("-") ? "downwards" : "upwards"]);
+  select.replaceChildren(new Option(say("byRelevance"), ""), ...ways.map(([value, way]) => new Option(say(way, { field: value.replace(/^-/, "") }), value)));
+  select.value = state.sort;
+  select.closest("label").hidden = !ways.length;
+}
+
 // An example condition made of the collection's own facts; an example of the grammar where it has none.
 export function example(facets) {
   const parts = [];
