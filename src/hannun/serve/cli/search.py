@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hannun.errors import InputError, MissingError
+from hannun.search.proposals import unwritten
 from hannun.serve.cli.options import DEFAULT, In
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ def search(
     """Search a collection by words, by a picture, by both, or by examples."""
     from hannun import collection as face
     from hannun.search.options import read_weights
-    from hannun.search.proposals import unwritten
     from hannun.serve.cli import output
 
     query = _query(words, image, bool(like) or (sort is not None and why is None))
