@@ -45,7 +45,7 @@ from hannun.search.where import Where, needed, parse_where, reads, written
 from hannun.sources import Roots, covers, surveyed
 from hannun.sources import contents as contents_of
 
-_TEXTS, _BEGUN = 20_000, 500  # texts whose words are proposed, and characters of each; reading more of them would be felt
+_TEXTS, _BEGUN = 20_000, 200  # texts whose words are proposed, and characters of each; reading more of them would be felt
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
 
 
