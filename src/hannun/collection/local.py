@@ -45,7 +45,7 @@ from hannun.search.where import Where, needed, parse_where, reads, written
 from hannun.sources import Roots, covers, surveyed
 from hannun.sources import contents as contents_of
 
-_TEXTS = 50_000  # texts whose words are proposed; reading more of them would be felt
+_TEXTS, _BEGUN = 20_000, 200  # texts whose words are proposed, and characters of each; reading more of them would be felt
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
 
 
@@ -251,7 +251,7 @@ class Local:
         """The words of its texts; read again when a quarter of the collection has changed."""
         if self._words is None or self._changes - self._words[0] > self._words[1]:
             changes, every = self._changes, self._engine.scan(["text", "facts"])
-            texts = (str(p.get("text") or called(p.get("facts") or {})) for p in islice(every, _TEXTS))
+            texts = (str(p.get("text") or called(p.get("facts") or {}))[:_BEGUN] for p in islice(every, _TEXTS))
             self._words = changes, self._engine.count() // 4, proposals.vocabulary(texts)
         return self._words[2]
 

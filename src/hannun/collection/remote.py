@@ -366,7 +366,7 @@ class Remote:
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         for body in (more.get("params"), more.get("json")):
-            if isinstance(body, dict) and isinstance(body.get("where"), Mapping):  # the service takes conditions as text
+            if isinstance(body, dict) and not isinstance(body.get("where"), str | None):  # the service takes conditions as text
                 body["where"] = written(parse_where(body["where"]))
         return self._sent(method, path, **more).json()
 

@@ -55,8 +55,8 @@ HELP = {
     "Read pictures, texts and rows into a collection. Run again, only what is new or changed is encoded.": (
         "사진, 글, 표의 행을 읽어 컬렉션에 넣습니다. 다시 실행하면 새것과 바뀐 것만 인코딩합니다."
     ),
-    "Folders, pictures, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .pdf, .tar.": (
-        "폴더, 사진, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .pdf, .tar."
+    "Folders, pictures, videos, .txt/.md, .html, .jsonl/.csv/.tsv/.xlsx/.parquet/.arrow, .pdf, .tar.": (
+        "폴더, 사진, 동영상, .txt/.md, .html, .jsonl/.csv/.tsv/.xlsx/.parquet/.arrow, .pdf, .tar."
     ),
     "The collection, made where there is none.": "컬렉션. 없으면 새로 만듭니다.",
     "Remove items whose files below PATH have vanished.": "PATH 아래에서 파일이 사라진 항목을 지웁니다.",

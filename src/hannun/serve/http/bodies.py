@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, create_model
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from hannun.item import JSON_KINDS
@@ -21,7 +21,7 @@ Weights = tuple[Share, Share] | Annotated[dict[str, Share], Field(min_length=1)]
 WordShare = Annotated[
     Share | Literal["auto"], Field(description="share of the word score (BM25 on morphemes); auto: 0.3 where there are texts")
 ]
-Fact = str | int | float | bool | None | list[str | int | float | bool]
+Fact = str | int | float | bool | None | list[JsonValue] | dict[str, JsonValue]
 
 
 def _some(field: str) -> dict[str, Any]:
