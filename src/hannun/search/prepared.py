@@ -109,6 +109,11 @@ class Prepared:
         return self.background.gains(self.pointed.vector, self.weights, fuse.edges(calibration, shares, self.weights, TAIL))
 
     @cached_property
+    def several(self) -> bool:
+        """Whether items of several kinds are compared: there what is the same as the query must come before what is near in its kind."""
+        return sum(w > 0 for w in self.weights.values()) > 1
+
+    @cached_property
     def spread(self) -> float:
         """The deviation of scores in the collection."""
         return 0.0 if self.background is None else self.background.spread(self.pointed.vector, self.weights, self.gains)
@@ -173,6 +178,7 @@ class Prepared:
             exact=self.exact,
             fields=(),
             explain=o.explain,
+            same=fuse.SAME if self.several else 1.0,
         )
 
 

@@ -204,6 +204,7 @@ class Searcher:
             scores = {p: float(v @ goal) for p, v in parts.items()}
             kind = joined(fuse.counted(scores, query.weights))
             f.score = query.gains[kind] * fuse.averaged(scores, query.weights, fuse.agreements(parts, query.weights))
+            f.score = fuse.same(f.score, scores, query.weights) if query.several else f.score
             if f.parts:
                 f.parts |= scores
         found.sort(key=lambda f: (-f.score, f.id))
