@@ -40,6 +40,7 @@ from hannun.search.hits import STORED, Hit, Hits, stored_item
 from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
+from hannun.search.synonyms import rules
 from hannun.search.where import Where, needed, parse_where, reads, written
 from hannun.sources import contents as contents_of
 
@@ -239,7 +240,7 @@ class Local:
                 f"words={o.words} came, but {self.name} was made without words; leave it out, or copy it into a new one with them"
             )
         usual, s = None if o.words == 1 else self._usual(), self.settings
-        return Searcher(self._engine, lambda: self.encoder, self._storage.root, s.albums, usual, s.dictionary, s.words)
+        return Searcher(self._engine, lambda: self.encoder, self._storage.root, s.albums, usual, s.dictionary, s.words, rules(s.synonyms))
 
     def _usual(self) -> Background | None:
         """What vectors are like here; sampled again when a quarter of the collection has changed."""
@@ -251,6 +252,14 @@ class Local:
     def readings(self, words: str) -> tuple[str, ...]:
         """See `Collection.readings`."""
         return lexical.readings(words, self.settings.dictionary)
+
+    def synonyms(self, lines: Sequence[str] | None = None) -> tuple[str, ...]:
+        """See `Collection.synonyms`."""
+        if lines is not None:
+            rules(lines)
+            with self._writing:
+                self._settle(replace(self.settings, synonyms=tuple(map(hangul.normalise, lines))))
+        return self.settings.synonyms
 
     def get(self, id: str) -> Item:
         """See `Collection.get`."""

@@ -172,6 +172,18 @@ class Collection(Protocol):
         """What words may have meant, likeliest first, with the keyboard left on the other language (`qkfrks`: 빨간); mostly none."""
         ...
 
+    def synonyms(self, lines: Sequence[str] | None = None) -> tuple[str, ...]:
+        """The synonyms by which words are searched, in force from the next search on; nothing is indexed anew.
+
+        Args:
+            lines: new ones in the place of those that are kept, [] for none: `바지, 팬츠, 슬랙스` or `츄리닝 => 운동복`. None changes
+                nothing.
+
+        Returns:
+            The lines in force. Raises InputError with the line that is none.
+        """
+        ...
+
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there; what is there with equal content is left alone.
 

@@ -158,6 +158,11 @@ class Remote:
         groups = self._ask("GET", "/v1/dupes", params=params)["groups"]
         return [Group(tuple(g["ids"]), g["similarity"], g["exact"]) for g in groups]
 
+    def synonyms(self, lines: Sequence[str] | None = None) -> tuple[str, ...]:
+        """See `Collection.synonyms`."""
+        told = self._ask("GET", "/v1/synonyms") if lines is None else self._ask("PUT", "/v1/synonyms", json={"lines": list(lines)})
+        return tuple(told["lines"])
+
     def readings(self, words: str) -> tuple[str, ...]:
         """See `Collection.readings`."""
         return tuple(self._ask("GET", "/v1/readings", params={"words": words})["readings"])

@@ -35,6 +35,7 @@ class Settings:
             times too.
         analysis: which revision of the analysis of words its terms were made by, see `hannun.index.lexical.ANALYSIS`.
         format: of the file it was read from.
+        synonyms: lines of words that are searched as the same, see `hannun.search.synonyms`.
     """
 
     encoder: str
@@ -52,6 +53,7 @@ class Settings:
     conditions: int = CONDITIONS
     analysis: int = ANALYSIS
     format: int = FORMAT
+    synonyms: tuple[str, ...] = ()
 
     @staticmethod
     def of(encoder: Encoder) -> Settings:
@@ -87,7 +89,14 @@ class Settings:
         new = Settings.of(encoder)
         prefix = self.prefix if self.prefix in new.dims else 0
         return replace(
-            new, shard=shard, words=self.words, dictionary=self.dictionary, quantise=self.quantise, prefix=prefix, albums=self.albums
+            new,
+            shard=shard,
+            words=self.words,
+            dictionary=self.dictionary,
+            quantise=self.quantise,
+            prefix=prefix,
+            albums=self.albums,
+            synonyms=self.synonyms,
         )
 
     @property
@@ -128,6 +137,7 @@ class Settings:
             "albums": self.albums,
             "conditions": self.conditions,
             "analysis": self.analysis,
+            **({"synonyms": list(self.synonyms)} if self.synonyms else {}),
         }
 
     @staticmethod
@@ -143,7 +153,7 @@ class Settings:
             if form == 1:
                 return settings
             settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
-            settings = replace(settings, analysis=int(data.get("analysis", 1)))
+            settings = replace(settings, analysis=int(data.get("analysis", 1)), synonyms=tuple(data.get("synonyms", ())))
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

@@ -26,6 +26,7 @@ from hannun.search.order import DEPTH, Order
 from hannun.search.prepared import Prepared, both
 from hannun.search.query import Asked
 from hannun.search.relevance import FITS, relevance
+from hannun.search.synonyms import Rule
 from hannun.search.where import written
 
 CANDIDATES = 100  # per part; the union of these is rescored exactly
@@ -38,7 +39,7 @@ PICTURES = "pictures"  # the payload's key for the vectors of an item's single p
 class Searcher:
     """Searches one engine with one encoder (asked for when first needed); `albums`: whether items with several pictures are there.
 
-    `words`: whether the engine keeps the words of texts.
+    `words`: whether the engine keeps the words of texts; `rules`: of the collection's synonyms.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Searcher:
         background: Background | None = None,
         dictionary: Sequence[str] = (),
         words: bool = True,
+        rules: Sequence[Rule] = (),
     ) -> None:
+        self._rules = rules
         self._engine, self._load, self._root, self._albums, self._background = engine, encoder, root, albums, background
         self._dictionary, self._words = dictionary, words
 
@@ -97,7 +100,7 @@ class Searcher:
         return self._hit(found, only, "; ".join(notes))
 
     def _query(self, asked: Asked, o: Options) -> Prepared:
-        query = Prepared(self._engine, self._load, asked, o, self._background, self._dictionary, self._words)
+        query = Prepared(self._engine, self._load, asked, o, self._background, self._dictionary, self._words, rules=self._rules)
         query.check()
         return query
 

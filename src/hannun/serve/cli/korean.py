@@ -165,6 +165,13 @@ HELP = {
     "Names of facts; all that have few values.": "속성 이름. 빼면 값이 몇 가지뿐인 속성 모두.",
     "Count only items for which this holds.": "이 조건에 맞는 항목만 셉니다.",
     "How many values of each.": "속성마다 보여 줄 값의 수.",
+    "Say which words are the same in a collection; searches follow at once, nothing is indexed again.": (
+        "이 컬렉션에서 같은 뜻인 말을 정합니다. 곧바로 검색에 쓰이고, 다시 색인하지 않습니다."
+    ),
+    "Lines such as '바지, 팬츠' or '츄리닝 => 운동복'; left out, those in force are told.": (
+        "'바지, 팬츠'나 '츄리닝 => 운동복' 같은 줄. 쓰지 않으면 지금 쓰는 것을 보여 줍니다."
+    ),
+    "Let the collection have none.": "모두 지웁니다.",
     "Change facts of items; nothing is encoded again.": "항목의 속성을 바꿉니다. 다시 인코딩하지 않습니다.",
     "May be given again; FACT= removes it.": "여러 번 쓸 수 있습니다. FACT=은 그 속성을 지웁니다.",
     # eval, compare

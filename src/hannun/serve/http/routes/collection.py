@@ -106,6 +106,18 @@ async def readings(service: Served, words: Annotated[str, Query(max_length=1000)
     return answer({"readings": found})
 
 
+@router.get("/synonyms", response_model=bodies.Synonyms)
+async def synonyms(service: Served) -> Response:
+    """The lines of synonyms by which words are searched."""
+    return answer({"lines": service.collection.settings.synonyms})
+
+
+@router.put("/synonyms", response_model=bodies.Synonyms)
+async def set_synonyms(body: bodies.Synonyms, service: Served) -> Response:
+    """Put other lines in their place, in force from the next search on: `바지, 팬츠` are the same, `츄리닝 => 운동복` one way."""
+    return answer({"lines": await service.engine(service.collection.synonyms, body.lines)})
+
+
 @router.post("/vectors", response_model=bodies.StoredVectorsOut)
 async def vectors(body: bodies.IdsBody, service: Served) -> Response:
     """The stored vectors of items, for those ids that are there."""
