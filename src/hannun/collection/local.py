@@ -33,7 +33,6 @@ from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
 from hannun.item import Content, Item, Problem, content_of
 from hannun.load import load
-from hannun.search import dupes
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
 from hannun.search.hits import STORED, Hit, Hits, stored_item
@@ -400,9 +399,9 @@ class Local:
             self._offered = changes, overview.offered(self._engine)
         return self._offered[1]
 
-    def dupes(self, threshold: float = dupes.THRESHOLD, where: Where | None = None) -> list[Group]:
+    def dupes(self, threshold: float | None = None, where: Where | None = None) -> list[Group]:
         """See `Collection.dupes`."""
-        return overview.near_duplicates(self._engine, threshold, self._condition(where))
+        return overview.near_duplicates(self._engine, self._storage.root, threshold, self._condition(where))
 
     def map(self, limit: int = 2000, where: Where | None = None, seed: int = 0) -> Map:
         """See `Collection.map`."""

@@ -13,7 +13,6 @@ from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.facts import Range, Scalar
 from hannun.item import Content, Item
-from hannun.search import dupes
 from hannun.search.dupes import Group
 from hannun.search.hits import Hit
 from hannun.search.options import Fusion, Rerank, Share, Weights
@@ -250,11 +249,12 @@ class Collection(Protocol):
         """The least and greatest value of facts that are numbers or dates, at most `limit` of them; those that most items have first."""
         ...
 
-    def dupes(self, threshold: float = dupes.THRESHOLD, where: Where | None = None) -> list[Group]:
+    def dupes(self, threshold: float | None = None, where: Where | None = None) -> list[Group]:
         """Groups of items that are nearly the same: by their pictures, or where an item has none by its text. The largest first.
 
         Args:
-            threshold: the lowest cosine that links two items. Items with a picture in common, byte for byte, are always linked.
+            threshold: the lowest cosine that links two items; left out, 0.90 of two pictures, whose colours must be alike as well, and 0.98
+                of two texts. Items with a picture in common, byte for byte, are always linked.
             where: look only at the items this holds for.
         """
         ...

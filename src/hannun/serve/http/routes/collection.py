@@ -85,7 +85,7 @@ async def info(service: Served) -> Response:
 @router.get("/dupes", response_model=bodies.DupesOut)
 async def dupes(
     service: Served,
-    threshold: Annotated[float, Query(gt=0, le=1, description="the lowest cosine that links two items")] = 0.98,
+    threshold: Annotated[float | None, Query(gt=0, le=1, description="the lowest cosine that links two items")] = None,
     where: Annotated[bodies.Where | None, Query()] = None,
 ) -> Response:
     """Groups of items that are the same or nearly so, the largest first."""
