@@ -5,7 +5,7 @@
 Of fashion photos and of the drawn catalogue (whose garments differ in a colour or a pattern alone) so many pictures, each with three
 copies: JPEG at quality 40, half the size, and 4 % cut off each side's width and height in all. Pairs of copies of one picture are the
 same, all others are not. On the first half of the pictures of both sets together the thresholds of each way are chosen (the most pairs
-found at a precision of 0.95 in both); printed are precision and recall on the other half: cosine alone, perceptual hash alone
+found at a precision of 0.99 in both); printed are precision and recall on the other half: cosine alone, perceptual hash alone
 (imagehash's phash), and cosine with the pixels' agreement, as `dupes` does. Photos of fashion that were the same already count as wrong.
 """
 
@@ -26,7 +26,7 @@ from hannun.embeddings import Floats
 from hannun.item import Image
 from hannun.search import dupes
 
-PRECISION = 0.95
+PRECISION = 0.99  # asked of the half that is chosen on, so that the other keeps 0.95
 COSINES = np.round(np.arange(0.80, 0.995, 0.01), 3)
 PIXELS = np.array([0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10, 0.12, 0.14, 0.16, 0.20])
 HASHES = np.arange(0, 17, 2)

@@ -253,7 +253,7 @@ class Collection(Protocol):
         """Groups of items that are nearly the same: by their pictures, or where an item has none by its text. The largest first.
 
         Args:
-            threshold: the lowest cosine that links two items; left out, 0.90 of two pictures, whose colours must be alike as well, and 0.98
+            threshold: the lowest cosine that links two items; left out, 0.94 of two pictures, whose colours must be alike as well, and 0.98
                 of two texts. Items with a picture in common, byte for byte, are always linked.
             where: look only at the items this holds for.
         """

@@ -14,7 +14,7 @@ from hannun.errors import InputError
 
 GRID = 12  # cells a side: a crop of some percent moves no edge over a whole cell
 APART = 0.12  # of colours, above which two pictures are not the same whatever their vectors say; chosen with PICTURES (docs/search.md)
-PICTURES = 0.90  # cosine of two pictures, from which on they may be the same
+PICTURES = 0.94  # cosine of two pictures, from which on they may be the same
 THRESHOLD = 0.98  # cosine of two texts
 MOST = 20_000_000  # pairs that are kept, 20 bytes each
 _BLOCK = 4096  # rows compared at a time: 4096 × 4096 cosines are 64 MB
@@ -23,7 +23,7 @@ _BLOCK = 4096  # rows compared at a time: 4096 × 4096 cosines are 64 MB
 def looks(picture: PIL.Image.Image) -> Floats:
     """What two pictures are compared by, besides their vectors: their colours on a coarse grid [GRID, GRID, 3], 0…1."""
     small = picture.convert("RGB").resize((GRID, GRID), PIL.Image.Resampling.BOX, reducing_gap=2.0)
-    return np.asarray(small, np.float32) / 255
+    return (np.asarray(small) / 255).astype(np.float32)
 
 
 def apart(one: Floats, other: Floats) -> float:

@@ -413,7 +413,8 @@ def unpacked(stored: Mapping[str, Any]) -> Floats:
 def _parts(row: Mapping[str, Floats], payload: Mapping[str, Any], query: Prepared) -> tuple[dict[str, Floats], int | None]:
     """An item's unit vectors by kind, as a query of fewer dims sees them; of several pictures the nearest one, and which it is."""
     goal = query.pointed.vector
-    parts = {p: unit(row[p][: len(goal)]) for p in query.weights if p in row}
+    # As they are stored they are of length 1; only their beginnings are not.
+    parts = {p: row[p] if len(row[p]) == len(goal) else unit(row[p][: len(goal)]) for p in query.weights if p in row}
     if not payload.get(PICTURES):
         return parts, None
     pictures = unit(unpacked(payload[PICTURES])[:, : len(goal)])

@@ -13,7 +13,7 @@ from hannun.serve.cli.options import DEFAULT, At, Json
 def dupes(
     collection: At = DEFAULT,
     threshold: Annotated[
-        float | None, typer.Option(help="The lowest cosine that makes two items near-duplicates [default: 0.9 pictures, 0.98 texts].")
+        float | None, typer.Option(help="The lowest cosine that makes two items near-duplicates [default: 0.94 pictures, 0.98 texts].")
     ] = None,
     where: Annotated[str | None, typer.Option(help="Only among items for which this holds.")] = None,
     json_out: Json = False,

@@ -159,8 +159,8 @@ HELP = {
     "List groups of items that are the same or nearly so, by their pictures (or texts, where they have none).": (
         "같거나 거의 같은 항목을 사진으로(사진이 없으면 글로) 묶어 보여 줍니다."
     ),
-    "The lowest cosine that makes two items near-duplicates [default: 0.9 pictures, 0.98 texts].": (
-        "두 항목을 거의 같다고 볼 가장 낮은 코사인 [기본: 사진 0.9, 글 0.98]."
+    "The lowest cosine that makes two items near-duplicates [default: 0.94 pictures, 0.98 texts].": (
+        "두 항목을 거의 같다고 볼 가장 낮은 코사인 [기본: 사진 0.94, 글 0.98]."
     ),
     "Only among items for which this holds.": "이 조건에 맞는 항목 안에서만.",
     "Count the values of facts.": "속성의 값을 셉니다.",
