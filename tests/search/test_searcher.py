@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from hannun import collection
-from hannun.search import fuse
 from hannun.collection import Collection
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.errors import InputError, MissingError
 from hannun.item import Content, Item
+from hannun.search import fuse
 from tests.conftest import draw
 from tests.toy import Toy
 
@@ -223,7 +223,7 @@ def test_reasons_add_up_to_the_score(shop: Collection) -> None:
         assert hit.why is not None and set(hit.why.parts) == {"text", "image"}
         v = shop.vectors([hit.id])[hit.id]
         expected = (0.7 * hit.why.parts["text"] + 0.3 * hit.why.parts["image"]) / float(np.linalg.norm(0.7 * v["text"] + 0.3 * v["image"]))
-        assert hit.score == pytest.approx(expected, abs=1e-5)
+        assert hit.score == pytest.approx(fuse.same(expected, hit.why.parts, {"text": 0.7, "image": 0.3}), abs=1e-5)
         assert json.dumps(hit.why.to_json()) and hit.why.note == ""
     assert [h.why.rank for h in shop.search("셔츠", explain=True, offset=2, limit=3) if h.why] == [3, 4, 5]
     assert shop.search("셔츠")[0].why is None
