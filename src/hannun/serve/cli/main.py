@@ -37,6 +37,7 @@ from hannun.serve.cli import (
     search,
     serve,
     train,
+    tune,
     update,
     watch,
 )
@@ -88,6 +89,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("mine")(mine.mine)
 app.command("recipes")(recipes.recipes)
 app.command("serve")(serve.serve)
