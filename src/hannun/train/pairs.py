@@ -77,7 +77,7 @@ class _Catalogue:
                     named = self.reading.named(row) if isinstance(row, Mapping) else {}
                     if kind(named) == "item" and named.get("id") is not None:
                         try:
-                            it, _ = made_of(file, number, named, self.reading)
+                            it, _ = made_of(file, file.name, number, named, self.reading)
                         except HannunError:  # told when the item's own row is read
                             continue
                         self._known.setdefault(it.id, it)
@@ -120,7 +120,7 @@ def _file(file: Path, source: str, catalogue: _Catalogue) -> Iterator[Pair | Pro
                     return [from_row(row, file.parent, source)]
                 case "click":
                     return clicked(row, source, catalogue.get)
-            return of_item(made_of(file, number, row, catalogue.reading)[0], source)
+            return of_item(made_of(file, file.name, number, row, catalogue.reading)[0], source)
 
         yield from _checked(f"{file}, row {number}", made)
 
