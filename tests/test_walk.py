@@ -37,6 +37,8 @@ INSTEAD = {
     "hannun watch ~/Photos --to my.hannun": ("goes on until it is stopped: tests/serve/test_watch.py does", ["watch", "--help"]),
     "hannun watch ~/사진 --to my.hannun": ("the same", ["watch", "--help"]),
     "hannun serve my.hannun": ("answers until it is stopped: tests/serve starts it", ["serve", "--help"]),
+    "hannun tune my.hannun": ("asks for more pictures with words: tests/train/test_tune.py tunes", ["tune", "--help"]),
+    "hannun train kelip --pairs pairs --to build/mine": ("takes minutes: tests/contracts/test_texts.py trains", ["train", "--help"]),
     "hannun train kanana_v --size tiny --data DATA": ("takes the data sets and an hour", ["train", "--help"]),
     "hannun eval build/kanana_v-tiny/model --on ko_embed": ("takes the data sets and the trained model", ["eval", "--list"]),
     "hannun reindex my.hannun --model build/kanana_v-tiny/model": ("takes the trained model", ["reindex", "my.hannun", "--model", "mini"]),
@@ -88,6 +90,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (home / "labelled.csv").open("w", encoding="utf-8", newline="") as f:
         csv.writer(f).writerows([("id", "image", "label"), *((i, f"PHOTOS/{i}.jpg", every[i].category) for i in raw)])
     pairs = [{"query": "빨강 스트라이프 원피스", "positive": {"id": "p1", "text": products[0][1]}}]
+    pairs += [{"query": "하늘색 셔츠", "positive": {"id": "p5", "text": products[4][1]}}]
     (home / "pairs.jsonl").write_text("".join(json.dumps(p, ensure_ascii=False) + "\n" for p in pairs), "utf-8")
     return home
 
@@ -173,6 +176,7 @@ def test_from_raw_pairs_to_a_service_as_it_is_printed(home: Path, capsys: Captur
     looked: dict[str, Callable[[str], bool]] = {
         "hannun curate run": lambda out: " pairs (" in out and any((home / "pairs").rglob("*.tar")),
         "hannun mine": lambda out: bool(json.loads((home / "mined.jsonl").read_text("utf-8").splitlines()[0])["negatives"]),
+        "hannun eval mini": lambda out: "R@5" in out and "MRR" in out,
         "hannun curate sweep": lambda out: (home / "sweep/sweep.html").exists(),
         "hannun recipes": lambda out: "kanana_v" in out and "tiny" in out,
         "hannun reindex": lambda out: "10" in out,
@@ -188,5 +192,5 @@ def test_each_command_of_both_languages_is_walked_or_named() -> None:
     assert set(INSTEAD) <= printed
     assert all(line in INSTEAD or line.startswith(("pip install ", "hannun ")) for line in printed)
     # What a newcomer's walk checks by outcome: a command that is new here needs one too.
-    checked = {"index", "search", "dupes", "check", "backup", "curate", "mine", "recipes"}
+    checked = {"index", "search", "dupes", "check", "backup", "curate", "mine", "recipes", "eval"}
     assert {shlex.split(line)[1] for line in printed - set(INSTEAD) if line.startswith("hannun ")} == checked

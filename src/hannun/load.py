@@ -1,4 +1,7 @@
-"""A model's name goes in, an Encoder comes out: "mini" is embedded, a path or a hub id needs the `[train]` extra."""
+"""A model's name goes in, an Encoder comes out: "mini" is embedded, a path or a hub id needs the `[train]` extra.
+
+What `hannun tune` wrote is a path that needs nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError
 from hannun.mini.model import Mini
+from hannun.mini.tuned import is_tuned, open_tuned
 
 
 def load(model: str | Path = "mini") -> Encoder:
@@ -23,6 +27,8 @@ def load(model: str | Path = "mini") -> Encoder:
         raise InputError("an empty model name came, expected 'mini', a path or a hub id")
     if model == "mini":
         return Mini()
+    if is_tuned(Path(model)):
+        return open_tuned(Path(model))
     try:
         from hannun.models.checkpoint import open_checkpoint
     except ImportError as e:

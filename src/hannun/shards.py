@@ -24,6 +24,8 @@ from hannun.files import whole
 from hannun.item import Member
 
 PICTURES = frozenset({"jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "jp2", "j2k", "heic", "heif", "hif"})
+#: The origins of texts that curated records name: a caption or title, a query, a product's name (`[QUERY] 빨간 원피스`).
+TAGS = ("PROMPT", "QUERY", "SHOPPING")
 _MAX_JSON = 16 * 2**20  # bytes; a larger one is not metadata
 
 
@@ -39,6 +41,35 @@ class Record:
 
 
 _Named = tuple[str, str, tarfile.TarInfo]  # what stands between the first and the last dot, the ending, the file
+
+
+def untagged(text: str) -> tuple[str | None, str]:
+    """The tag of a curated record's text, if it has one, and the text without it."""
+    for tag in TAGS:
+        if text.startswith(f"[{tag}] "):
+            return tag, text[len(tag) + 3 :]
+    return None, text
+
+
+def texts(data: Mapping[str, Any], text: str | None = None) -> list[str]:
+    """What a record says of its picture, each text once, without tags: under `text` or `caption` (one or many), or in its text file."""
+    found = list(_flat(data.get("text") or text or data.get("caption")))
+    return list(dict.fromkeys(t for t in (untagged(f)[1].strip() for f in found) if t))
+
+
+def _flat(given: Any) -> Iterator[str]:
+    match given:
+        case None:
+            return
+        case str():
+            yield given
+        case Mapping():
+            yield from _flat(list(given.values()))
+        case list() | tuple():
+            for one in given:
+                yield from _flat(one)
+        case _:
+            yield str(given)
 
 
 def read(path: Path) -> Iterator[Record]:

@@ -16,6 +16,7 @@ from hannun.serve.cli import recipes as command
 from hannun.serve.cli import train
 from hannun.serve.cli.main import run
 from hannun.train.run import Moment
+from tests.conftest import finished
 
 TINY = Recipe("toy", {"a": 1.0}, frozenset(), 10, 4, 1e-3, (8,), about="a toy", size="tiny", origins={"steps": "ours"})
 
@@ -35,6 +36,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     original = command.recipe_module
     monkeypatch.setattr(command, "recipe_module", module)
+    monkeypatch.setattr(command, "numbers", lambda name: module(name).SIZES)
     monkeypatch.setattr(command, "known", lambda: ["toy"])
     return seen
 
@@ -88,3 +90,33 @@ def test_a_log_is_never_silent_for_long(capsys: pytest.CaptureFixture[str]) -> N
         seen += capsys.readouterr().err
     log.close()
     assert "about 2:00 for 1200 steps\n" in seen and "step 1/1200  loss 2.500  about 2:00 left" in seen
+
+
+def test_numbers_are_told_without_torch() -> None:
+    """Every recipe that `train` runs shows its settings where torch is not installed, and the same ones as where it is."""
+    for name in ("kanana_v", "jina_v4", "jina_clip", "kelip"):
+        assert command.numbers(name) == command.recipe_module(name).SIZES
+    hidden = (
+        "import sys\n"
+        "for n in ('torch', 'transformers', 'accelerate', 'peft'): sys.modules[n] = None\n"
+        "from hannun.serve.cli.main import run\n"
+        "sys.exit(run(['recipes', 'kanana_v']) or run(['recipes']) or run(['train', '--help']) or run(['tune', '--help']))\n"
+    )
+    done = finished("-c", hidden)
+    assert done.returncode == 0 and "learning_rate" in done.stdout, done.stderr
+
+
+def test_own_pairs_reach_the_recipe_apart(given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"상품 {n},글 {n}\n" for n in range(30))
+    (tmp_path / "pairs.csv").write_text("query,positive\n" + rows, "utf-8")
+    seen: dict[str, Any] = {}
+
+    def own(recipe: Recipe, data: Any, start: Path | None, training: Any) -> list[str]:
+        seen.update(data=data, work=training.work)
+        return []
+
+    module = SimpleNamespace(SIZES={"tiny": TINY}, own=own)
+    monkeypatch.setattr(command, "recipe_module", lambda name: module)
+    assert run(["train", "toy", "--pairs", str(tmp_path / "pairs.csv"), "--to", str(tmp_path / "to")]) == 0
+    assert len(seen["data"].train) + len(seen["data"].dev) == 30 and len(seen["data"].dev) >= 8 and seen["work"] == tmp_path / "to"
+    assert run(["train", "toy", "--dev", str(tmp_path / "pairs.csv")]) == 1  # of one's own pairs alone

@@ -43,7 +43,7 @@ def test_a_csv_names_pictures_in_columns_of_their_own(tmp_path: Path) -> None:
 def test_wrong_columns_are_named(tmp_path: Path) -> None:
     file, empty = table(tmp_path / "a.jsonl", {"q": "a", "d": "b"}), tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(InputError, match="has the columns d, q, expected 'query' and 'positive'"):
+    with pytest.raises(InputError, match="has the columns d, q, expected query and positive"):
         list(read([file]))
     with pytest.raises(MissingError):
         list(read([tmp_path / "none.jsonl"]))

@@ -30,6 +30,10 @@ GRID = 3  # cells of a side
 _BATCH = 8  # pictures of one pass: more are no faster on a CPU
 
 
+#: What the network has seen before it speaks, by the name of the value inside image.onnx: channels of its last layer over the whole and
+#: fifteen places [n, 16, 1280], and textures and colours of the cells [n, 9, 200].
+DEEP, LOOKS = "/head/Clip_1_output_0", "/body/Concat_6_output_0"
+STATES = WIDTH + 1280 + 2 * 200  # values of `ImageTower.states`
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -37,14 +41,16 @@ Pixels = npt.NDArray[np.uint8]
 class ImageTower:
     """The picture network, loaded when first used; may be shared between threads."""
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, threads: int | None = None, states: bool = False) -> None:
+        """`states` makes ready for `states`, which needs what lies inside the graph."""
         self._folder, self._threads, self._lock = folder, threads, threading.Lock()
+        self._inner = (DEEP, LOOKS) if states else ()
         self._session: InferenceSession | None = None
 
     def _load(self) -> InferenceSession:
         with self._lock:
             if self._session is None:
-                self._session = open_session(self._folder / "image.onnx", self._threads)
+                self._session = open_session(self._folder / "image.onnx", self._threads, self._inner)
             return self._session
 
     def dense(self, pictures: Iterable[Image]) -> Floats:
@@ -59,16 +65,24 @@ class ImageTower:
         """The backbone's class scores before the softmax, float32 [n, 1000]: what ConSE, the baseline, is made of."""
         return self._run(pictures, "logits", (CLASSES,))
 
+    def states(self, pictures: Iterable[Image]) -> Floats:
+        """Float32 [n, STATES]: the vector, the last layer over the whole, and mean and deviation of the cells' textures and colours."""
+        given = list(self._runs(pictures, ("dense", DEEP, LOOKS)))
+        rows = [np.concatenate([v, deep[:, 0], looks.mean(axis=1), looks.std(axis=1)], axis=1) for v, deep, looks in given]
+        return np.concatenate(rows).astype(np.float32) if rows else np.zeros((0, STATES), np.float32)
+
     def _run(self, pictures: Iterable[Image], output: str, shape: tuple[int, ...]) -> Floats:
-        found: list[Floats] = []
+        found = [one for (one,) in self._runs(pictures, (output,))]
+        return np.concatenate(found) if found else np.zeros((0, *shape), np.float32)
+
+    def _runs(self, pictures: Iterable[Image], outputs: tuple[str, ...]) -> Iterator[list[Floats]]:
         source = iter(pictures)
         # The next batch is decoded and scaled while the network works on this one.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="hannun-pixels") as ahead:
             waiting = ahead.submit(_batch, source)
             while len(pixels := waiting.result()):
                 waiting = ahead.submit(_batch, source)
-                found.append(self._load().run([output], {"pixels": pixels})[0])
-        return np.concatenate(found) if found else np.zeros((0, *shape), np.float32)
+                yield self._load().run(list(outputs), {"pixels": pixels})
 
 
 def _batch(source: Iterator[Image]) -> Pixels:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, final
@@ -79,17 +79,7 @@ class Mini:
         return self._encode(contents, "passage")
 
     def _encode(self, contents: Sequence[Content], role: Role) -> Embeddings:
-        items = [require_content(item(c, id="-"), KINDS) for c in contents]  # an id of our own: hashing would read the pictures twice
-        total = np.zeros((len(items), WIDTH), np.float32)
-        worded = [(n, it.text) for n, it in enumerate(items) if it.text]
-        if worded:
-            total[[n for n, _ in worded]] += self._texts([t for _, t in worded], role)
-        seen = [(n, p) for n, it in enumerate(items) for p in it.images]
-        if seen:
-            pictured = np.zeros_like(total)
-            np.add.at(pictured, [n for n, _ in seen], self._pictures([p for _, p in seen]))
-            total += unit(pictured)
-        return Embeddings(unit(total))
+        return encoded(contents, lambda texts: self._texts(texts, role), self._pictures)
 
     def patches(self, pictures: Sequence[Image]) -> Floats:
         """Unit vectors of 3 × 3 cells of each picture, row by row, in the space of the texts: float32 [n, 9, 384]."""
@@ -106,6 +96,21 @@ class Mini:
             if self._facts is None:
                 self._facts = json.loads(there(self._folder / "space.json").read_text("utf-8"))
             return self._facts
+
+
+def encoded(contents: Sequence[Content], texts: Callable[[list[str]], Floats], pictures: Callable[[list[Image]], Floats]) -> Embeddings:
+    """Unit vectors of contents: of each the mean of its text's and its pictures', where it has both."""
+    items = [require_content(item(c, id="-"), KINDS) for c in contents]  # an id of our own: hashing would read the pictures twice
+    total = np.zeros((len(items), WIDTH), np.float32)
+    worded = [(n, it.text) for n, it in enumerate(items) if it.text]
+    if worded:
+        total[[n for n, _ in worded]] += texts([t for _, t in worded])
+    seen = [(n, p) for n, it in enumerate(items) for p in it.images]
+    if seen:
+        pictured = np.zeros_like(total)
+        np.add.at(pictured, [n for n, _ in seen], pictures([p for _, p in seen]))
+        total += unit(pictured)
+    return Embeddings(unit(total))
 
 
 def fingerprint(folder: Path) -> str:

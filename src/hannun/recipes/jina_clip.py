@@ -21,14 +21,15 @@ from hannun.datasets.texts import korsts, plain
 from hannun.item import Item, Pair
 from hannun.mini.model import HERE as MINI
 from hannun.models.backbones import e5, efficientnet
-from hannun.models.checkpoint import save
 from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head, identity_head
 from hannun.objectives.distill import similarities
 from hannun.recipe import Recipe, Stage
-from hannun.recipes import table
+from hannun.recipes import skeleton, table
 from hannun.recipes.data import pairs
-from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Step, train
+from hannun.recipes.skeleton import Training, mixed
+from hannun.train.batches import Mixture
+from hannun.train.loop import Step
+from hannun.train.own import OwnData
 from hannun.train.run import Moment
 from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, losses
@@ -200,11 +201,11 @@ class Two:
 def mixtures(stage: Stage, made: Mapping[str, list[Pair]], recipe: Recipe, number: int) -> Two:
     """The two mixtures of a stage."""
 
-    def mixed(names: Sequence[str]) -> Mixture:
-        sources = [from_pairs(n, made[n], weight=stage.sources[n]) for n in names]
-        return Mixture(sources, stage.batch, seed=recipe.seed + number, temperature=recipe.source_temperature)
+    def of(pictured: bool) -> Mixture:
+        part = replace(stage, sources={n: w for n, w in stage.sources.items() if (n in PICTURED) == pictured})
+        return mixed(recipe, made, part, seed=recipe.seed + number)
 
-    return Two(mixed([n for n in stage.sources if n not in PICTURED]), mixed([n for n in stage.sources if n in PICTURED]))
+    return Two(of(False), of(True))
 
 
 def run(
@@ -217,7 +218,7 @@ def run(
 ) -> list[str]:
     """Train the stages, save the model in `work`/model, and measure on a split after each stage; settings are chosen on "dev"."""
     pairs.missing(data, ("flickr8k", "texts"))
-    model = build(recipe)
+    model, how = build(recipe), Training(recipe, work, tell, watch)
     model.remember(work / "states")
     made = training(data)
     tests = ClipTests(data, split)
@@ -227,14 +228,19 @@ def run(
         two = mixtures(stage, made, recipe, number)
         # The two towers' losses differ in size: clipped together, the texts' would starve the pictures.
         schedule = replace(Schedule.of(recipe, stage), clip=0, seed=recipe.seed + number)
-        train(model, both(two.texts, two.seen, recipe), schedule, work / stage.name, tell, batches=two, watch=watch)
+        how.fit(model, both(two.texts, two.seen, recipe), two, schedule, stage.name)
         columns[stage.name] = tests.measure(table.of_model(model))
-    save(model, work / "model")
+    how.keep(model)
     lines = [f"{'':34}" + "  ".join(f"{c:>8}" for c in columns) + "   the last less the start [95 %]"]
     for name, begun in columns["start"].items():
         cells = "  ".join(f"{table.figure(c[name]):8.3f}" for c in columns.values())
         lines.append(f"{name:34}{cells}   {table.lead(columns[stage.name][name], begun)}")
     return [*lines, *tests.beyond(model, work)]
+
+
+def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
+    """The same training on a user's own pairs."""
+    return skeleton.own(lambda: build(recipe), data, start, training)
 
 
 class ClipTests:

@@ -30,17 +30,16 @@ from hannun.item import Item, Pair
 from hannun.mini.model import HERE as MINI
 from hannun.models import adapters
 from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
-from hannun.models.checkpoint import save
 from hannun.models.fused import Fused, Shape
 from hannun.models.one_sequence import HEADS, TARGETS
 from hannun.recipe import Recipe, Stage
-from hannun.recipes import table
+from hannun.recipes import skeleton, table
 from hannun.recipes.data import pairs
-from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import train
+from hannun.recipes.skeleton import Training, mixed
+from hannun.train.own import OwnData
 from hannun.train.run import Moment
 from hannun.train.schedule import Schedule
-from hannun.train.steps.contrastive import Contrast, contrastive
+from hannun.train.steps.contrastive import Contrast
 
 _SOURCE = "from the source"
 CHOICES = {"prefixes": RETRIEVAL, "two-sided": TWO_SIDED}
@@ -254,13 +253,12 @@ def stage(
     tell(f"stage {each.name}")
     if task:
         adapters.train_adapters(model, list(adapters.named(model.tasks, task).adapters.values()))
-    sources = [from_pairs(n, made[n], weight=w, task=task) for n, w in each.sources.items()]
-    batches = Mixture(sources, each.batch, seed=seed, temperature=recipe.source_temperature)
+    batches = mixed(replace(recipe, instructions={}), made, each, seed=seed, task=task)
     late = task in ("", "retrieval")
     settings = replace(Contrast.of(recipe), dims=recipe.dims)
     settings = settings if late else replace(settings, late=0.0, agreement=0.0)
     schedule = replace(Schedule.of(recipe, each), seed=seed, log_every=20)
-    train(model, contrastive(batches, settings), schedule, folder / each.name, tell, batches=batches, watch=watch)
+    Training(recipe, folder, tell, watch).contrasted(model, batches, settings, schedule, each.name)
 
 
 def run(
@@ -287,7 +285,7 @@ def run(
     for n, each in enumerate(others):
         stage(model, each, each.name, made, recipe, work, tell, watch, recipe.seed + n + 1)
         columns[each.name] = tests.tasks(model, each.name)
-    save(model.eval(), work / "model")
+    Training(recipe, work).keep(model)
     lines += [f"{'task ↓ adapter →':26}" + "  ".join(f"{c:>10}" for c in columns)]
     for name in columns["none"]:
         task = name.partition(":")[0]
@@ -295,6 +293,11 @@ def run(
         against = ", ".join(f"{k} {table.lead(columns[task][name], c[name])}" for k, c in columns.items() if k != task)
         lines.append(f"{name:26}{cells}   its own less {against}")
     return lines
+
+
+def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
+    """The same training on a user's own pairs."""
+    return skeleton.own(lambda: build(recipe, training.work), data, start, training)
 
 
 # ------------------------------------------------------------------------------------------------------------------- measuring

@@ -18,23 +18,23 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from hannun.errors import DependencyError, InputError
+from hannun.errors import DependencyError
 from hannun.item import Item, Text
 from hannun.load import load
 from hannun.mini.model import HERE as MINI
 from hannun.mini.model import Mini
-from hannun.models.checkpoint import save
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
 from hannun.models.one_sequence import OneSequence
 from hannun.recipe import Recipe
-from hannun.recipes import table
+from hannun.recipes import skeleton, table
 from hannun.recipes.data import composed
-from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import train
+from hannun.recipes.skeleton import Training, mixed
+from hannun.train.batches import Mixture
+from hannun.train.own import OwnData
 from hannun.train.run import Moment
 from hannun.train.schedule import Schedule
-from hannun.train.steps.contrastive import Contrast, contrastive
+from hannun.train.steps.contrastive import Contrast
 
 _SOURCE = "from the source"
 ROUNDS = 2000  # of the bootstrap
@@ -153,11 +153,7 @@ def build(recipe: Recipe, work: Path) -> Any:
 def mixture(recipe: Recipe, data: Path) -> Mixture:
     """The recipe's sources, mixed; instructions by source."""
     pairs = composed.train(data, recipe.sources, recipe.seed)
-    if absent := sorted(set(recipe.sources) - set(pairs)):
-        raise InputError(f"{data}: has no pairs for {', '.join(absent)}")
-    sources = [from_pairs(k, v, weight=recipe.sources[k], query_prompt=recipe.instructions.get(k)) for k, v in pairs.items()]
-    block = int(recipe.weights.get("block", 0)) or None
-    return Mixture(sources, recipe.batch, seed=recipe.seed, temperature=recipe.source_temperature, block=block)
+    return mixed(recipe, pairs, block=int(recipe.weights.get("block", 0)))
 
 
 def fit(
@@ -169,12 +165,9 @@ def fit(
     watch: Callable[[Moment], None] | None = None,
 ) -> nn.Module:
     """Train it; killed and called again, it goes on."""
-    batches = mixture(recipe, data)
-    for line in batches.small():
-        tell(line)
-    schedule = replace(Schedule.of(recipe), log_every=10, save_every=20)
     settings = replace(Contrast.of(recipe), products="product", also=composed.OPEN, own=True)
-    return train(model, contrastive(batches, settings), schedule, folder, tell, batches=batches, watch=watch)
+    schedule = replace(Schedule.of(recipe), log_every=10, save_every=20)
+    return Training(recipe, folder, tell, watch).contrasted(model, mixture(recipe, data), settings, schedule)
 
 
 def evaluate(
@@ -199,12 +192,17 @@ def run(
         raise DependencyError(f"{data}: no such folder; give the data with --data")
     model = build(recipe, work)
     fit(model, recipe, data, work / "run", tell, watch)
-    save(model, work / "model")
+    Training(recipe, work).keep(model)
     tests = composed.tests(data)
     eighth = max(recipe.dims) // 8
     mine = evaluate(table.of_model(model), tests, recipe.instructions, (0, eighth))
     theirs = evaluate(table.of_encoder(load("mini")), tests, {}, (0,))
     return figures(mine, theirs, tests, eighth)
+
+
+def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
+    """The same training on a user's own pairs."""
+    return skeleton.own(lambda: build(recipe, training.work), data, start, training)
 
 
 def figures(

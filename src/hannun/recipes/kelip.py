@@ -17,16 +17,16 @@ from hannun.datasets import pictures
 from hannun.load import load
 from hannun.mini.model import HERE as MINI
 from hannun.models.backbones import e5, efficientnet
-from hannun.models.checkpoint import save
 from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head
 from hannun.recipe import Recipe
-from hannun.recipes import table
+from hannun.recipes import skeleton, table
 from hannun.recipes.data import pairs
-from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import train
+from hannun.recipes.skeleton import Training, mixed
+from hannun.train.batches import Mixture
+from hannun.train.own import OwnData
 from hannun.train.run import Moment
 from hannun.train.schedule import Schedule
-from hannun.train.steps.contrastive import Contrast, contrastive
+from hannun.train.steps.contrastive import Contrast
 
 _SOURCE = "from the source"
 PHOTOS, PRODUCTS = 6000, 1000  # training pictures: as many as a CPU reads in minutes
@@ -112,8 +112,7 @@ def mixture(recipe: Recipe, data: Path) -> Mixture:
         made[f"photo_{lang}"] = pairs.captioned(trained, lang, 2 if lang == "ko" else 1)
         made[f"product_{lang}"] = pairs.described(shop, lang, 1, f"product_{lang}")
         made[f"emoji_{lang}"] = pairs.described(signs, lang, 1, f"emoji_{lang}")
-    sources = [from_pairs(name, made[name], weight=weight) for name, weight in recipe.sources.items()]
-    return Mixture(sources, recipe.batch, seed=recipe.seed, temperature=recipe.source_temperature)
+    return mixed(recipe, made)
 
 
 def run(
@@ -121,13 +120,16 @@ def run(
 ) -> list[str]:
     """Train, save the model in `work`/model, and measure it beside mini."""
     pairs.missing(data, ("flickr8k", "fashion", "emoji"))
-    model = build(recipe)
+    model, training = build(recipe), Training(recipe, work, tell, watch)
     model.remember(work / "states")
-    batches = mixture(recipe, data)
-    schedule = Schedule.of(recipe)
-    train(model, contrastive(batches, Contrast.of(recipe)), schedule, work, tell, batches=batches, watch=watch)
-    save(model, work / "model")
+    training.contrasted(model, mixture(recipe, data), Contrast.of(recipe), Schedule.of(recipe))
+    training.keep(model)
     return figures(model, data)
+
+
+def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
+    """The same training on a user's own pairs."""
+    return skeleton.own(lambda: build(recipe), data, start, training)
 
 
 def figures(model: TwoTower, data: Path) -> list[str]:

@@ -102,7 +102,7 @@ def items(file: Path, reading: Reading, place: str) -> Iterator[Item | Problem]:
             continue
         named, where = reading.named(_of_image_folder(file, row)), f"{file}, row {number}"
         if "text" not in named and "image" not in named:
-            notes.tell("columns", where, _expected(row))
+            notes.tell("columns", where, expected(row))
             continue
         try:
             made, odd = made_of(file, place, number, named, reading)
@@ -116,11 +116,12 @@ def items(file: Path, reading: Reading, place: str) -> Iterator[Item | Problem]:
     yield from notes.drain()
 
 
-def _expected(row: Row) -> str:
+def expected(row: Row, wanted: str = "'text' and/or 'image' (and 'id')") -> str:
+    """What is wrong with the columns of a row, what is expected, and what to do."""
     names = ", ".join(sorted(map(str, row)))[:200]
     proposal = proposed(row)
     remedy = f"run again with `--columns {proposal}`" if proposal else "name them with --columns text=…,image=…,id=…"
-    return f"has the columns {names}, expected 'text' and/or 'image' (and 'id'); {remedy}"
+    return f"has the columns {names}, expected {wanted}; {remedy}"
 
 
 def proposed(row: Row) -> str:

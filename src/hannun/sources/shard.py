@@ -25,6 +25,8 @@ def items(file: Path, reading: Reading) -> Iterator[Item | Problem]:
             continue
         data = reading.named(record.data)
         text = data.pop("text", None) or record.text or data.pop("caption", None)
+        if isinstance(text, list):  # a curated record's, which tells the origin of each
+            text = shards.texts({"text": words(text)})
         if not text and not record.pictures:
             yield Problem(where, "has neither picture nor text")
             continue

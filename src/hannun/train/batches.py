@@ -88,7 +88,7 @@ def from_shards(
     paths: Sequence[Path],
     *,
     window: int = 4,
-    read: Callable[[shards.Record, str], Pair] = reading.from_record,
+    read: Callable[[shards.Record, str], Sequence[Pair]] = reading.from_record,
     weight: float = 1.0,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
@@ -96,17 +96,17 @@ def from_shards(
 ) -> MixtureSource:
     """A source that streams from tar shards, `window` of them at a time; pictures stay in the archives until a batch needs them.
 
-    `read` makes a Pair of a record, or raises a HannunError, which leaves that record out. Counting goes once over the
-    archives' headers, without reading their content.
+    `read` makes Pairs of a record, or raises a HannunError, which leaves that record out. Counting goes once over the
+    archives' headers, without reading their content, and takes a record for a pair.
     """
     groups = [list(paths[a : a + window]) for a in range(0, len(paths), window)]
 
     def opened(group: Sequence[Path]) -> list[Pair]:
-        found = []
+        found: list[Pair] = []
         for path in group:
             for record in shards.read(path):
                 try:
-                    found.append(read(record, name))
+                    found += read(record, name)
                 except HannunError:
                     continue
         return found

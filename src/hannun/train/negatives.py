@@ -305,7 +305,8 @@ def _row(pair: Pair) -> str:
 def _side(it: Item) -> Mapping[str, Any]:
     row: dict[str, Any] = {"id": it.id}
     if it.text:
-        row["text"] = it.text
+        lines = it.text.split("\n")  # a line break inside a str is white space like any other: lines are told apart by a list
+        row["text"] = lines if len(lines) > 1 else it.text
     pictures = [_place(p) for p in it.images]
     if pictures:
         row["image"] = pictures[0] if len(pictures) == 1 else pictures

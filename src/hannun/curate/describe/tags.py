@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from hannun.curate.describe.attributes import sentences
+from hannun.shards import untagged as untagged
 
 Tag = Literal["PROMPT", "QUERY", "SHOPPING"]
 
@@ -16,14 +17,6 @@ Tag = Literal["PROMPT", "QUERY", "SHOPPING"]
 def tagged(tag: Tag, text: str) -> str:
     """`[QUERY] 빨간 원피스`."""
     return f"[{tag}] {text}"
-
-
-def untagged(text: str) -> tuple[Tag | None, str]:
-    """The tag, if there is one, and the text without it."""
-    for tag in ("PROMPT", "QUERY", "SHOPPING"):
-        if text.startswith(f"[{tag}] "):
-            return tag, text[len(tag) + 3 :]
-    return None, text
 
 
 def texts(title: str | None, queries: Iterable[str], attributes: Mapping[str, object]) -> Iterator[str]:

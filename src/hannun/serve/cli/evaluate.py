@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hannun.errors import MissingError
+from hannun.errors import InputError, MissingError
 from hannun.files import write_whole
-from hannun.serve.cli.options import Cache, Data, On
+from hannun.serve.cli.index import reading_of
+from hannun.serve.cli.options import Cache, Columns, Data, On
 
 if TYPE_CHECKING:
     from hannun.evaluate.report import EvalReport
@@ -30,6 +31,11 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of intervals, few-shot draws and drawn pages.")] = 0,
     cache: Cache = None,
     json_out: Annotated[bool, typer.Option("--json", help="The report as JSON on standard output instead of tables.")] = False,
+    pairs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Measure retrieval on your own pairs instead: tables of pairs, items or clicks, tar shards; may be given again."),
+    ] = None,
+    columns: Columns = None,
     list_them: Annotated[bool, typer.Option("--list", help="Name the suites and stop.")] = False,
 ) -> int:
     """Measure a model on a suite, or on all: a table with intervals, and a report in JSON and HTML with a model card."""
@@ -40,6 +46,10 @@ def evaluate(
             typer.echo(f"{s.name:14} {s.about}")
         typer.echo(f"{'mteb:TASK':14} a public task by its name in mteb, such as mteb:KLUE-STS")
         return 0
+    if pairs:
+        return _retrieval(model, pairs, columns, dim, seed, json_out)
+    if columns:
+        raise InputError("--columns came without --pairs, and is of your own pairs; give them with --pairs")
     chosen = [suites.suite(name) for name in on] if on else list(suites.suites().values())
     report = measured(model, chosen, data, dim, seed, cache, command("eval", model, on, dim, seed))
     folder = to or Path("eval") / (Path(model).name or "model")
@@ -51,6 +61,32 @@ def evaluate(
     for name, why in report.skipped.items():
         typer.echo(f"skipped {why if why.startswith(name) else f'{name}: {why}'}", err=True)
     typer.echo(f"wrote {folder}/report.json, report.html and card.md", err=json_out)
+    return 0
+
+
+def _retrieval(model: str, pairs: list[Path], columns: str | None, dim: int | None, seed: int, json_out: bool) -> int:
+    """Print how often answers are found by their queries, and queries by their answers, with intervals."""
+    from hannun import metrics
+    from hannun.item import Pair, Problem
+    from hannun.load import load
+    from hannun.serve.cli import output
+    from hannun.train import own
+    from hannun.train import pairs as reading
+
+    read = list(reading.read(pairs, reading=reading_of(columns, None, True)))
+    output.problems([p for p in read if isinstance(p, Problem)])
+    good = [p for p in read if isinstance(p, Pair)]
+    if len(good) < 2:
+        raise InputError(f"{', '.join(map(str, pairs))}: holds {len(good)} readable pairs, expected 2 or more")
+    found = own.retrieval(own.embedding(load(model), dim), good)
+    rows = {k: (float(v.mean()), *metrics.bootstrap(v, seed=seed), len(v)) for k, v in found.items()}
+    if json_out:
+        typer.echo(json.dumps({k: dict(zip(("value", "low", "high", "n"), v, strict=True)) for k, v in rows.items()}, ensure_ascii=False))
+        return 0
+    table = grid(f"{model} on {len(good)} pairs of {', '.join(map(str, pairs))}", ("figure",), ("value", "95 %", "n"))
+    for name, (value, low, high, n) in rows.items():
+        table.add_row(name, f"{value:.3f}", f"[{low:.3f}, {high:.3f}]", str(n))
+    console().print(table)
     return 0
 
 

@@ -195,10 +195,11 @@ HELP = {
     "Of intervals and tests.": "구간과 검정의 난수 시드.",
     "The differences as JSON on standard output.": "차이를 JSON으로 표준 출력에.",
     # export, train, mine, recipes
-    "Export a model of two towers to ONNX: one file for texts, one for pictures, each giving unit vectors.": (
-        "두 타워 모델을 ONNX로 내보냅니다: 글 하나, 사진 하나, 각각 단위 벡터를 냅니다."
+    "Export a model to ONNX (one file for texts, one for pictures, each giving unit vectors), or to stock sentence-transformers.": (
+        "모델을 ONNX(글 하나, 사진 하나, 각각 단위 벡터)로, 또는 그대로 쓰는 sentence-transformers 폴더로 내보냅니다."
     ),
-    "The folder of a trained model of two towers.": "학습한 두 타워 모델의 폴더.",
+    "The folder of a trained model.": "학습한 모델의 폴더.",
+    "onnx, or sentence-transformers: a folder of its stock modules.": "onnx, 또는 sentence-transformers: 그쪽 모듈만으로 된 폴더.",
     "The folder for text.onnx and image.onnx.": "text.onnx와 image.onnx를 둘 폴더.",
     "Matrix products in 8 bits: smaller and faster, a little off.": "행렬 곱을 8비트로: 작고 빠르지만 조금 어긋납니다.",
     "Train a recipe's model. Killed and run again, it goes on from its last checkpoint.": (
@@ -208,6 +209,23 @@ HELP = {
     "Which of its sizes: paper, or tiny for a CPU.": "크기: paper, 또는 CPU용 tiny.",
     "Checkpoints, logs and the model go here; by default build/RECIPE-SIZE.": "체크포인트, 로그, 모델을 둘 곳. 기본값은 build/RECIPE-SIZE.",
     "Change a setting; may be given several times.": "설정을 바꿉니다. 여러 번 쓸 수 있습니다.",
+    "Your own pairs in place of the data sets: tables of pairs, items or clicks, tar shards; may be given again.": (
+        "데이터 세트 대신 내 데이터: 쌍, 항목, 클릭의 표나 tar 샤드. 여러 번 쓸 수 있습니다."
+    ),
+    "Pairs to measure on; by default a share is held out.": "평가할 쌍. 기본으로는 일부를 떼어 둡니다.",
+    "The folder of a trained model to go on from.": "이어서 학습할, 이미 학습한 모델의 폴더.",
+    "The same as --work.": "--work와 같습니다.",
+    "Adapt mini to a collection by its own words and pictures, and keep the model only if it is better on what was held out.": (
+        "컬렉션의 말과 사진으로 mini를 맞춥니다. 떼어 둔 것에서 더 나을 때만 모델을 남깁니다."
+    ),
+    "The folder of the model; by default the collection's name with .model.": "모델 폴더. 기본값은 컬렉션 이름에 .model을 붙인 것.",
+    "Logs of clicks: rows of query, clicked and shown, with ids of items; may be given again.": (
+        "클릭 기록: query, clicked, shown 열과 항목 id. 여러 번 쓸 수 있습니다."
+    ),
+    "Steps of the training.": "학습 단계 수.",
+    "Measure retrieval on your own pairs instead: tables of pairs, items or clicks, tar shards; may be given again.": (
+        "내 데이터로 검색을 평가합니다: 쌍, 항목, 클릭의 표나 tar 샤드. 여러 번 쓸 수 있습니다."
+    ),
     "Find hard negatives for training pairs by searching a collection that holds their positives. Run again, it goes on where it was.": (
         "정답이 든 컬렉션을 검색해 학습 쌍의 어려운 오답을 찾습니다. 다시 실행하면 이어서 합니다."
     ),

@@ -38,6 +38,7 @@ from hannun.serve.cli import (
     serve,
     synonyms,
     train,
+    tune,
     update,
     watch,
 )
@@ -90,6 +91,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("mine")(mine.mine)
 app.command("recipes")(recipes.recipes)
 app.command("serve")(serve.serve)

@@ -1,10 +1,13 @@
 """`hannun recipes`: a recipe's name goes in; its settings and where they are from come out, or the list of all."""
 
 from __future__ import annotations
+import __future__
 
 import ast
+import contextlib
 import importlib.util
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +16,7 @@ import typer
 
 import hannun.recipes
 from hannun.errors import DependencyError, InputError, neighbours
+from hannun.recipe import Recipe
 
 
 def recipes(
@@ -24,7 +28,7 @@ def recipes(
             if (found := outline(each)) is not None:
                 typer.echo(f"{each:20} {', '.join(found.sizes):14} {found.about}")
         return 0
-    for size, recipe in recipe_module(name).SIZES.items():
+    for size, recipe in numbers(name).items():
         typer.echo(f"{name} --size {size}: {recipe.about}")
         for setting, value, origin in recipe.rows():
             typer.echo(f"  {setting:22} {value[:90]:90}  {origin}")
@@ -52,9 +56,31 @@ def outline(name: str) -> Outline | None:
     return Outline(tuple(ast.literal_eval(k) for k in sizes[0].keys if k is not None), str(ast.literal_eval(about[0])))
 
 
+def numbers(name: str) -> Mapping[str, Recipe]:
+    """A recipe's sizes: its file's own constants, and the imports that these use, are run, and no more: all of it needs torch.
+
+    Raises InputError for an unknown name, and for a recipe that has no sizes.
+    """
+    if name not in known():
+        raise InputError(f"no recipe {name!r}; {neighbours(name, known())}")
+    spec = importlib.util.find_spec(f"hannun.recipes.{name}")
+    tree = ast.parse(Path(spec.origin).read_text("utf-8")) if spec is not None and spec.origin is not None else ast.Module([], [])
+    constants = [n for n in tree.body if isinstance(n, ast.Assign | ast.AnnAssign)]
+    used = {n.id for c in constants for n in ast.walk(c) if isinstance(n, ast.Name)}
+    imports = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom) and used & {a.asname or a.name for a in n.names}]
+    made: dict[str, Any] = {"__name__": f"hannun.recipes.{name}", "__file__": getattr(spec, "origin", "")}
+    for node in (*imports, *constants):
+        with contextlib.suppress(ImportError, NameError):  # a constant of the training's own, such as a table of functions
+            exec(compile(ast.Module([node], []), name, "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True), made)
+    if "SIZES" not in made:
+        raise InputError(f"the recipe {name} is not run by `hannun train`: see `python -m hannun.recipes.{name} --help`")
+    sizes: Mapping[str, Recipe] = made["SIZES"]
+    return sizes
+
+
 def known() -> list[str]:
     """The names of the recipes: the files in `hannun.recipes` but those that recipes share."""
-    return sorted(m.name for m in pkgutil.iter_modules(hannun.recipes.__path__) if m.name not in ("data", "table"))
+    return sorted(m.name for m in pkgutil.iter_modules(hannun.recipes.__path__) if m.name not in ("data", "skeleton", "table"))
 
 
 def recipe_module(name: str) -> Any:

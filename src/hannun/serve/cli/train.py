@@ -13,8 +13,11 @@ import typer
 
 from hannun.errors import DependencyError, InputError, neighbours
 from hannun.serve.cli import recipes
+from hannun.serve.cli.index import reading_of
+from hannun.serve.cli.options import Columns
 
 if TYPE_CHECKING:
+    from hannun.train.own import OwnData
     from hannun.train.run import Moment
 
 _EVERY = 10.0  # seconds without a line after which one says how far the training is
@@ -25,6 +28,15 @@ def train(
     size: Annotated[str, typer.Option(help="Which of its sizes: paper, or tiny for a CPU.")] = "tiny",
     data: Annotated[Path, typer.Option(help="The folder of data sets.")] = Path("../shared/data"),
     work: Annotated[Path | None, typer.Option(help="Checkpoints, logs and the model go here; by default build/RECIPE-SIZE.")] = None,
+    pairs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Your own pairs in place of the data sets: tables of pairs, items or clicks, tar shards; may be given again."),
+    ] = None,
+    dev: Annotated[list[Path] | None, typer.Option(help="Pairs to measure on; by default a share is held out.")] = None,
+    columns: Columns = None,
+    product: Annotated[str, typer.Option(help="A fact: items of equal value are one product.")] = "",
+    start: Annotated[Path | None, typer.Option(help="The folder of a trained model to go on from.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="The same as --work.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given several times.")
     ] = None,
@@ -34,18 +46,45 @@ def train(
     if size not in module.SIZES:
         raise InputError(f"{recipe} has no size {size!r}; {neighbours(size, module.SIZES)}")
     chosen = module.SIZES[size].changed(_settings(set_ or []))
-    if not data.exists():
-        raise DependencyError(f"{data}: no such folder; give the data with --data")
-    folder = work or Path("build") / f"{recipe}-{size}"
-    typer.echo(
-        f"{recipe} --size {size}: {chosen.steps} steps of {chosen.batch} pairs; the first step tells how long they take here", err=True
-    )
+    for name, given in (("--dev", dev), ("--columns", columns), ("--product", product), ("--start", start)):
+        if given and not pairs:
+            raise InputError(f"{name} came without --pairs, and is of your own pairs; give them with --pairs")
+    if not pairs and not data.exists():
+        raise DependencyError(f"{data}: no such folder; give the data with --data, or your own pairs with --pairs")
+    folder = to or work or Path("build") / f"{recipe}-{size}"
+    own = _own(pairs, dev or [], columns, product) if pairs else None
+    steps, batch = (chosen.stages[0].steps, chosen.stages[0].batch) if chosen.stages else (chosen.steps, chosen.batch)
+    typer.echo(f"{recipe} --size {size}: {steps} steps of {batch} pairs; the first step tells how long they take here", err=True)
     with _watched(recipe) as (tell, watch):
-        lines = module.run(chosen, data, folder, tell, watch)
+        if own is None:
+            lines = module.run(chosen, data, folder, tell, watch)
+        else:
+            from hannun.recipes.skeleton import Training
+
+            lines = module.own(chosen, own, start, Training(chosen, folder, tell, watch))
     for line in lines:
         typer.echo(line)
     typer.echo(f"wrote {folder}")
     return 0
+
+
+def _own(pairs: list[Path], dev: list[Path], columns: str | None, product: str) -> OwnData:
+    """What is trained and measured on; what cannot be read is told. Raises InputError where nothing is left."""
+    from hannun.curate.describe.attributes import sentence
+    from hannun.item import Pair, Problem
+    from hannun.serve.cli import output
+    from hannun.train import own
+    from hannun.train import pairs as reading
+
+    how = reading_of(columns, None, True)
+    found: list[list[Pair]] = []
+    for given in (pairs, dev):
+        read = list(reading.read(given, reading=how)) if given else []
+        output.problems([p for p in read if isinstance(p, Problem)])
+        found.append([p for p in read if isinstance(p, Pair)])
+    if not found[0]:
+        raise InputError(f"{', '.join(map(str, pairs))}: holds no readable pairs")
+    return own.apart(found[0], found[1], product, sentence)
 
 
 def _settings(given: list[str]) -> dict[str, str]:
