@@ -23,7 +23,8 @@ from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.item import Content, Image, Item, Text, item, require_content
 from hannun.models import adapters
 from hannun.models.network import Network, Role, Row, content, decoded
-from hannun.models.saving import OWN, quiet, save_folder, whole, write_facts
+from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
+from hannun.seen import Seen
 
 if TYPE_CHECKING:
     from hannun.models.fused import Fused
@@ -137,6 +138,8 @@ def open_model(folder: str | Path) -> Fused | OneSequence | TwoTower:
         raise MissingError(f"{folder}: holds no trained model of Hannun ({OWN} is not there); give the folder that `hannun train` wrote")
     with quiet():
         model: Fused | OneSequence | TwoTower = _own(path, "cpu")
+    if (trained := Seen.of(path)) is not None:
+        model.trained_on = trained  # what is trained further keeps what it has seen
     return model
 
 
@@ -155,6 +158,8 @@ def save(model: Fused | OneSequence | TwoTower, folder: Path) -> None:
         _save_sequence(model, folder)
     else:
         _save_towers(model, folder)
+    if (trained := getattr(model, "trained_on", None)) is not None and writes():
+        trained.save(folder)
 
 
 def _save_fused(model: Fused, folder: Path) -> None:
@@ -181,11 +186,12 @@ def _save_sequence(model: OneSequence, folder: Path) -> None:
     own = {k.replace(".base_layer.", "."): v for k, v in model.state_dict().items() if "lora_" in k or not k.startswith("_model.")}
     heads = {**asdict(model.heads), "tasks": [t.to_json() for t in model.heads.tasks]}
     rules = {**asdict(model.rules), "prompts": dict(model.rules.prompts), "template": dict(model.rules.template)}
+    network = {k: whole_tensor(v) for k, v in model.network_state().items()}  # of every process, before one of them writes
     save_folder(
         folder,
         {"kind": "one_sequence", "conventions": rules, "heads": heads},
         own,
-        lambda part: model.save_network(part / "network", model.template),
+        lambda part: model.save_network(part / "network", model.template, network),
         lambda part: stock_sequence(model, part),
     )
 

@@ -18,24 +18,28 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from hannun import collection
 from hannun.errors import DependencyError, InputError
-from hannun.item import Item, Text
+from hannun.item import Item, Pair, Text
 from hannun.mini.model import HERE as MINI
 from hannun.mini.model import Mini
+from hannun.models.adapters import Task
 from hannun.models.checkpoint import save
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
 from hannun.recipe import Recipe
 from hannun.recipes import table
 from hannun.recipes.data import composed
+from hannun.train import negatives
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import train
 from hannun.train.run import Moment
 from hannun.train.schedule import Schedule
-from hannun.train.steps.contrastive import Contrast, contrastive
+from hannun.train.steps.contrastive import Contrast, ahead, contrastive
 
 _SOURCE = "from the source"
 ROUNDS = 2000  # of the bootstrap
+SEARCH = Task("search", {"query": "", "document": ""}, {"query": "search", "document": "search"})  # one adapter, in a backbone too large
 
 PAPER = Recipe(
     name="kanana_v",
@@ -54,13 +58,15 @@ PAPER = Recipe(
     negatives=1,
     margin=0.1,
     precision="bf16",
+    recompute=1,
     instructions=composed.INSTRUCTIONS,
-    weights={"block": 0},
+    weights={"block": 0, "mined": 1},
     origins={
         "dims": f"{_SOURCE}: 64 … 2048",
         "pooling": f"{_SOURCE}: the last layer's state of [EOS]",
         "chunk": f"{_SOURCE} that gradients are cached; ours how many rows at a time",
         "negatives": f"{_SOURCE} that there are hard negatives; ours how many",
+        "weights": "ours: hard negatives of every mode are mined (mined=1) by searching the positives with mini, as `hannun mine` does",
         "instructions": f"{_SOURCE} that queries have them; ours how they read",
         "backbone": "ours: Kakao's own VLM is not named; any image-text-to-text model goes here",
         "temperature": "ours",
@@ -81,12 +87,15 @@ TINY = replace(
     temperature=0.05,
     backbone="mini",
     chunk=64,
+    weights={"block": 0, "mined": 0},
     precision="fp32",
+    recompute=0,
     sources={"composed": 5.0, "scene": 2.0, "product": 0.8, "photo": 1.2, "emoji": 0.4, "alike": 0.6, "sentence": 0.4},
     origins={
         **PAPER.origins,
         "dims": "ours: the source's 64 … 2048, as far as a small model goes",
         "backbone": "ours: a one-sequence model over mini's towers (hannun.models.fused)",
+        "weights": "ours: hard negatives by rule, for composed queries alone",
     },
 )
 SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
@@ -147,15 +156,47 @@ def build(recipe: Recipe, work: Path) -> Any:
         return model
     from hannun.models.one_sequence import OneSequence
 
-    return OneSequence.begin(recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims)
+    return OneSequence.begin(
+        recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims, tasks=(SEARCH,) if adapted(recipe) else (),
+        rank=recipe.lora_rank, alpha=recipe.lora_alpha or recipe.lora_rank, attention=recipe.attention, recompute=bool(recipe.recompute),
+    )  # fmt: skip
 
 
-def mixture(recipe: Recipe, data: Path) -> Mixture:
-    """The recipe's sources, mixed; instructions by source."""
+def adapted(recipe: Recipe) -> str:
+    """The name of the adapter's task where an adapter is trained instead of the whole backbone; "" for none."""
+    return SEARCH.name if recipe.lora_rank and recipe.backbone != "mini" else ""
+
+
+def mined(pairs: Mapping[str, Sequence[Pair]], count: int, work: Path, tell: Callable[[str], None]) -> dict[str, list[Pair]]:
+    """Hard negatives for every mode: what a search of a source's positives by mini finds near a query and what does not answer it.
+
+    Those that a source has by rule come first. The collections lie in `work`/mined.
+    """
+    from hannun.load import load
+
+    out = {}
+    for name, group in pairs.items():
+        shop = collection.open(work / "mined" / f"{name}.hannun", encoder=load("mini"))
+        with shop:
+            there = {p.positive.id: p.positive for p in group}
+            shop.add(list(there.values()))
+            report = negatives.MiningReport()
+            window = negatives.Window(count=count, product="product")
+            found = negatives.mine([replace(p, negatives=()) for p in group], shop, window, report)
+            out[name] = [replace(p, negatives=(*p.negatives, *m.negatives)[:count]) for p, m in zip(group, found, strict=True)]
+        tell(f"{name}: {report.lines()[0]}")
+    return out
+
+
+def mixture(recipe: Recipe, data: Path, work: Path | None = None, tell: Callable[[str], None] = print) -> Mixture:
+    """The recipe's sources, mixed; instructions by source. Hard negatives are mined in `work` where the recipe says so."""
     pairs = composed.train(data, recipe.sources, recipe.seed)
     if absent := sorted(set(recipe.sources) - set(pairs)):
         raise InputError(f"{data}: has no pairs for {', '.join(absent)}")
-    sources = [from_pairs(k, v, weight=recipe.sources[k], query_prompt=recipe.instructions.get(k)) for k, v in pairs.items()]
+    if recipe.weights.get("mined") and recipe.negatives and work is not None:
+        pairs = mined(pairs, recipe.negatives, work, tell)
+    task = adapted(recipe)
+    sources = [from_pairs(k, v, weight=recipe.sources[k], query_prompt=recipe.instructions.get(k), task=task) for k, v in pairs.items()]
     block = int(recipe.weights.get("block", 0)) or None
     return Mixture(sources, recipe.batch, seed=recipe.seed, temperature=recipe.source_temperature, block=block)
 
@@ -169,12 +210,13 @@ def fit(
     watch: Callable[[Moment], None] | None = None,
 ) -> nn.Module:
     """Train it; killed and called again, it goes on."""
-    batches = mixture(recipe, data)
+    batches = mixture(recipe, data, folder.parent, tell)
     for line in batches.small():
         tell(line)
     schedule = replace(Schedule.of(recipe), log_every=10, save_every=20)
     settings = replace(Contrast.of(recipe), products="product", also=composed.OPEN, own=True)
-    return train(model, contrastive(batches, settings), schedule, folder, tell, batches=batches, watch=watch)
+    stream = ahead(batches, model, settings, recipe.workers)
+    return train(model, contrastive(stream, settings), schedule, folder, tell, batches=stream, watch=watch)
 
 
 def evaluate(
@@ -204,7 +246,7 @@ def run(
     save(model, work / "model")
     tests = composed.tests(data)
     eighth = max(recipe.dims) // 8
-    mine = evaluate(table.of_model(model), tests, recipe.instructions, (0, eighth))
+    mine = evaluate(table.of_model(model, adapted(recipe)), tests, recipe.instructions, (0, eighth))
     theirs = evaluate(table.of_encoder(load("mini")), tests, {}, (0,))
     return figures(mine, theirs, tests, eighth)
 

@@ -13,6 +13,7 @@ import typer
 
 from hannun.errors import DependencyError, InputError, neighbours
 from hannun.serve.cli import recipes
+from hannun.train.settled import settle
 
 if TYPE_CHECKING:
     from hannun.train.run import Moment
@@ -24,6 +25,7 @@ def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Its name; `hannun recipes` lists them.")],
     size: Annotated[str, typer.Option(help="Which of its sizes: paper, or tiny for a CPU.")] = "tiny",
     data: Annotated[Path, typer.Option(help="The folder of data sets.")] = Path("../shared/data"),
+    backbone: Annotated[str, typer.Option(help="What the training begins at, in place of the recipe's: a model's folder or hub id.")] = "",
     work: Annotated[Path | None, typer.Option(help="Checkpoints, logs and the model go here; by default build/RECIPE-SIZE.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given several times.")
@@ -33,10 +35,11 @@ def train(
     module = recipes.recipe_module(recipe)
     if size not in module.SIZES:
         raise InputError(f"{recipe} has no size {size!r}; {neighbours(size, module.SIZES)}")
-    chosen = module.SIZES[size].changed(_settings(set_ or []))
+    chosen = module.SIZES[size].changed(({"backbone": backbone} if backbone else {}) | _settings(set_ or []))
     if not data.exists():
         raise DependencyError(f"{data}: no such folder; give the data with --data")
     folder = work or Path("build") / f"{recipe}-{size}"
+    settle(folder, chosen)
     typer.echo(
         f"{recipe} --size {size}: {chosen.steps} steps of {chosen.batch} pairs; the first step tells how long they take here", err=True
     )
