@@ -194,6 +194,14 @@ HELP = {
     "Its name; `hannun recipes` lists them.": "레시피 이름. `hannun recipes`가 목록을 보여 줍니다.",
     "Which of its sizes: paper, or tiny for a CPU.": "크기: paper, 또는 CPU용 tiny.",
     "Checkpoints, logs and the model go here; by default build/RECIPE-SIZE.": "체크포인트, 로그, 모델을 둘 곳. 기본값은 build/RECIPE-SIZE.",
+    "What the training begins at, in place of the recipe's: a model's folder or hub id.": (
+        "레시피의 것 대신 학습을 시작할 모델: 폴더 또는 허브 id."
+    ),
+    "Measure on rows too that the model was trained on; they are counted either way.": (
+        "모델이 학습한 행도 측정합니다. 어느 쪽이든 몇 개인지는 셉니다."
+    ),
+    "Parameters and memory of the real size, by batch, chunk and precision.": "실제 크기의 파라미터 수와, 배치·청크·정밀도별 메모리.",
+    "… of a model's folder in place of the recipe's.": "… 레시피의 것 대신 이 폴더의 모델로.",
     "Change a setting; may be given several times.": "설정을 바꿉니다. 여러 번 쓸 수 있습니다.",
     "Find hard negatives for training pairs by searching a collection that holds their positives. Run again, it goes on where it was.": (
         "정답이 든 컬렉션을 검색해 학습 쌍의 어려운 오답을 찾습니다. 다시 실행하면 이어서 합니다."
