@@ -86,10 +86,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("sharding", ["none", "full"])
-def test_two_processes_killed_and_resumed_end_where_one_does(alone: dict[str, Any], sharding: str, tmp_path: Path) -> None:
-    run(tmp_path, 2, sharding, stop=5)
-    saved = torch.load(tmp_path / "run/last.pt", weights_only=True)
-    assert saved["step"] == 4 and saved["module"]["blocks.0.weight"].shape == (8, 8)  # whole, whoever holds what
+def test_two_processes_end_where_one_does(alone: dict[str, Any], sharding: str, tmp_path: Path) -> None:
+    if sharding == "full":  # a whole one is killed in test_loop
+        run(tmp_path, 2, sharding, stop=5)
+        saved = torch.load(tmp_path / "run/last.pt", weights_only=True)
+        assert saved["step"] == 4 and saved["module"]["blocks.0.weight"].shape == (8, 8)  # whole, whoever holds what
     both = run(tmp_path, 2, sharding)
     assert alone.keys() == both.keys()
     for name, value in alone.items():

@@ -116,7 +116,7 @@ def copied(network: nn.Module, source: str, names: Sequence[str]) -> None:
     own = dict(parameters(network, [source, *names]))
     for name in names:
         for key, parameter in parameters(network, [name]):
-            parameter.data.copy_(own[key.replace(f".{name}.weight", f".{source}.weight")].data)
+            parameter.data = own[key.replace(f".{name}.weight", f".{source}.weight")].data.clone()  # in its own kind of number
 
 
 def activate(network: nn.Module, name: str) -> None:

@@ -340,7 +340,8 @@ class OneSequence(nn.Module):  # type: ignore[misc]
         device = self._device.type
         if len(kinds) < 2 or torch.is_autocast_enabled(device):
             return nullcontext()
-        return torch.autocast(device, min(kinds, key=lambda k: k.itemsize))
+        lower: AbstractContextManager[Any] = torch.autocast(device, min(kinds, key=lambda k: k.itemsize))
+        return lower
 
     def _placed(self, tensor: Any) -> Any:
         return tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else tensor.dtype)

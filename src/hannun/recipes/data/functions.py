@@ -11,6 +11,7 @@ import importlib.metadata
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from hannun.datasets.split import part
 from hannun.item import Item, Pair, Text
@@ -22,7 +23,7 @@ WORDS = (4, 30)  # of the sentence
 SHARE = 20  # per cent of packages kept for measuring, by hash of their names
 
 
-def licence(metadata: importlib.metadata.PackageMetadata) -> str:
+def licence(metadata: Any) -> str:
     """The licence that a package's metadata states, if it is a permissive one; else ""."""
     stated = [metadata.get("License-Expression") or "", (metadata.get("License") or "")[:80]]
     stated += [c.rpartition("::")[2].strip() for c in metadata.get_all("Classifier") or () if c.startswith("License ::")]
