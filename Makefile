@@ -10,7 +10,7 @@ demo: $(VENV)/.base
 	$(BIN)/hannun demo
 
 test: check browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

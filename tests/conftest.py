@@ -1,4 +1,4 @@
-"""What several test files share: pictures, the toy encoder behind `hannun.load`, and a disk that can be filled."""
+"""What several test files share: pictures, the toy encoder behind `hannun.load`, a disk that can be filled, and counts of faults."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from tests.toy import Toy
 
 ROOT = Path(__file__).parents[1]
 _MEMORY = pytest.StashKey[Path]()
+
+Tally = Callable[[str, int], None]
+_TRIED = "fault"  # the name of a test's counts among its properties, which come along where tests run in several processes
 
 
 def draw(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (24, 24), seed: int | None = None) -> PIL.Image.Image:
@@ -86,6 +90,27 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if place := config.stash.get(_MEMORY, None):
         shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """`tally(what, count)`: so many more faults of this kind were tried. A table of them comes out at the end."""
+
+    def add(what: str, count: int) -> None:
+        request.node.user_properties.append((_TRIED, (what, count)))
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    ended = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind) if r.when == "call"]
+    tried: Counter[str] = Counter()
+    for what, count in (value for r in ended for name, value in r.user_properties if name == _TRIED):
+        tried[what] += count
+    if tried:
+        terminalreporter.section("faults tried")
+        for what, total in sorted(tried.items()):
+            terminalreporter.write_line(f"{total:>9,}  {what}")
 
 
 @pytest.fixture

@@ -296,13 +296,13 @@ def test_items_of_files_that_were_moved_are_not_there_twice(shop: Collection, tm
         draw(seed=ord(name)).save(tmp_path / "old" / name / "x.png")
     (tmp_path / "old/t.txt").write_text("빨간 원피스")
     shop.add(tmp_path / "old")
-    shop.update({"tag": "좋음"}, ids=[f"{tmp_path}/old/a/x.png"])
+    shop.update({"tag": "좋음"}, ids=["old/a/x.png"])
     (tmp_path / "old").rename(tmp_path / "new")
     shop.add(tmp_path / "new")
     assert len(shop) == 6
     assert shop.moved({f.id for f in sources.read([tmp_path / "new"]) if f.id}) == 3
-    assert {it.id.removeprefix(f"{tmp_path}/") for it in shop} == {"new/a/x.png", "new/b/x.png", "new/t.txt"}
-    assert shop.get(f"{tmp_path}/new/a/x.png").facts == {"title": "x", "folder": "a", "tag": "좋음"}
+    assert {it.id for it in shop} == {"new/a/x.png", "new/b/x.png", "new/t.txt"}
+    assert shop.get("new/a/x.png").facts == {"title": "x", "folder": "a", "tag": "좋음"}
 
 
 def test_pictures_without_a_text_are_found_by_their_names_and_folders(shop: Collection, tmp_path: Path) -> None:
@@ -312,9 +312,9 @@ def test_pictures_without_a_text_are_found_by_their_names_and_folders(shop: Coll
     shop.add(tmp_path / "in")
     found = [shop.search(words, limit=2) for words in ("제주도", "제주도 바다", "ㅈㅈㄷ")]
     assert [{h.item.facts["folder"] for h in hits} for hits in found][::2] == [{"제주도"}, {"제주도"}]
-    assert found[1][0].id == f"{tmp_path}/in/제주도/바다_001.png"
+    assert found[1][0].id == "in/제주도/바다_001.png"
     assert shop.count("folder = 부산") == 1 and all(it.text is None for it in shop)
-    shop.update({"title": "해운대"}, ids=[f"{tmp_path}/in/부산/바다_002.png"])
+    shop.update({"title": "해운대"}, ids=["in/부산/바다_002.png"])
     assert shop.search("해운대", limit=1)[0].item.facts == {"title": "해운대", "folder": "부산"}
     assert not shop.search("바다", words=1, where="folder = 부산")
 
@@ -419,7 +419,7 @@ def test_prune_removes_what_has_vanished_below_the_paths_and_nothing_else(
     monkeypatch.chdir(tmp_path)
     found = {f.id for f in sources.read([Path("a")]) if f.id}
     assert shop.prune([Path("../" + tmp_path.name + "/a")], found) == 2
-    left = {i.removeprefix(f"{tmp_path}/") for i in everything(shop)}
+    left = everything(shop).keys()
     assert left == {"a/2.png", "a/사진.png", "ab/3.png", "r2", "mine"}
 
 

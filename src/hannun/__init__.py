@@ -8,6 +8,7 @@ shop.search("붉은 드레스")
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from typing import TYPE_CHECKING
@@ -43,8 +44,6 @@ def __getattr__(name: str) -> object:
     # Importing does nothing: each public name brings its module when it is first used.
     if name not in _HOMES:
         raise AttributeError(f"module 'hannun' has no attribute {name!r}")
-    import importlib
-
     return getattr(importlib.import_module(f"hannun.{_HOMES[name]}"), name)
 
 

@@ -180,7 +180,7 @@ def _bare(data: bytes, keep: bytes = b"") -> bytes | None:
 
 
 def _jpeg_segments(data: bytes, keep: bytes) -> Iterator[bytes]:
-    """Everything but comments and the APP segments that are no part of decoding: all save JFIF's (0) and Adobe's (14)."""
+    """Everything but comments and the APP segments that are no part of decoding: all save JFIF's (0) and Adobe's (14) where whole."""
     yield data[:2]
     at = 2
     while data[at] == 0xFF and data[at + 1] != 0xDA:
@@ -190,7 +190,8 @@ def _jpeg_segments(data: bytes, keep: bytes) -> Iterator[bytes]:
         end = at + 2 + int(struct.unpack_from(">H", data, at + 2)[0])
         kind = data[at + 1]
         kept = keep == b"exif" and data[at + 4 : at + 8] == b"Exif"
-        if (not (0xE1 <= kind <= 0xEF and kind != 0xEE) and kind != 0xFE) or kept:
+        stub = (kind == 0xE0 and end - at < 18) or (kind == 0xEE and end - at < 16)  # libjpeg passes over these, Pillow fails at them
+        if (not (0xE1 <= kind <= 0xEF and kind != 0xEE) and kind != 0xFE and not stub) or kept:
             yield data[at:end]
         at = end
     yield data[at:]

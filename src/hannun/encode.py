@@ -23,7 +23,7 @@ import PIL.Image
 from hannun.embeddings import Embeddings, Floats, concatenate, unit
 from hannun.encoder import JOINT, Encoder
 from hannun.errors import HannunError, InputError
-from hannun.item import Image, Item, Part, Problem, content_hash, require_content
+from hannun.item import SOURCE, Image, Item, Part, Problem, content_hash, plain_facts, require_content
 from hannun.journal import Journal, digest
 
 CHUNK = 64  # items: large enough to fill a batch by modality, small enough that little is lost when killed
@@ -61,6 +61,7 @@ Outcome = Encoded | Unchanged | Problem
 class _Read:
     item: Item
     hash: str
+    former: str  # the hash as it was made before, with where the item was read in it
     pictures: tuple[bytes | None, ...]  # None for a picture that can be read again from where it lies
     digests: tuple[str, ...]
     ready: Item  # the same item with its bytes, later its decoded pictures
@@ -76,7 +77,8 @@ def encode(
     Args:
         items: with their pictures still on disk.
         encoder: gives the vectors.
-        known: told the (id, hash) of a chunk, returns the ids whose vectors need not be made again.
+        known: told the (id, hash) of a chunk, of an item that was read from a file also the hash that it had in earlier versions; returns
+            the ids whose vectors need not be made again.
 
     Yields:
         One list for each chunk, an outcome for each item. An item that cannot be read or encoded, for whatever reason, makes a
@@ -91,7 +93,7 @@ def encode(
         def decoding() -> Iterator[list[Future[_Read | Problem] | Unchanged | Problem]]:
             for chunk in _ahead(reading(), 2):
                 done = [r.result() if isinstance(r, Future) else r for r in chunk]
-                pairs = [(r.item.id, r.hash) for r in done if isinstance(r, _Read)]
+                pairs = [(r.item.id, h) for r in done if isinstance(r, _Read) for h in dict.fromkeys((r.hash, r.former))]
                 skip = known(pairs) if known is not None and pairs else set()
                 yield [
                     r if isinstance(r, Problem) else Unchanged(r.item) if r.item.id in skip else pool.submit(_decode, r, encoder.side)
@@ -246,10 +248,16 @@ def _read(it: Item) -> _Read | Problem:
                 digests.append(hashlib.blake2b(data, digest_size=16).hexdigest())
                 p = Image(data)
             parts.append(p)
-        told = json.dumps(it.facts, sort_keys=True, default=str, ensure_ascii=False).encode()
-        return _Read(it, content_hash(tuple(parts), told), tuple(kept), tuple(digests), replace(it, parts=tuple(parts)))
+        told = plain_facts(it.facts)
+        hash = content_hash(tuple(parts), _told(told))
+        former = content_hash(tuple(parts), _told({**told, SOURCE: it.facts[SOURCE]})) if SOURCE in it.facts else hash
+        return _Read(it, hash, former, tuple(kept), tuple(digests), replace(it, parts=tuple(parts)))
     except Exception as e:  # of one item: the others go on
         return _problem(it, e)
+
+
+def _told(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts, sort_keys=True, default=str, ensure_ascii=False).encode()
 
 
 def _decode(read: _Read, side: int) -> _Read | Problem:

@@ -20,6 +20,8 @@ from hannun.errors import InputError
 
 Scalar = str | int | float | bool
 
+CALLED = ("title", "folder", "place", "place_en")  # the facts that are a picture's words
+
 MAX_DEPTH = 32  # of lists and dicts in a fact; a store's own JSON reader gives up at 128
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 _DIGITS = re.compile(r"-?\d+(\.\d+)?(e[+-]\d+)?", re.ASCII)
@@ -38,8 +40,9 @@ def facts(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def called(told: Mapping[str, Any]) -> str:
-    """What a picture without a text is called: its title and the folder that it lies in, where they are told; "" otherwise."""
-    return "\n".join(v for name in ("title", "folder") if isinstance(v := told.get(name), str))
+    """What a picture without a text is called: its title, its folder and where it was taken, as far as they are told; "" otherwise."""
+    found = (told.get(name) for name in CALLED)
+    return "\n".join(" ".join(map(str, v)) if isinstance(v, list) else v for v in found if isinstance(v, str | list))
 
 
 def fact(value: Any, depth: int = 0) -> Any:
@@ -173,7 +176,7 @@ def values(given: Mapping[str, Any], name: str) -> list[Scalar]:
 
 
 @dataclass(frozen=True)
-class Range:
+class FactRange:
     """A fact that is a number, or an ISO date, in `count` places, and its least and greatest value as they are written."""
 
     field: str
@@ -183,7 +186,7 @@ class Range:
     count: int
 
 
-def ranges(rows: Iterable[Mapping[str, Any]], limit: int = 12) -> list[Range]:
+def ranges(rows: Iterable[Mapping[str, Any]], limit: int = 12) -> list[FactRange]:
     """The bounds within which numbers and dates among the facts of many items lie: what one may ask for with < and >.
 
     A fact that is a number here and a date there is told as what it mostly is. One that has a single value is left out: nothing could be
@@ -201,7 +204,7 @@ def ranges(rows: Iterable[Mapping[str, Any]], limit: int = 12) -> list[Range]:
             least, greatest, count = seen.get(key, ((at, value), (at, value), 0))
             seen[key] = min(least, (at, value)), max(greatest, (at, value)), count + 1
     found = [
-        Range(path, kind, least[1], greatest[1], count)
+        FactRange(path, kind, least[1], greatest[1], count)
         for (path, kind), (least, greatest, count) in seen.items()
         if least[0] != greatest[0] and all(count > n for (p, k), (*_, n) in seen.items() if p == path and k != kind)
     ]

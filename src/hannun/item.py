@@ -23,6 +23,8 @@ from hannun.signals import Signal as Signal
 
 MAX_TEXT = 1_000_000  # characters; an encoder reads windows of a long text, a store must still carry it
 _SHOWN = 60  # characters of a text in a message
+SOURCE = "_source"  # the fact that holds the absolute path of the file an item was read from; a store keeps it, nobody is told it
+PLACE = "_place"  # the fact that holds the same place as it is told to others: below the folder that was indexed ("photos/2024/a.jpg")
 
 expected_keys = "expected 'text' and/or 'image' (or 'signal', a dict with 'values', or 'events', a list of dicts with 'time')"
 type_names = "a str (text), a Path, bytes or PIL image (picture), a Signal, Events, a dict with 'text' and/or 'image', or an Item"
@@ -347,6 +349,11 @@ def content_of(row: Mapping[str, Any]) -> dict[str, Any]:
 def parts_of(stored: Mapping[str, Any]) -> tuple[Part, ...]:
     """The inverse of `Item.json_parts`. Raises InputError."""
     return tuple(p for kind, part in JSON_KINDS.items() for one in stored.get(kind) or () for p in part.of(one))
+
+
+def plain_facts(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts without those that say where an item was read."""
+    return {k: v for k, v in told.items() if k not in (SOURCE, PLACE)}
 
 
 def require_content(it: Item, kinds: Collection[str] = ()) -> Item:

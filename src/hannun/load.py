@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hannun.encoder import Encoder
-from hannun.errors import InputError
+from hannun.errors import DependencyError, InputError
+from hannun.mini.model import Mini
 
 
 def load(model: str | Path = "mini") -> Encoder:
@@ -21,9 +22,11 @@ def load(model: str | Path = "mini") -> Encoder:
     if not str(model).strip():
         raise InputError("an empty model name came, expected 'mini', a path or a hub id")
     if model == "mini":
-        from hannun.mini.model import Mini
-
         return Mini()
-    from hannun.models.checkpoint import open_checkpoint
-
+    try:
+        from hannun.models.checkpoint import open_checkpoint
+    except ImportError as e:
+        raise DependencyError(
+            f"{model} needs torch and transformers ({e}); pip install -c constraints.txt '.[train]' in Hannun's folder"
+        ) from None
     return open_checkpoint(str(model))

@@ -162,3 +162,13 @@ def test_what_is_done_where_the_files_lie(shop: Collection, tmp_path: Path) -> N
         else:
             assert act() == expected[name], name
     assert isinstance(shop, Remote) == (not (tmp_path / "copy.hannun").exists())
+
+
+def test_the_order_of_a_fact_and_what_comes_last(shop: Collection) -> None:
+    assert [h.id for h in shop.search(None, sort="price")] == ["c", "b", "a", "d/1", "e"]
+    assert [h.id for h in shop.search(None, sort="-price", where="price is not null", limit=2, offset=1)] == ["a", "b"]
+    last = [h.id for h in shop.search("빨간 원피스", last="category in (원피스, 가방)")]
+    assert set(last[:2]) == {"b", "e"} and set(last[2:]) == {"a", "c", "d/1"}
+    assert [h.id for h in shop.search("빨간 원피스", sort="price", where="category = 원피스")] == ["a", "d/1"]
+    with pytest.raises(WhereError, match="price"):
+        shop.search("옷", sort="prise")

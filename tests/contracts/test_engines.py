@@ -15,7 +15,6 @@ import pytest
 
 from hannun.embeddings import Floats, unit
 from hannun.errors import CollectionBusy, HannunError, InputError
-from hannun.index.cluster import Cluster
 from hannun.index.edge import Edge
 from hannun.index.engine import All, Among, Compare, Engine, Layout, Listing, Plan, Point, Words
 from hannun.search.where import parse_where
@@ -28,6 +27,8 @@ Opener = Callable[..., Engine]
 def local_cluster(folder: Path, layout: Layout) -> Engine:
     """The client's own local mode: the same requests, run by the client in Python instead of by a server."""
     client = pytest.importorskip("qdrant_client", reason="needs hannun[cluster]")
+    from hannun.index.cluster import Cluster
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

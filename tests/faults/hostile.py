@@ -189,7 +189,7 @@ def jpeg_segments(rng: random.Random, n: int) -> Hostile:
         ),
         segment(0xED, b"Photoshop 3.0\0" + b"8BIM" + rng.randbytes(60)),
         segment(0xED, b"Photoshop 3.0\0" + b"8BIM\x03\xed\0\0\xff\xff\xff\xff"),
-        segment(0xEE, b"Adobe" + bytes(2)),
+        segment(0xEE, b"Adobe" + bytes(n // 11 % 7)),
         segment(0xE0, b"JFIF\0"),
         segment(0xFE, rng.randbytes(500)),
         segment(0xE1, b"Exif"),
@@ -197,7 +197,7 @@ def jpeg_segments(rng: random.Random, n: int) -> Hostile:
         b"".join(segment(0xE1, b"Exif\0\0" + rng.randbytes(9)) for _ in range(40)),
     ]
     which = n % len(odd)
-    return Hostile("JPEG segments", in_jpeg(odd[which]), None if which in (5, 6) else RED)  # those two say how to decode
+    return Hostile("JPEG segments", in_jpeg(odd[which]), RED)  # those that would say how to decode are too short to say it
 
 
 def cut(rng: random.Random, n: int) -> Hostile:

@@ -18,15 +18,14 @@ pytest.importorskip("ko_pii", reason="ko-pii is in hannun[curate]")
 from hannun.curate import run as factory
 from hannun.curate.runner import Runner
 from hannun.errors import CollectionBusy
-from tests.conftest import child
+from tests.conftest import Tally, child
 from tests.curate import world
 from tests.curate.test_run import hashes, plan
 from tests.faults import LONG
-from tests.faults.conftest import Tally
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc")
 
-MOST = None if LONG else 10  # steps that are tried of each kind of fault
+MOST = None if LONG else 6  # steps that are tried of each kind of fault
 
 #: Every attempt runs all stages in one forked process, the tasks one after another; what it made is told as hashes.
 EVERY_STEP = """
@@ -194,7 +193,7 @@ def test_kill_9_with_workers(source: Path, tmp_path: Path, tally: Tally) -> None
     alike = world.rules(shard=4)
     whole = factory.run([source], plan(tmp_path / "whole", rules=alike))
     out = tmp_path / "out"
-    kills = 20 if LONG else 2
+    kills = 20 if LONG else 1
     tally("kills of curate with its workers", kills)
     for number in range(kills):
         process = child("-c", RUN, str(source), str(out))

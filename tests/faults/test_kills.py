@@ -14,9 +14,8 @@ import pytest
 
 import hannun
 from hannun import shards
-from tests.conftest import child, draw, encoded
+from tests.conftest import Tally, child, draw, encoded
 from tests.faults import LONG
-from tests.faults.conftest import Tally
 from tests.toy import Toy
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")

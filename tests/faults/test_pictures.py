@@ -13,9 +13,8 @@ from hannun import open as open_collection
 from hannun.errors import HannunError
 from hannun.exif import facts_of
 from hannun.item import Image, Item, item
-from tests.conftest import draw, encoded
+from tests.conftest import Tally, draw, encoded
 from tests.faults import LONG
-from tests.faults.conftest import Tally
 from tests.faults.hostile import FAMILIES, RED, REFUSED, Hostile, opened, pictures
 from tests.toy import Toy
 

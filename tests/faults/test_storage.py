@@ -27,9 +27,8 @@ from hannun.index.edge import Edge, binding, integrity
 from hannun.index.edge import disk as store_disk
 from hannun.index.engine import Layout
 from hannun.serve.cli.main import run
-from tests.conftest import draw, encoded, finished
+from tests.conftest import Tally, draw, encoded, finished
 from tests.faults import LONG
-from tests.faults.conftest import Tally
 from tests.toy import Toy
 
 LAYOUT = Layout(("text",), (16, 8))
@@ -281,7 +280,7 @@ from hannun import collection
 from hannun.errors import HannunError
 from tests.toy import Toy
 with collection.open(sys.argv[1], Toy(), create=False) as c:
-    hits = [h.id for h in c.search("빨간 원피스 7", limit=5)]
+    hits = [h.id for h in c.search("빨간 원피스 7", words=0.0, limit=5)]  # ranking by words would load Kiwi, which takes seconds
     print(len(c), c.info()["items"], c.count("n < 50"), *hits)
     for act in sys.argv[2:]:
         try:
@@ -301,7 +300,7 @@ def test_reading_from_a_read_only_disk(shop: Path, tmp_path: Path, disk: Callabl
     """Two readers at once, the same results; what would change something is refused in one line; writers elsewhere are kept out."""
     place = copied(shop, disk("450m") / "c")
     with collection.open(place, Toy()) as c:
-        right = [h.id for h in c.search("빨간 원피스 7", limit=5)]
+        right = [h.id for h in c.search("빨간 원피스 7", words=0.0, limit=5)]
     disk("450m,ro")
     with collection.open(place, Toy()) as first:
         done = finished("-c", READ, str(place), "add", "5", "optimise")
@@ -337,9 +336,10 @@ def test_reading_and_deleting_on_a_full_disk(shop: Path, disk: Callable[[str], P
     """With 6 MB left nothing is added, but what is there is found and deleted; with nothing left it is found."""
     place = copied(shop, disk("500m") / "c")
     with collection.open(place, Toy()) as c:
-        there, right = len(c), [h.id for h in c.search("빨간 원피스 7", limit=5)]
+        there, right = len(c), [h.id for h in c.search("빨간 원피스 7", words=0.0, limit=5)]
     ballast = place.parent / "ballast"
-    ballast.write_bytes(bytes(shutil.disk_usage(place).free - 6 * 2**20))
+    with ballast.open("wb") as f:
+        os.posix_fallocate(f.fileno(), 0, shutil.disk_usage(place).free - 6 * 2**20)
     done = finished("-c", READ, str(place), "add", "20,30,40")
     told = done.stdout.splitlines()
     assert done.returncode == 0 and told[0].split()[3:] == right, done

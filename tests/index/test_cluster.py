@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from hannun.errors import InputError, MissingError, StorageError
-from hannun.index.cluster import Cluster, connect, vector_params
 from hannun.index.engine import Layout
 
 qdrant_client = pytest.importorskip("qdrant_client", reason="needs hannun[cluster]")
+from hannun.index.cluster import Cluster, connect, vector_params  # noqa: E402
+
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 

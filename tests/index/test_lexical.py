@@ -52,6 +52,42 @@ def test_words_of_one_piece_stay_whole(one_piece: str) -> None:
     assert words(one_piece) == {one_piece}
 
 
+# Kiwi finds words in these too (스타, 토마, 구리, 차장).
+@pytest.mark.parametrize(
+    "one_piece", ["스타킹", "데이터", "토마토", "피아노", "개구리", "주차장", "아시아", "타이어", "도시락", "샌드위치"]
+)
+def test_what_looks_like_a_compound_and_is_none(one_piece: str) -> None:
+    assert words(one_piece) == {one_piece}
+
+
+@pytest.mark.parametrize(
+    ("noun", "title"),
+    [
+        ("못", "못 100개입"),
+        ("깨", "깨 세트"),
+        ("두건", "두건 선물용"),
+        ("지도", "국내산 지도 1장"),
+        ("무", "무 선물용"),
+        ("나사", "나사 세트"),
+    ],
+)
+def test_a_noun_that_titles_have_alone_is_kept_in_them(noun: str, title: str) -> None:
+    assert noun in words(title) and noun in query(noun).words
+
+
+def test_a_single_syllable_belongs_to_what_follows() -> None:
+    assert "저지방" in words("저지방우유 1L") and {"롱", "원피스"} <= words("롱원피스") and {"털", "모자"} <= words("털모자")
+
+
+def test_what_stands_before_nouns_and_verbs_is_no_noun() -> None:
+    assert "못" not in words("어제는 못 갔다") and "새" not in words("새 신발") and "이" not in words("이 책")
+
+
+def test_many_texts_have_the_terms_that_each_has_alone() -> None:
+    texts = ["빨간 원피스", "", "RTX 4090", "은/는", "긴 글 " * 3000, "감 100개"]
+    assert list(lexical.documents(texts, ["듀이트리"])) == [document(t, ["듀이트리"]) for t in texts]
+
+
 def test_what_kiwi_does_not_know_is_found_by_its_letters() -> None:
     assert words("듀이트리") == {"듀이트리", "듀이", "이트", "트리"}
     assert words("뷁쉙") == {"뷁쉙"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("onnx", reason="writing graphs is for training")
 from hannun.mini.export_text import HALF, _pack, blocks_to_floats, keep, linear, quantise, tokenizer
 from hannun.mini.graph import Graph
 
@@ -41,7 +42,6 @@ def test_two_values_to_a_byte_the_first_one_low() -> None:
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_an_int8_product_is_near_the_float_one_and_each_row_alone(bits: int) -> None:
-    pytest.importorskip("onnx", reason="writing graphs is for training")
     import onnxruntime as ort
 
     rng = np.random.default_rng(3)

@@ -28,6 +28,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors  
 
 from hannun.encoder import UNCALIBRATED, Encoder  # noqa: E402
 from hannun.errors import DependencyError, InputError, MissingError, PictureError  # noqa: E402
+from hannun.load import load  # noqa: E402
 from hannun.models import checkpoint  # noqa: E402
 from hannun.models.checkpoint import open_checkpoint  # noqa: E402
 from hannun.models.pooling import last_token  # noqa: E402
@@ -457,9 +458,14 @@ def test_missing_weights_and_unfit_models_are_refused(tmp_path: Path, folders: d
 def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(DependencyError, match=r"pip install -c constraints.txt '\.\[train\]'"):
-        open_checkpoint(str(folders["clip"]))
+    for missing, opened in (("sentence_transformers", open_checkpoint), ("torch", load)):
+        with monkeypatch.context() as m:
+            m.setitem(sys.modules, missing, None)
+            m.delitem(sys.modules, "hannun.models.stock", raising=False)
+            if missing == "torch":
+                m.delitem(sys.modules, "hannun.models.checkpoint")
+            with pytest.raises(DependencyError, match=r"pip install -c constraints.txt '\.\[train\]'"):
+                opened(str(folders["st_text"]))
 
 
 # --- fingerprints ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from hannun.index import lexical
 from hannun.index.engine import All, Any_, Condition, Holds
-from hannun.search.named import MANY, every
+from hannun.search.named import MANY, every, verbatim
 
 
 def holds(condition: Condition | None, terms: lexical.Terms) -> bool:
@@ -48,6 +48,10 @@ def named(query: str, text: str) -> bool:
         ("빨강 니트", "빨간 니트"),
         ("참깨라면", "오뚜기 참깨라면 컵"),
         ("운동화를", "흰 운동화"),
+        ("말린", "말린 사과"),
+        ("삶은 달걀", "삶은 달걀 30구"),
+        ("달콤한", "달콤한 빵"),
+        ("뾰족한", "앞이 뾰족한 구두"),
         ("ㅅㄹㅁ", "농심 신라면"),
         ("ㅅㄹㅁ 5개입", "농심 신라면 5개입"),
     ],
@@ -81,3 +85,20 @@ def test_a_part_alone_is_another_thing(query: str, text: str) -> None:
 def test_what_names_nothing() -> None:
     assert every("") is None and every("!!! …") is None
     assert every("말 " * MANY) is not None and every("말 " * (MANY + 1)) is None
+
+
+@pytest.mark.parametrize("said", ["내일 서울 날씨 알려줘", "이거 어디서 사요?", "비가 오면 우산 챙겨", "미안하다 사랑한다"])
+def test_sentences(said: str) -> None:
+    assert lexical.sentence(said)
+
+
+@pytest.mark.parametrize(
+    "name", ["신라면", "SM-S928N", "먹는 샘물 2L", "예쁜 가방", "삼성 노트북", "감", "사랑했다", "ㅅㄹㅁ 5개입", "red dress"]
+)
+def test_names_are_no_sentences(name: str) -> None:
+    assert not lexical.sentence(name)
+
+
+def test_what_has_a_sentence_as_it_stands() -> None:
+    assert verbatim("미안하다 사랑한다", "드라마 <미안하다, 사랑한다> DVD")
+    assert not verbatim("내일 서울 날씨 알려줘", "서울 날씨 내일 어떤지 알려줘")

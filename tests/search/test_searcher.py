@@ -322,7 +322,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
         {"like": [{"id": "007"}], "unlike": [{"id": "009"}, "green"]},
         {"where": "shelf < 8", "dim": 32},
     ],
-    ids=str,
+    ids=lambda options: "-".join(options) or "plain" if isinstance(options, dict) else None,
 )
 def test_pages_are_pieces_of_one_list(wide: Collection, query: str, options: dict[str, Any]) -> None:
     def told(**page: int) -> list[tuple[str, float, tuple[str, ...]]]:
@@ -379,6 +379,13 @@ def test_what_has_every_word_of_a_query_comes_first_where_few_have_it(tmp_path: 
         assert shop.why("code", "zx80").why.rank == 1  # type: ignore[union-attr]
         # what many have names none of them: they are ranked as they were
         assert all(h.score < 0.5 for h in shop.search("zx81", words=0.3))
+
+
+def test_a_sentence_names_what_has_it_as_it_stands(tmp_path: Path) -> None:
+    with collection.open(tmp_path / "c", Toy()) as shop:
+        shop.add([{"id": "words", "text": "서울은 내일 날씨가 어떤지 알려줘"}, {"id": "whole", "text": "<내일 서울 날씨 알려줘> 악보"}])
+        found = {h.id: h.score for h in shop.search("내일 서울 날씨 알려줘", words=0.3)}
+        assert found["whole"] > 0.5 > found["words"]
 
 
 @pytest.mark.parametrize("words", [0, 0.3, 1, "auto"])

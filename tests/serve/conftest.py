@@ -22,7 +22,7 @@ from hannun.serve.http.app import application
 from hannun.serve.http.guard import Guard
 from hannun.serve.http.server import configuration
 from hannun.serve.http.service import Service
-from hannun.serve.http.settings import Settings
+from hannun.serve.http.settings import ServiceSettings
 from tests.conftest import draw, encoded, toy
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -72,7 +72,7 @@ def start(tmp_path: Path, toy_models: None, monkeypatch: pytest.MonkeyPatch) -> 
         place = path or tmp_path / f"c{len(running)}.hannun"
         if not place.exists():
             collection.open(place, words=False).close()  # loading Kiwi takes seconds, and ranking by words is tested elsewhere
-        service = Service(place, Settings.of({}, **settings))
+        service = Service(place, ServiceSettings.of({}, **settings))
         guard = application(service)
         listening = socket.create_server(("127.0.0.1", 0))
         server = uvicorn.Server(configuration(guard, service.settings))

@@ -19,7 +19,7 @@ import pytest
 from hannun import collection
 from hannun.collection import Collection
 from hannun.errors import HannunError, InputError
-from hannun.serve.ask import Model, ask
+from hannun.serve.ask import ChatModel, ask
 from hannun.serve.cli.main import run
 from tests.conftest import draw, encoded
 from tests.serve.conftest import picture
@@ -183,7 +183,7 @@ def played() -> Iterator[Played]:
 
 
 def test_an_answer_cites_what_it_was_given(shop: Collection, played: Played) -> None:
-    found = ask(shop, {"text": "무엇이 있나요?", "image": draw(seed=5)}, Model(played.url, "vlm", "key"), limit=3)
+    found = ask(shop, {"text": "무엇이 있나요?", "image": draw(seed=5)}, ChatModel(played.url, "vlm", "key"), limit=3)
     (asked,) = played.asked
     assert asked["path"] == "/v1/chat/completions" and asked["model"] == "vlm" and played.headers[0]["authorization"] == "Bearer key"
     system, user = asked["messages"]
@@ -199,9 +199,9 @@ def test_an_answer_cites_what_it_was_given(shop: Collection, played: Played) -> 
 
 
 def test_nothing_found_is_not_asked_about(shop: Collection, played: Played) -> None:
-    assert ask(shop, "무엇?", Model(played.url, "vlm"), where="category = 없음").sources == () and not played.asked
+    assert ask(shop, "무엇?", ChatModel(played.url, "vlm"), where="category = 없음").sources == () and not played.asked
     with pytest.raises(InputError, match="without words"):
-        ask(shop, {"image": draw()}, Model(played.url, "vlm"))
+        ask(shop, {"image": draw()}, ChatModel(played.url, "vlm"))
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_nothing_found_is_not_asked_about(shop: Collection, played: Played) -> N
 def test_what_the_endpoint_says_is_told(shop: Collection, played: Played, status: int, answer: str, says: str) -> None:
     played.status, played.answer = status, answer
     with pytest.raises(HannunError, match=says):
-        ask(shop, "무엇?", Model(played.url, "vlm"))
+        ask(shop, "무엇?", ChatModel(played.url, "vlm"))
     with pytest.raises(HannunError, match="cannot be reached"):
-        ask(shop, "무엇?", Model("http://127.0.0.1:9/v1", "vlm"))
+        ask(shop, "무엇?", ChatModel("http://127.0.0.1:9/v1", "vlm"))
 
 
 def test_the_ask_command(shop: Collection, played: Played, tmp_path: Path, toy_models: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,10 @@ import tomllib
 
 import pytest
 
-from hannun.serve.http.settings import Settings
+from hannun.serve.http.settings import ServiceSettings
 from tests.conftest import ROOT
 
-FIELDS = {f"HANNUN_{f.name.upper()}" for f in dataclasses.fields(Settings)}
+FIELDS = {f"HANNUN_{f.name.upper()}" for f in dataclasses.fields(ServiceSettings)}
 CLI = {"HANNUN_COLLECTION", "HANNUN_LOG", "HANNUN_KEY", "HANNUN_QDRANT_KEY", "HANNUN_ASK_MODEL", "HANNUN_ASK_URL", "HANNUN_ASK_KEY"}
 
 
@@ -24,7 +24,7 @@ def named(text: str) -> set[str]:
 def test_the_docs_name_every_variable_and_no_other() -> None:
     docs = (ROOT / "docs" / "service.md").read_text("utf-8")
     assert named(docs) == FIELDS | CLI
-    default = Settings()
+    default = ServiceSettings()
     for name in ("port", "in_flight", "jobs", "body", "pixels", "inputs", "batch", "remember"):
         row = next(line for line in docs.splitlines() if line.startswith("|") and f"HANNUN_{name.upper()}`" in line)
         assert str(getattr(default, name)) in row, row
@@ -41,7 +41,7 @@ def test_the_compose_file_is_whole() -> None:
     made = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
     service = made["services"]["hannun"]
     assert {"qdrant-1", "qdrant-2"} < set(made["services"]) and service["ports"] == ["127.0.0.1:8470:8470"]
-    assert float(service["stop_grace_period"].rstrip("s")) > Settings().grace
+    assert float(service["stop_grace_period"].rstrip("s")) > ServiceSettings().grace
     volumes = {v.split(":")[0] for s in made["services"].values() for v in s.get("volumes", ())}
     assert volumes == set(made["volumes"])
     built = service["build"]

@@ -53,6 +53,25 @@ def test_ranges_are_those_of_the_collection(things: Running, tab: Tab) -> None:
     assert len(titles(page)) == 12 and not page.query_selector("#chosen button")
 
 
+def test_filters_stay_where_they_are_while_results_come(things: Running, tab: Tab) -> None:
+    page = tab(things.url)
+    before = page.query_selector_all("#facets input")
+    books, clothes = (page.query_selector(f"#facets label:has-text('{k}') input") for k in ("책", "옷"))
+    settled(page, books.check)
+    assert books.is_checked() and books.evaluate("e => document.activeElement === e") and len(titles(page)) == 8
+    settled(page, clothes.check)  # what else the fact may be stays offered, with its count
+    assert clothes.is_checked() and len(titles(page)) == 12
+    settled(page, books.uncheck)
+    assert len(titles(page)) == 4 and page.inner_text("#facets label:has-text('책') .count") == "8"
+    settled(page, lambda: page.click("#chosen button"))
+    assert not clothes.is_checked()
+    page.fill("[data-field='가격'] input", "2000")  # typed, and not yet sent
+    settled(page, lambda: page.evaluate("() => document.querySelector('#diversity').dispatchEvent(new Event('input'))"))
+    assert page.input_value("[data-field='가격'] input") == "2000"
+    after = page.query_selector_all("#facets input")
+    assert len(after) == len(before) and all(a.evaluate("(a, b) => a === b", b) for a, b in zip(after, before, strict=True))
+
+
 def test_the_example_condition_is_made_of_the_collections_own_facts(things: Running, tab: Tab) -> None:
     page = tab(things.url)
     example = page.get_attribute("#where", "placeholder")
@@ -168,3 +187,17 @@ def test_every_control_has_a_name_in_both_languages(things: Running, tab: Tab) -
         assert page.evaluate(nameless) == []
         # No word of the page's own in the other language; what is the collection's (names of facts, texts) is left out.
         assert not re.findall(other, page.evaluate(own))
+
+
+def test_results_come_in_the_order_of_a_fact(things: Running, tab: Tab) -> None:
+    page = tab(things.url)
+    offered = page.eval_on_selector_all("#sort option", "all => all.map(o => o.textContent)")
+    assert offered == ["관련도순", "taken 오래된 것부터", "taken 최근 것부터", "가격 낮은 것부터", "가격 높은 것부터"]
+    settled(page, lambda: page.select_option("#sort", "-taken"))  # leafed through, newest first
+    assert titles(page) == [f"물건 {n}" for n in range(11, -1, -1)]
+    page.fill("#words", "물건")
+    settled(page, lambda: page.press("#words", "Enter"))
+    settled(page, lambda: page.select_option("#sort", "가격"))
+    assert titles(page) == [f"물건 {n}" for n in range(12)] and "sort=" in page.url
+    settled(page, page.reload)
+    assert page.input_value("#sort") == "가격" and titles(page)[0] == "물건 0"

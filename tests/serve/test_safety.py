@@ -14,7 +14,7 @@ import pytest
 from hannun.errors import InputError, MissingError, StorageError
 from hannun.serve.http import server
 from hannun.serve.http.keys import Keys, Signer
-from hannun.serve.http.settings import Settings
+from hannun.serve.http.settings import ServiceSettings
 from tests.serve.conftest import Running, Start, picture
 
 
@@ -238,25 +238,25 @@ def test_other_machines_only_with_keys(tmp_path: Path, toy_models: None, monkeyp
 
     monkeypatch.setattr("hannun.serve.http.service.load", toy)
     with pytest.raises(InputError, match="can be reached by other machines, and there are no keys"):
-        server.serve(tmp_path / "a.hannun", Settings.of({}, host="0.0.0.0", port=0), create=True)
-    assert Settings.of({}).host == "127.0.0.1"
+        server.serve(tmp_path / "a.hannun", ServiceSettings.of({}, host="0.0.0.0", port=0), create=True)
+    assert ServiceSettings.of({}).host == "127.0.0.1"
 
 
 def test_a_taken_address_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InputError, match="cannot listen on"):
-        server.serve(tmp_path / "a.hannun", Settings.of({}, port=taken.getsockname()[1]), create=True)
+        server.serve(tmp_path / "a.hannun", ServiceSettings.of({}, port=taken.getsockname()[1]), create=True)
     assert not (tmp_path / "a.hannun").exists()
 
 
 def test_settings_come_from_the_environment() -> None:
-    made = Settings.of(
+    made = ServiceSettings.of(
         {"HANNUN_PORT": "9000", "HANNUN_TIMEOUT": "2.5", "HANNUN_FETCH": "a.com, B.com", "HANNUN_THUMBNAILS": "no"}, port=None
     )
     assert (made.port, made.timeout, made.fetch, made.thumbnails) == (9000, 2.5, ("a.com", "b.com"), False)
-    assert Settings.of({"HANNUN_PORT": "9000"}, port=1).port == 1
+    assert ServiceSettings.of({"HANNUN_PORT": "9000"}, port=1).port == 1
     for name, value in (("PORT", "x"), ("TIMEOUT", "-1"), ("THUMBNAILS", "maybe"), ("BATCH", "0")):
         with pytest.raises(InputError, match=f"HANNUN_{name}"):
-            Settings.of({f"HANNUN_{name}": value})
+            ServiceSettings.of({f"HANNUN_{name}": value})
 
 
 def test_the_log_is_one_json_line_each(shop: Running, caplog: pytest.LogCaptureFixture) -> None:

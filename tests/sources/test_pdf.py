@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from hannun import collection, sources
-from hannun.item import Item, Problem
-from hannun.sources import SOURCE, pdf
+from hannun.item import PLACE, SOURCE, Item, Problem
+from hannun.sources import pdf
 from tests.conftest import draw
 from tests.toy import Toy
 
@@ -72,9 +72,11 @@ def test_every_page_is_an_item_with_its_words_and_its_picture(tmp_path: Path) ->
     file = given(tmp_path, document(line(b"first  page"), red + line(b"second")))
     items, problems = read(file)
     assert not problems and sources.count([tmp_path]) == 2
-    assert [it.id for it in items] == [f"{file}#page-1", f"{file}#page-2"] and {it.facts[SOURCE] for it in items} == {str(file)}
+    assert [it.id for it in items] == [f"{tmp_path.name}/글.pdf#page-1", f"{tmp_path.name}/글.pdf#page-2"] and {
+        it.facts[SOURCE] for it in items
+    } == {str(file)}
     assert [it.text for it in items] == ["first page", "second"]
-    facts = {"title": "글", "folder": tmp_path.name, "pages": 2, SOURCE: str(file)}
+    facts = {"title": "글", "folder": tmp_path.name, "pages": 2, SOURCE: str(file), PLACE: f"{tmp_path.name}/글.pdf"}
     assert [dict(it.facts) for it in items] == [{**facts, "page": 1}, {**facts, "page": 2}]
     pixels = np.asarray(items[1].images[0].load()).astype(int)
     assert pixels.shape == (1240, 876, 3)  # 1,240 × 595 / 842
@@ -145,7 +147,7 @@ def test_what_is_no_pdf_that_can_be_read_is_one_problem(tmp_path: Path, data: by
     given(tmp_path, document(line(b"x")), "b.pdf")
     items, problems = read(tmp_path)
     assert [it.text for it in items] == ["x"] and len(problems) == 1
-    assert problems[0].where.startswith(str(file)) and problems[0].id == str(file) and "\n" not in problems[0].reason
+    assert problems[0].where.startswith(str(file)) and problems[0].id == f"{tmp_path.name}/{file.name}" and "\n" not in problems[0].reason
     assert re.search(reason, problems[0].reason) and sources.count([file]) >= 1
 
 
@@ -155,7 +157,9 @@ def test_pages_that_cannot_be_read_are_one_problem_and_the_others_go_on(tmp_path
     )
     items, problems = read(file)
     told = [(p.where, p.id) for p in problems]
-    assert [it.facts["page"] for it in items] == [1, 6, 7] and told == [(f"{file}, pages 2, 3, 4 and 1 more", str(file))]
+    assert [it.facts["page"] for it in items] == [1, 6, 7] and told == [
+        (f"{file}, pages 2, 3, 4 and 1 more", f"{tmp_path.name}/{file.name}")
+    ]
 
 
 def test_a_file_that_lies_about_its_pages_is_left(tmp_path: Path) -> None:
@@ -189,7 +193,11 @@ def test_without_its_reader_the_problem_names_the_extra(tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     file = given(tmp_path, document(line(b"x")))
     items, problems = read(tmp_path)
-    assert not items and [(p.where, p.id) for p in problems] == [(str(file), str(file))] and sources.count([tmp_path]) == 1
+    assert (
+        not items
+        and [(p.where, p.id) for p in problems] == [(str(file), f"{tmp_path.name}/{file.name}")]
+        and sources.count([tmp_path]) == 1
+    )
     assert problems[0].reason == "is a PDF, which needs a reader; run `pip install -c constraints.txt '.[formats]'`"
 
 
@@ -226,13 +234,13 @@ def test_a_collection_knows_pages_again_and_lets_vanished_ones_go(tmp_path: Path
         assert kept.add(folder).added == 3
         again = kept.add(folder)
         assert (again.added, again.unchanged, again.problems) == (0, 3, [])
-        assert kept.get(f"{file}#page-2").images[0].size() == (876, 1240)
-        assert {it.id for it in kept} == {f"{file}#page-{n}" for n in (1, 2, 3)}
+        assert kept.get("in/a.pdf#page-2").images[0].size() == (876, 1240)
+        assert {it.id for it in kept} == {f"in/a.pdf#page-{n}" for n in (1, 2, 3)}
 
         file.rename(folder / "b.pdf")
         kept.add(folder)
         assert kept.moved({f.id for f in sources.read([folder]) if f.id}) == 3
-        assert {it.id for it in kept} == {f"{folder}/b.pdf#page-{n}" for n in (1, 2, 3)}
+        assert {it.id for it in kept} == {f"in/b.pdf#page-{n}" for n in (1, 2, 3)}
 
         given(folder, document(line(b"one")), "b.pdf")
         kept.add(folder)

@@ -2,6 +2,7 @@
 
 Each garment is a handful of outlines in a unit square, drawn from back to front. The random source varies what shops vary:
 the length of a hem, sleeves or none, one or two rows of buttons.
+This file is long because it is a list: a drawing after another, none of which calls another.
 """
 
 from __future__ import annotations

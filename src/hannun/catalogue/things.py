@@ -1,6 +1,7 @@
 """A `Sheet` with one colour goes in; an everyday object is drawn on it: an apple, a teapot, a bicycle, a cat.
 
 The colour is the object's main one; what an object always has (a green leaf, grey steel, a black tyre) keeps its own.
+This file is long because it is a list: a drawing after another, none of which calls another.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Every item is one point, written in one step after its vectors are made, with the hash of its content in it. So a killed
 run leaves whole items or none, and running again skips what is there: nothing is lost, and nothing is there twice. Where
 a collection's files lie is told in `hannun.collection.storage`. This file is long because the protocol is: what takes more than some
-lines is done in the files beside it.
+lines is done in the files beside it (`writing`, `transfer`, `upgrade`, `overview`, …).
 """
 
 from __future__ import annotations
@@ -11,29 +11,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
-from hannun import encode, hangul
-from hannun.collection import integrity, overview, provenance, transfer, upgrade
+from hannun import encode
+from hannun.collection import integrity, overview, provenance, transfer, upgrade, writing
 from hannun.collection.backup import backup
 from hannun.collection.incoming import items_of
-from hannun.collection.points import batched, point, worded
-from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
+from hannun.collection.points import point, worded
+from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_either, require_list
 from hannun.collection.settings import CONDITIONS, FORMAT, Quantise, Settings
 from hannun.collection.storage import Storage, own_pictures, storage_at
 from hannun.collection.transfer import Side
 from hannun.embeddings import Floats
 from hannun.encode import Encoded, Outcome, Unchanged
 from hannun.encoder import Encoder
-from hannun.errors import EncoderMismatch, InputError, MissingError, StorageError
-from hannun.facts import Range, called, facts, ranges
+from hannun.errors import InputError, MissingError
+from hannun.facts import FactRange, called, ranges
 from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
-from hannun.item import Content, Item, Problem, content_of
+from hannun.item import Content, Item, Problem
 from hannun.load import load
-from hannun.search import dupes
+from hannun.search import dupes, proposals
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
 from hannun.search.hits import STORED, Hit, Hits, stored_item
@@ -41,8 +42,10 @@ from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
 from hannun.search.where import Where, needed, parse_where, reads, written
+from hannun.sources import Roots, covers, surveyed
 from hannun.sources import contents as contents_of
 
+_TEXTS = 50_000  # texts whose words are proposed; reading more of them would be felt
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
 
 
@@ -70,6 +73,7 @@ class Local:
         self._known_names: set[str] = set()
         self._offered: tuple[int, list[str]] | None = None
         self._sample: tuple[int, int, Background | None] | None = None
+        self._words: tuple[int, int, proposals.Vocabulary] | None = None
         stored = storage.read()
         if stored is None:
             if settings is None:
@@ -97,12 +101,7 @@ class Local:
         return self._storage.name
 
     def _check(self, encoder: Encoder) -> None:
-        if encoder.fingerprint != self.settings.fingerprint:
-            raise EncoderMismatch(
-                f"{self.name}: was made by encoder {self.settings.encoder!r} ({self.settings.fingerprint}), "
-                f"but {encoder.name!r} ({encoder.fingerprint}) came; "
-                f"run `hannun reindex {self.name} --model {encoder.name}` to encode it anew"
-            )
+        self.settings.require_encoder(self.name, encoder)
         self._checked = True
 
     def _modernise(self) -> None:
@@ -146,9 +145,7 @@ class Local:
     def items(self, where: Where | None = None, ids: Sequence[str] | None = None) -> Iterator[Item]:
         """See `Collection.items`."""
         if ids is not None:
-            if where is not None:
-                raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
-            require_list("ids", ids)
+            require_either(where, ids)
             found = self._engine.get(list(ids))
             return (stored_item(found[i], self._storage.root) for i in ids if i in found)
         condition = self._condition(where)
@@ -160,16 +157,16 @@ class Local:
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """See `Collection.add`."""
-        report = Report()
+        found, unread = surveyed(contents)
+        report = Report(unread=unread)
         seen: set[str] = set()
-        for chunk in encode.encode(items_of(contents_of(contents), seen), self.encoder, self._known):
+        given = items_of(contents_of(found, self.rooted), seen, self.rooted)
+        for chunk in encode.encode(given, self.encoder, self._known):
             self._store(chunk, report, self._engine)
             if progress is not None:
                 progress(len(chunk))
         self._engine.flush()
-        if report.problems and not report.added and not report.unchanged:
-            first = report.problems[0]
-            raise InputError(f"nothing could be added: {first.where}: {first.reason}" + _more(len(report.problems) - 1))
+        report.require_some()
         return report
 
     def search(
@@ -192,12 +189,19 @@ class Local:
         shuffle: int = 0,
         explain: bool = False,
         floor: float = 0.0,
+        sort: str | None = None,
+        last: Where | None = None,
     ) -> list[Hit]:
         """See `Collection.search`."""
         self._known_fact("group_by", group_by)
+        told, behind = self._where(where), self._where(last, "last")
         o = Options(
-            mix, weights, words, fusion, self._where(where), limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor
+            mix, weights, words, fusion, told, limit, offset, group_by, dim, rerank, diversity, shuffle, explain, floor, sort, behind
         )
+        if o.order is not None:
+            self._known_fact("sort", o.order.field)
+            if query is None and not like:
+                return Hits(Searcher(self._engine, lambda: self.encoder, self._storage.root).listed(o))
         return Hits(self._searcher(o).search(asked(query, like, unlike), o))
 
     def similar(
@@ -227,10 +231,7 @@ class Local:
         return self._searcher(o).why(id, asked(query, like, unlike), o)
 
     def _searcher(self, o: Options) -> Searcher:
-        if o.words not in ("auto", 0) and not self.settings.words:
-            raise InputError(
-                f"words={o.words} came, but {self.name} was made without words; leave it out, or copy it into a new one with them"
-            )
+        self.settings.require_words(self.name, o.words)
         usual, s = None if o.words == 1 else self._usual(), self.settings
         return Searcher(self._engine, lambda: self.encoder, self._storage.root, s.albums, usual, s.dictionary, s.words)
 
@@ -243,7 +244,16 @@ class Local:
 
     def readings(self, words: str) -> tuple[str, ...]:
         """See `Collection.readings`."""
-        return lexical.readings(words, self.settings.dictionary)
+        typed = lexical.readings(words, self.settings.dictionary)
+        return proposals.ordered(typed, words, self._vocabulary())
+
+    def _vocabulary(self) -> proposals.Vocabulary:
+        """The words of its texts; read again when a quarter of the collection has changed."""
+        if self._words is None or self._changes - self._words[0] > self._words[1]:
+            changes, every = self._changes, self._engine.scan(["text", "facts"])
+            texts = (str(p.get("text") or called(p.get("facts") or {})) for p in islice(every, _TEXTS))
+            self._words = changes, self._engine.count() // 4, proposals.vocabulary(texts)
+        return self._words[2]
 
     def get(self, id: str) -> Item:
         """See `Collection.get`."""
@@ -260,23 +270,10 @@ class Local:
     def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
         """See `Collection.update`."""
         require_list("ids", ids)
-        named = {hangul.normalise(str(k)): v for k, v in changes.items()}
-        if content := [k for k in named if k == "id" or k in content_of(named)]:
-            raise InputError(f"a change of {content[0]!r} came, expected facts; `add` the item again with its new content")
-        gone = {k for k, v in named.items() if v is None}
-        told = facts({k: v for k, v in named.items() if v is not None})
+        told, gone = writing.changes_of(changes)
         with self._writing:
             chosen = self._chosen(ids, where)
-            for some in batched(sorted(chosen), 200):
-                changed = []
-                for point in self._engine.points(list(some)):
-                    former = point.payload.get("facts") or {}
-                    now = {k: v for k, v in {**former, **told}.items() if k not in gone}
-                    new = replace(point, payload={**point.payload, "facts": now})
-                    renamed = self.settings.words and called(now) != called(former)
-                    changed.append(worded(new, self.settings) if renamed else new)
-                self._engine.update(changed)
-            self._engine.flush()
+            writing.change(self._engine, self.settings, chosen, told, gone)
             self._changes += len(chosen)
         return len(chosen)
 
@@ -285,6 +282,16 @@ class Local:
         require_list("ids", ids)
         with self._writing:
             return self._remove(self._chosen(ids, where))
+
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """See `Collection.rooted`."""
+        known = self.settings.roots
+        if all(any(covers(root, folder) for root in known.values()) for folder in folders):
+            return known
+        with self._writing:
+            for folder in folders:
+                self._settle(replace(self.settings, roots=provenance.rooted(self._engine, self.settings.roots, folder)))
+            return self.settings.roots
 
     def prune(self, below: Sequence[Path], keep: set[str]) -> int:
         """See `Collection.prune`."""
@@ -299,7 +306,7 @@ class Local:
             provenance.pass_on_facts(self._engine, pairs)
             return self._remove({str(old["id"]) for _, old in pairs})
 
-    def _condition(self, where: Where | None) -> Condition | None:
+    def _condition(self, where: Where | None, what: str = "where") -> Condition | None:
         """A condition as the engine takes it. Raises WhereError for what cannot be read, and for names that no item has."""
         if where is None:
             return None
@@ -307,11 +314,11 @@ class Local:
         if self.settings.conditions < CONDITIONS and reads(condition):
             self._retell()
         for name in needed(condition):
-            self._known_fact("where", name)
+            self._known_fact(what, name)
         return condition
 
-    def _where(self, where: Where | None) -> str | None:
-        condition = self._condition(where)
+    def _where(self, where: Where | None, what: str = "where") -> str | None:
+        condition = self._condition(where, what)
         return None if condition is None else written(condition)
 
     def _known_fact(self, what: str, field: str | None) -> None:
@@ -333,19 +340,9 @@ class Local:
         return there if condition is None else there | {str(p["id"]) for p in self._engine.scan(["id"], condition)}
 
     def _remove(self, ids: set[str]) -> int:
-        own = set().union(*(own_pictures(p) for p in self._engine.get(sorted(ids), ["images"]).values()))
-        self._engine.delete(sorted(ids))
-        self._engine.flush()
-        self._sweep(own)
-        self._changes += len(ids)
-        return len(ids)
-
-    def _sweep(self, places: set[str]) -> None:
-        """Remove stored pictures, unless an item still has them."""
-        if places:
-            for payload in self._engine.scan(["images"]):
-                places -= own_pictures(payload)
-            self._storage.drop_pictures(places)
+        removed = writing.remove(self._engine, self._storage, ids)
+        self._changes += removed
+        return removed
 
     def check(self) -> Checked:
         """See `Collection.check`."""
@@ -373,7 +370,7 @@ class Local:
         wanted = self._offers() if fields is None else list(fields)
         return {n: self._engine.facets(n, condition, limit) for n in wanted}
 
-    def ranges(self, limit: int = 12) -> list[Range]:
+    def ranges(self, limit: int = 12) -> list[FactRange]:
         """See `Collection.ranges`."""
         return ranges((p.get("facts") or {} for p in self._engine.scan(["facts"])), limit)
 
@@ -398,9 +395,7 @@ class Local:
 
     def copy(self, to: str | Path, progress: Progress | None = None) -> Report:
         """See `Collection.copy`."""
-        damaged = self._engine.check()
-        if damaged:
-            raise StorageError(f"{damaged[0]}" + _more(len(damaged) - 1))
+        transfer.require_undamaged(self._engine)
         storage = storage_at(to)
         try:
             target = Local(storage, settings=replace(self.settings, shard="shard-1", conditions=CONDITIONS))
@@ -408,12 +403,8 @@ class Local:
             storage.close()
             raise
         with target:
-            if target.settings.fingerprint != self.settings.fingerprint:
-                raise EncoderMismatch(
-                    f"{to}: was made by encoder {target.settings.encoder!r} ({target.settings.fingerprint}), "
-                    f"this one by {self.settings.encoder!r} ({self.settings.fingerprint}); copy to another place, or reindex one of them"
-                )
-            report = transfer.copy(self._side(), target._side(), progress)
+            transfer.require_one_encoder(self.settings, target.settings, str(to))
+            report = transfer.copy(self._side(), target._side(), target.rooted(list(self.settings.roots.values())), progress)
             if self.settings.albums and not target.settings.albums:
                 target._settle(replace(target.settings, albums=True))
             target._engine.flush()
@@ -434,18 +425,7 @@ class Local:
             )
         number = int(self.settings.shard.rpartition("-")[2]) + 1
         settings = self.settings.made_by(encoder, f"shard-{number}")
-        transfer.begin(self._storage, settings)
-        engine, report = self._storage.engine(settings), Report()
-        try:
-            transfer.encode_anew(self._side(), engine, encoder, lambda chunk: self._store(chunk, report, engine), progress)
-        finally:
-            engine.close()
-        if report.problems:
-            first = report.problems[0]
-            raise MissingError(
-                f"{self.name}: {len(report.problems)} items cannot be encoded again ({first.where}: {first.reason}); "
-                "restore their pictures or `hannun delete` them, then run reindex again; the collection is as it was"
-            )
+        report = transfer.encode_anew(self._side(), settings, encoder, self._store, progress)
         with self._writing:
             settings = replace(settings, albums=self.settings.albums)
             self._storage.write(settings)  # from here on the new shard is in force
@@ -496,16 +476,18 @@ class Local:
 
     def _store(self, chunk: Sequence[Outcome], report: Report, engine: Engine) -> None:
         rows = [o for o in chunk if isinstance(o, Encoded)]
-        report.unchanged += sum(isinstance(o, Unchanged) for o in chunk)
+        same = [o.item for o in chunk if isinstance(o, Unchanged)]
+        report.unchanged += len(same)
         report.problems += [o for o in chunk if isinstance(o, Problem)]
         with self._writing:  # no picture may be swept away between its being kept and its item's being there
-            replaced = set().union(*(own_pictures(p) for p in engine.get([r.item.id for r in rows], ["images"]).values()))
+            replaced = writing.pictures_of(engine, [r.item.id for r in rows])
             if not self.settings.albums and any("pictures" in r.vectors for r in rows):
                 self._settle(replace(self.settings, albums=True))
-            points = [point(r, self._storage, self.settings) for r in rows]
+            points = worded([point(r, self._storage) for r in rows], self.settings)
             engine.upsert(points)
             if engine is self._engine:
-                self._sweep(replaced - set().union(*(own_pictures(p.payload) for p in points)))
+                writing.sweep(engine, self._storage, replaced - writing.stored_pictures(points))
+                writing.relocate(engine, self._storage, same)
             self._changes += len(rows)
         report.added += len(rows)
 
@@ -515,7 +497,3 @@ class Local:
     def _settle(self, settings: Settings) -> None:
         self._storage.write(settings)
         self.settings = settings
-
-
-def _more(others: int) -> str:
-    return f" (and {others} more like it)" if others > 0 else ""

@@ -115,5 +115,6 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
         "quantise": s.quantise,
         "prefix": s.prefix,
         "facts": dict(sorted(named.items())),
+        "roots": dict(s.roots),
         "bytes": on_disk(storage.root) if storage.stores_files else 0,
     }

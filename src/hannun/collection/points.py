@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+
+import PIL.Image
 
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage
@@ -15,41 +17,55 @@ from hannun.errors import InputError
 from hannun.facts import called
 from hannun.index import lexical
 from hannun.index.engine import Point
-from hannun.item import Image, Member
+from hannun.item import PLACE, SOURCE, Image, Item, Member, plain_facts
 from hannun.search.hits import PARTS
 from hannun.search.searcher import PICTURES, packed
-from hannun.sources import SOURCE
 
+ORIGIN = {"source": SOURCE, "place": PLACE}  # the payload's key → the fact that an item carries it in
 DIGESTS = "digests"  # the payload's key for the hashes of an item's pictures
 T = TypeVar("T")
 
 
-def point(row: Encoded, storage: Storage, settings: Settings) -> Point:
-    """The point of an encoded item; pictures that came as bytes are stored on the way."""
+def point(row: Encoded, storage: Storage) -> Point:
+    """The point of an encoded item, without its words; pictures that came as bytes are stored on the way."""
     pictures = []
     for picture, data in zip(row.item.images, row.pictures, strict=True):
         pictures.append(storage.store_picture(data) if data is not None else _stored(picture, storage))
-    told = {k: v for k, v in row.item.facts.items() if k != SOURCE}
-    payload: dict[str, Any] = {"hash": row.hash, "facts": told, "images": pictures}
+    payload: dict[str, Any] = {"hash": row.hash, "facts": plain_facts(row.item.facts), "images": pictures}
     if row.item.text:
         payload["text"] = row.item.text
     if others := row.item.json_parts():
         payload[PARTS] = others
-    if source := row.item.facts.get(SOURCE):
-        payload["source"] = source
+    payload |= origin(row.item)
     if row.digests:
         payload[DIGESTS] = list(row.digests)
     if "pictures" in row.vectors:
         payload[PICTURES] = packed(row.vectors["pictures"])
     vectors = {k: v for k, v in row.vectors.items() if k not in ("pictures", "tokens")}
-    made = Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
-    return worded(made, settings) if settings.words else made
+    return Point(row.item.id, vectors, payload, tokens=row.vectors.get("tokens"))
 
 
-def worded(point: Point, settings: Settings) -> Point:
-    """The same point with the words of its text; a picture without one has those of its name and its folder."""
-    terms = lexical.document(str(point.payload.get("text") or "") or called(point.payload.get("facts") or {}), settings.dictionary)
-    return replace(point, words=terms.words, initials=terms.initials)
+def origin(it: Item) -> dict[str, str]:
+    """Where an item was read, under the keys that a payload has for it; empty where it was handed over."""
+    return {key: it.facts[name] for key, name in ORIGIN.items() if it.facts.get(name)}
+
+
+def relocated(it: Item, payload: Mapping[str, Any], storage: Storage) -> dict[str, Any] | None:
+    """The payload of an item that is as it was, with where it and its pictures lie now; None where that is as it was too."""
+    now: dict[str, Any] = origin(it)
+    if now and not any(isinstance(p.source, bytes | PIL.Image.Image) for p in it.images):
+        now["images"] = [_stored(p, storage) for p in it.images]
+    return {**payload, **now} if any(payload.get(k) != v for k, v in now.items()) else None
+
+
+def worded(points: Sequence[Point], settings: Settings) -> list[Point]:
+    """The same points with the words of their texts, where the collection keeps words; a picture without a text has those of its name
+    and its folder."""
+    if not settings.words:
+        return list(points)
+    texts = (str(p.payload.get("text") or "") or called(p.payload.get("facts") or {}) for p in points)
+    every = zip(points, lexical.documents(texts, settings.dictionary), strict=True)
+    return [replace(p, words=terms.words, initials=terms.initials) for p, terms in every]
 
 
 def _stored(picture: Image, storage: Storage) -> str | dict[str, Any]:

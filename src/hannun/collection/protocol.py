@@ -11,7 +11,7 @@ from hannun.collection.records import Checked, Compacted, Contents, Map, Progres
 from hannun.collection.settings import Settings
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
-from hannun.facts import Range, Scalar
+from hannun.facts import FactRange, Scalar
 from hannun.item import Content, Item
 from hannun.search import dupes
 from hannun.search.dupes import Group
@@ -19,6 +19,7 @@ from hannun.search.hits import Hit
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example
 from hannun.search.where import Where
+from hannun.sources import Roots
 
 
 class Collection(Protocol):
@@ -104,6 +105,8 @@ class Collection(Protocol):
         shuffle: int = 0,
         explain: bool = False,
         floor: float = 0.0,
+        sort: str | None = None,
+        last: Where | None = None,
     ) -> list[Hit]:
         """The items nearest to a query, best first.
 
@@ -132,6 +135,9 @@ class Collection(Protocol):
             shuffle: into how many visual clusters the top 50 is divided; the best of each comes first. 0 is off.
             explain: fill `Hit.why`: which part scored what.
             floor: leave out hits whose `Hit.relevance` is lower (0.5 leaves what fits): fewer than `limit` may come, or none.
+            sort: the name of a fact, `price`, or `-price` for the greatest first: the 1,000 best hits come in its order, as far as they
+                fit (`floor`, else 0.5); those without the fact last. With the query None and no examples, all items `where` holds for.
+            last: a condition; the items it holds for come after all others: "stock = 0".
 
         Raises:
             InputError: an empty query, or a value out of range. WhereError: a condition that cannot be read.
@@ -164,7 +170,11 @@ class Collection(Protocol):
         ...
 
     def readings(self, words: str) -> tuple[str, ...]:
-        """What words may have meant, likeliest first, with the keyboard left on the other language (`qkfrks`: 빨간); mostly none."""
+        """What words may have meant that find nothing, likeliest first; mostly none.
+
+        With the keyboard left on the other language (`qkfrks`: 빨간); then, for words that the collection has not, those that it has
+        and that sound alike in the other script (나이키: nike) or are a letter or two off (떡뽁이: 떡볶이).
+        """
         ...
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
@@ -200,10 +210,20 @@ class Collection(Protocol):
         """Remove the items with these ids, and those a condition holds for. Returns how many were there."""
         ...
 
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """The names that folders have in the ids of their files, with those of all others; a new one is named now.
+
+        A folder that was moved keeps its name. What an earlier version kept under absolute paths gets its ids of today.
+
+        Args:
+            folders: as `hannun.sources.Survey.roots` has them.
+        """
+        ...
+
     def prune(self, below: Sequence[Path], keep: set[str]) -> int:
         """Remove the items that came from files below these paths and whose ids are not in `keep`. Returns how many.
 
-        A table or shard that could not be read at all counts as kept when its own path is in `keep`: its rows have not vanished.
+        A table or shard that could not be read at all counts as kept when its own path or place is in `keep`: its rows have not vanished.
         """
         ...
 
@@ -229,7 +249,7 @@ class Collection(Protocol):
         """
         ...
 
-    def ranges(self, limit: int = 12) -> list[Range]:
+    def ranges(self, limit: int = 12) -> list[FactRange]:
         """The least and greatest value of facts that are numbers or dates, at most `limit` of them; those that most items have first."""
         ...
 

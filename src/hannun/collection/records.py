@@ -18,18 +18,28 @@ Contents = Iterable[Content | Problem] | Content | Any
 
 @dataclass
 class Report:
-    """What became of the items handed to `add`, `reindex`, `prune` or `copy`; `problems` lists each that could not be read, and why."""
+    """What became of the items handed to `add`, `reindex`, `prune` or `copy`; `problems` lists each that could not be read, and why.
+
+    `unread` counts what lies in a folder that was added and is not read, by kind: {".hwp": 3, "hidden": 1}.
+    """
 
     added: int = 0
     unchanged: int = 0
     removed: int = 0
     problems: list[Problem] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         counts = f"added={self.added}, unchanged={self.unchanged}, removed={self.removed}"
         if not self.problems:
             return f"Report({counts}, problems=[])"
         return f"Report({counts}, problems=[{len(self.problems)}, the first: {self.problems[0].where}: {self.problems[0].reason}])"
+
+    def require_some(self) -> None:
+        """Raises InputError with the first reason where nothing could be added."""
+        if self.problems and not self.added and not self.unchanged:
+            first = self.problems[0]
+            raise InputError(f"nothing could be added: {first.where}: {first.reason}" + and_more(len(self.problems) - 1))
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,18 @@ class Checked:
     bytes: int
     damaged: tuple[Damage, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def and_more(others: int) -> str:
+    """How many mistakes there are besides the one that is told."""
+    return f" (and {others} more like it)" if others > 0 else ""
+
+
+def require_either(where: object, ids: Sequence[str]) -> None:
+    """Raises InputError where a condition came besides ids, or a str in their place."""
+    if where is not None:
+        raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
+    require_list("ids", ids)
 
 
 def require_list(name: str, ids: Sequence[str]) -> None:

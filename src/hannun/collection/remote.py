@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import time
@@ -19,19 +18,20 @@ import numpy as np
 
 from hannun import errors
 from hannun.collection.points import batched
-from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_list
+from hannun.collection.records import Checked, Compacted, Contents, Map, Progress, Report, require_either, require_list
 from hannun.collection.settings import Settings
+from hannun.collection.wire import array_of, content_json, example_json, row_json, why_of, words_given
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
-from hannun.facts import Range
-from hannun.item import JSON_KINDS, KINDS, Content, Elsewhere, Image, Item, Problem, Text, item, parts_of, require_content
+from hannun.facts import FactRange
+from hannun.item import JSON_KINDS, Content, Elsewhere, Image, Item, Problem, Text, parts_of
 from hannun.search.dupes import THRESHOLD, Group
-from hannun.search.hits import Hit, Hits, Patches, Why
+from hannun.search.hits import Hit, Hits
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example, Known
 from hannun.search.where import Where, parse_where, written
-from hannun.sources import SOURCE
+from hannun.sources import Roots, fresh, surveyed
 from hannun.sources import contents as contents_of
 
 _ROWS = 256  # of one request
@@ -113,9 +113,7 @@ class Remote:
         """See `Collection.items`; pictures are brought when they are read."""
         if ids is None:
             return self._pages(where)
-        if where is not None:
-            raise InputError("where and ids came together, expected one of them; write the ids into where: `id in (…)`")
-        require_list("ids", ids)
+        require_either(where, ids)
         return self._named(ids)
 
     def _named(self, ids: Sequence[str]) -> Iterator[Item]:
@@ -142,9 +140,9 @@ class Remote:
         found = self._ask("GET", "/v1/facets", params=params)["facets"]
         return {f["field"]: [(v["value"], v["count"]) for v in f["values"]] for f in found}
 
-    def ranges(self, limit: int = 12) -> list[Range]:
+    def ranges(self, limit: int = 12) -> list[FactRange]:
         """See `Collection.ranges`."""
-        return [Range(**r) for r in self._ask("GET", "/v1/ranges")["ranges"]][:limit]
+        return [FactRange(**r) for r in self._ask("GET", "/v1/ranges")["ranges"]][:limit]
 
     def info(self) -> dict[str, Any]:
         """See `Collection.info`; the service's bounds are among them."""
@@ -168,7 +166,7 @@ class Remote:
         found: dict[str, Mapping[str, Floats]] = {}
         for some in batched(ids, _ROWS):
             for row in self._ask("POST", "/v1/vectors", json={"ids": some})["items"]:
-                found[row["id"]] = {k: _rows(v) for k, v in row["vectors"].items()}
+                found[row["id"]] = {k: array_of(v) for k, v in row["vectors"].items()}
         return found
 
     def map(self, limit: int = 2000, where: Where | None = None, seed: int = 0) -> Map:
@@ -197,14 +195,16 @@ class Remote:
         shuffle: int = 0,
         explain: bool = False,
         floor: float = 0.0,
+        sort: str | None = None,
+        last: Where | None = None,
     ) -> list[Hit]:
         """The items nearest to a query, best first. See Collection.search; a reranking function cannot be sent."""
         if rerank is not None and not isinstance(rerank, str):
             raise InputError("rerank is a function, and a service cannot be sent one; give 'tokens', or rerank the hits here")
         body: dict[str, Any] = {
-            "query": None if query is None else _content(query),
-            "like": [_example(e) for e in like],
-            "unlike": [_example(e) for e in unlike],
+            "query": None if query is None else content_json(query),
+            "like": [example_json(e) for e in like],
+            "unlike": [example_json(e) for e in unlike],
             "mix": mix,
             "weights": dict(weights) if isinstance(weights, Mapping) else weights,
             "fusion": fusion,
@@ -217,9 +217,11 @@ class Remote:
             "diversity": diversity,
             "shuffle": shuffle,
             "explain": explain,
-            **({"floor": floor} if floor else {}),
+            **({"floor": floor} if floor else {}),  # what an older service does not know is sent only where it is asked for
+            **({} if sort is None else {"sort": sort}),
+            **({} if last is None else {"last": last}),
         }
-        return Hits(self._hit(h) for h in self._ask("POST", "/v1/search", json=body | _given(words))["hits"])
+        return Hits(self._hit(h) for h in self._ask("POST", "/v1/search", json=body | words_given(words))["hits"])
 
     def similar(
         self, ids: str | Sequence[str], *, weights: Weights | None = None, where: Where | None = None, limit: int = 10
@@ -245,16 +247,16 @@ class Remote:
         """See `Collection.why`."""
         body: dict[str, Any] = {
             "id": id,
-            "query": None if query is None else _content(query),
-            "like": [_example(e) for e in like],
-            "unlike": [_example(e) for e in unlike],
+            "query": None if query is None else content_json(query),
+            "like": [example_json(e) for e in like],
+            "unlike": [example_json(e) for e in unlike],
             "mix": mix,
             "weights": dict(weights) if isinstance(weights, Mapping) else weights,
             "fusion": fusion,
             "where": where,
             "dim": dim,
         }
-        return self._hit(self._ask("POST", "/v1/explain", json=body | _given(words)))
+        return self._hit(self._ask("POST", "/v1/explain", json=body | words_given(words)))
 
     def get(self, id: str) -> Item:
         """The item with this id. Raises MissingError."""
@@ -262,7 +264,8 @@ class Remote:
 
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there. See Collection.add; pictures are read here and sent."""
-        report = Report()
+        found, unread = surveyed(contents)
+        report = Report(unread=unread)
         rows: list[dict[str, Any]] = []
         size = 0
 
@@ -278,12 +281,12 @@ class Remote:
             rows.clear()
             size = 0
 
-        for number, content in enumerate(contents_of(contents), start=1):
+        for number, content in enumerate(contents_of(found), start=1):
             try:
                 if isinstance(content, Problem):
                     report.problems.append(content)
                     continue
-                row = _row(content)
+                row = row_json(content)
             except HannunError as e:
                 report.problems.append(Problem(f"row {number}", str(e)))
                 continue
@@ -292,8 +295,7 @@ class Remote:
             if len(rows) >= _ROWS or size >= _BYTES:
                 send()
         send()
-        if report.problems and not report.added and not report.unchanged:
-            raise InputError(f"nothing could be added: {report.problems[0].where}: {report.problems[0].reason}")
+        report.require_some()
         return report
 
     def update(self, changes: Mapping[str, Any], ids: Sequence[str] = (), where: Where | None = None) -> int:
@@ -307,6 +309,10 @@ class Remote:
         if not ids and where is None:
             return 0  # as with a folder; the service takes it for a mistake
         return int(self._done(self._ask("DELETE", "/v1/items", json={"ids": list(ids), "where": where}))["removed"])
+
+    def rooted(self, folders: Sequence[str]) -> Roots:
+        """See `Collection.rooted`; a service is not told where items were read: of two folders with one name it takes one for the other."""
+        return fresh(folders)
 
     def moved(self, seen: set[str]) -> int:
         """See `Collection.moved`: none, for a service is not told where items were read."""
@@ -392,7 +398,7 @@ class Remote:
 
     def _hit(self, told: Mapping[str, Any]) -> Hit:
         also = tuple(self._hit(h) for h in told.get("also", ()))
-        why = _why(told["explain"]) if "explain" in told else None
+        why = why_of(told["explain"]) if "explain" in told else None
         return Hit(told["id"], told["score"], self._item(told), told.get("group"), also, why, told.get("relevance"))
 
 
@@ -407,50 +413,3 @@ def _mistake(url: str, answer: httpx2.Response) -> HannunError:
     if not (isinstance(kind, type) and issubclass(kind, HannunError)):
         kind = InputError if 400 <= answer.status_code < 500 and answer.status_code not in (401, 403, 429) else HannunError
     return kind(message if kind is not HannunError else f"{url}: {message}")
-
-
-def _why(told: Mapping[str, Any]) -> Why:
-    terms = tuple((w["word"], w["score"]) for w in told.get("words", ()))
-    seen = told.get("patches")
-    patches = Patches(seen["rows"], seen["columns"], tuple(seen["values"])) if seen else None
-    return Why(told["parts"], terms, told.get("picture"), patches, told.get("rank", 0), told.get("note", ""))
-
-
-def _given(words: Share) -> dict[str, float]:
-    """What is left to the collection is not sent: an older service knows no "auto"."""
-    return {} if words == "auto" else {"words": words}
-
-
-def _content(content: Content) -> dict[str, Any]:
-    it = require_content(item(content, id="-"))
-    if len(it.images) > 1:
-        raise InputError(f"{len(it.images)} pictures came in one query, expected one at most")
-    return {**({"text": it.text} if it.text else {}), **({"image": _base64(it.images[0])} if it.images else {}), **it.json_parts()}
-
-
-def _example(example: Example) -> dict[str, Any]:
-    if isinstance(example, Known):
-        return {"id": example.id}
-    if isinstance(example, Mapping) and "id" in example and not KINDS.keys() & example.keys():
-        return {"id": str(example["id"])}
-    return _content(example)
-
-
-def _rows(told: Mapping[str, Any]) -> Floats:
-    return np.frombuffer(base64.b64decode(told["data"]), "<f4").astype(np.float32).reshape(told["shape"])
-
-
-def _row(content: Content) -> dict[str, Any]:
-    it = require_content(item(content))
-    given = {k: v for k, v in it.facts.items() if k != SOURCE}
-    return {
-        **given,
-        "id": it.id,
-        **({"text": it.text} if it.text else {}),
-        **({"image": [_base64(p) for p in it.images]} if it.images else {}),
-        **it.json_parts(),
-    }
-
-
-def _base64(picture: Image) -> str:
-    return base64.b64encode(picture.read()).decode()

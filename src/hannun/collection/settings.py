@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from hannun.encoder import JOINT, Calibration, Encoder, token_dim
-from hannun.errors import InputError, StorageError
+from hannun.errors import EncoderMismatch, InputError, StorageError
 from hannun.index.engine import Layout
 from hannun.index.lexical import ANALYSIS
 from hannun.item import Image, Text
+from hannun.sources import Roots
 
 FORMAT = 2  # 1: without words, picture hashes and single pictures; opening one brings it up to date
 CONDITIONS = 2
@@ -33,6 +34,7 @@ class Settings:
         albums: whether an item with several pictures was ever added.
         conditions: what is kept beside the facts for conditions on them: 1 the words of plain facts; 2 those in dicts, dates and
             times too.
+        roots: the folders that were indexed, by the names that they have in ids; see `hannun.sources.roots`. Not for those outside.
         analysis: which revision of the analysis of words its terms were made by, see `hannun.index.lexical.ANALYSIS`.
         format: of the file it was read from.
     """
@@ -51,6 +53,7 @@ class Settings:
     albums: bool = False
     conditions: int = CONDITIONS
     analysis: int = ANALYSIS
+    roots: Roots = field(default_factory=dict)
     format: int = FORMAT
 
     @staticmethod
@@ -82,12 +85,32 @@ class Settings:
                     "or copy the collection into a new one that has it"
                 )
 
+    def require_encoder(self, name: str, encoder: Encoder) -> None:
+        """Raises EncoderMismatch where another encoder made the collection `name`."""
+        if encoder.fingerprint != self.fingerprint:
+            raise EncoderMismatch(
+                f"{name}: was made by encoder {self.encoder!r} ({self.fingerprint}), but {encoder.name!r} ({encoder.fingerprint}) came; "
+                f"run `hannun reindex {name} --model {encoder.name}` to encode it anew"
+            )
+
+    def require_words(self, name: str, share: float | Literal["auto"]) -> None:
+        """Raises InputError where a share of the words is asked of the collection `name`, and it has none."""
+        if share not in ("auto", 0) and not self.words:
+            raise InputError(f"words={share} came, but {name} was made without words; leave it out, or copy it into a new one with them")
+
     def made_by(self, encoder: Encoder, shard: str) -> Settings:
         """The same collection's settings with another encoder."""
         new = Settings.of(encoder)
         prefix = self.prefix if self.prefix in new.dims else 0
         return replace(
-            new, shard=shard, words=self.words, dictionary=self.dictionary, quantise=self.quantise, prefix=prefix, albums=self.albums
+            new,
+            shard=shard,
+            words=self.words,
+            dictionary=self.dictionary,
+            quantise=self.quantise,
+            prefix=prefix,
+            albums=self.albums,
+            roots=self.roots,
         )
 
     @property
@@ -101,7 +124,7 @@ class Settings:
             return ""
         return (
             f"{name}: its words are of analysis {self.analysis}, this Hannun's is {ANALYSIS}; `hannun reindex {name}` finds more of them "
-            "(measures, amounts, Hanja, heads of compounds), and encodes nothing"
+            "(measures, amounts, Hanja, parts of compounds, nouns in titles), and encodes nothing"
         )
 
     @property
@@ -128,7 +151,12 @@ class Settings:
             "albums": self.albums,
             "conditions": self.conditions,
             "analysis": self.analysis,
+            "roots": dict(self.roots),
         }
+
+    def told(self) -> dict[str, Any]:
+        """The same for those outside: without where anything lies."""
+        return {k: v for k, v in self.to_json().items() if k != "roots"}
 
     @staticmethod
     def from_json(data: Mapping[str, Any], where: str) -> Settings:
@@ -143,7 +171,8 @@ class Settings:
             if form == 1:
                 return settings
             settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
-            settings = replace(settings, analysis=int(data.get("analysis", 1)))
+            roots = {str(name): str(root) for name, root in data.get("roots", {}).items()}
+            settings = replace(settings, analysis=int(data.get("analysis", 1)), roots=roots)
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

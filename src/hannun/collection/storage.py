@@ -16,17 +16,19 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, final
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, final
 
 import filelock
 
 from hannun import checksums
 from hannun.collection.settings import FORMAT, Settings
-from hannun.errors import CollectionBusy, InputError, MissingError, StorageError
+from hannun.errors import CollectionBusy, DependencyError, InputError, MissingError, StorageError
 from hannun.files import write_whole
-from hannun.index.cluster import connect
 from hannun.index.edge import Edge
-from hannun.index.engine import Engine
+from hannun.index.engine import Engine, Layout
+
+if TYPE_CHECKING:
+    from hannun.index.cluster import Cluster
 
 try:
     import fcntl
@@ -205,6 +207,15 @@ class FolderStorage:
     def _require_writing(self) -> None:
         if self._lock is None:
             raise StorageError(f"{self.folder}: cannot be written (read-only, or its disk is full); make it writable, or free some space")
+
+
+def connect(address: str, layout: Layout | None = None) -> Cluster:
+    """See `hannun.index.cluster.connect`. Raises DependencyError where `qdrant-client` is missing."""
+    try:
+        from hannun.index.cluster import connect
+    except ImportError:
+        raise DependencyError("a Qdrant cluster needs the package qdrant-client; `pip install -c constraints.txt '.[cluster]'`") from None
+    return connect(address, layout)
 
 
 @final

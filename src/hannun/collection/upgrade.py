@@ -21,7 +21,7 @@ _AT_ONCE = 200  # points; small, so that others get their turn
 def add_words(engine: Engine, settings: Settings) -> None:
     """Write the points of a collection of format 1 again, with words."""
     for chunk in batched(engine.points(), 500):
-        engine.upsert([worded(p, settings) for p in chunk] if settings.words else list(chunk))
+        engine.upsert(worded(chunk, settings))
     engine.flush()
 
 
@@ -35,7 +35,7 @@ def rewrite_words(engine: Engine, settings: Settings, writing: AbstractContextMa
     for some in batched(sorted(str(p["id"]) for p in engine.scan(["id"])), _AT_ONCE):
         with writing:
             stored = list(engine.points(some))
-            anew = [worded(p, settings) for p in stored]
+            anew = worded(stored, settings)
             changed = [new for old, new in zip(stored, anew, strict=True) if (old.words, old.initials) != (new.words, new.initials)]
             engine.update(changed)
         report.added += len(changed)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any, final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
 AGENT = "hannun-curate"
@@ -121,8 +121,6 @@ class Downloader:
         finally:
             place.next = time.monotonic() + place.wait
         if status in (301, 302, 303, 307, 308) and redirects and "Location" in headers:
-            from urllib.parse import urljoin
-
             target = urljoin(url, headers["Location"])
             if urlsplit(target).scheme in ("http", "https") and (self._private or not _is_private(urlsplit(target).hostname or "")):
                 return self._get(place, target, redirects - 1)

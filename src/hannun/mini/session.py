@@ -22,7 +22,9 @@ def open_session(path: Path, threads: int | None = None) -> InferenceSession:
     options.log_severity_level = 3
     # Threads that wait must not spin: pictures are decoded on the same cores meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    runtime.lean(options)
     session: InferenceSession = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    runtime.give_back()
     return session
 
 

@@ -13,24 +13,26 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from safetensors.torch import load_file
 
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encoder import UNCALIBRATED, Calibration
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.item import Content, Image, Item, Text, item, require_content
 from hannun.models import adapters
-from hannun.models.network import Network, Role, Row, content, decoded
-from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
-from hannun.seen import Seen
-
-if TYPE_CHECKING:
-    from hannun.models.fused import Fused
-    from hannun.models.one_sequence import Conventions, OneSequence
-    from hannun.models.two_tower import TwoTower
+from hannun.models.backbones import e5
+from hannun.models.backbones.mini_image import MiniImage
+from hannun.models.fused import Fused, Shape
 from hannun.models.hub import READ, model_folder
+from hannun.models.network import Network, Role, Row, content, decoded
+from hannun.models.one_sequence import Conventions, Heads, OneSequence
+from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
+from hannun.models.two_tower import TowerConfig, TwoTower
+from hannun.seen import Seen
 
 ROWS = 32  # rows in a batch of texts
 PICTURES = 8  # rows in a batch with pictures, which are decoded a batch at a time
@@ -106,14 +108,6 @@ def open_checkpoint(name_or_path: str) -> CheckpointEncoder:
     Raises MissingError where there is no such model or it cannot be fetched, DependencyError without the `[train]`
     extra, and InputError for a model that gives no text or text-image embeddings.
     """
-    try:
-        import sentence_transformers  # noqa: F401
-        import torch
-        import transformers  # noqa: F401
-    except ImportError:
-        raise DependencyError(
-            f"{name_or_path} needs torch and transformers; pip install -c constraints.txt '.[train]' in Hannun's folder"
-        ) from None
     place, _, task = name_or_path.partition("#") if not Path(name_or_path).is_dir() else (name_or_path, "", "")
     folder = model_folder(place)
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -123,7 +117,10 @@ def open_checkpoint(name_or_path: str) -> CheckpointEncoder:
     except HannunError as e:
         raise type(e)(f"{name_or_path}: {e}") from None
     except ImportError as e:
-        raise DependencyError(f"{name_or_path}: needs a package that is not installed ({_line(e)})") from None
+        raise DependencyError(
+            f"{name_or_path}: needs a package that is not installed ({_line(e)}); "
+            "pip install -c constraints.txt '.[train]' in Hannun's folder"
+        ) from None
     except Exception as e:  # a damaged or foreign folder makes the libraries raise anything, SafetensorError included
         remedy = "expected a complete folder of stock sentence-transformers or transformers classes"
         raise InputError(f"{name_or_path}: cannot be loaded ({_line(e)}); {remedy}") from None
@@ -149,9 +146,6 @@ def save(model: Fused | OneSequence | TwoTower, folder: Path) -> None:
     Where stock sentence-transformers modules can say the same, they are there too (docs/models.md). Raises StorageError where the disk is
     full; what was there before stays.
     """
-    from hannun.models.fused import Fused
-    from hannun.models.one_sequence import OneSequence
-
     if isinstance(model, Fused):
         _save_fused(model, folder)
     elif isinstance(model, OneSequence):
@@ -212,12 +206,7 @@ def _save_towers(model: TwoTower, folder: Path) -> None:
 
 
 def _load_fused(folder: Path) -> Fused:
-    from safetensors.torch import load_file
     from transformers import AutoTokenizer, BertConfig, BertModel
-
-    from hannun.models.backbones import e5
-    from hannun.models.backbones.mini_image import MiniImage
-    from hannun.models.fused import Fused, Shape
 
     facts = _json(folder / OWN)
     shape = Shape.from_json(facts["shape"])
@@ -234,10 +223,6 @@ def _load_fused(folder: Path) -> Fused:
 
 
 def _load_sequence(folder: Path, device: str) -> OneSequence:
-    from safetensors.torch import load_file
-
-    from hannun.models.one_sequence import Conventions, Heads, OneSequence
-
     facts = _json(folder / OWN)
     model = OneSequence.open(folder / "network", device, Conventions(**facts["conventions"]), Heads.from_json(facts["heads"]))
     state = load_file(folder / "weights.safetensors", device=device)
@@ -252,10 +237,8 @@ def _load_sequence(folder: Path, device: str) -> OneSequence:
 
 
 def _load_towers(folder: Path) -> TwoTower:
-    import torch
 
     from hannun.models.export.sentence_transformers import towers
-    from hannun.models.two_tower import TowerConfig
 
     facts = _json(folder / OWN)
     model = towers(folder, TowerConfig.from_json(facts["plan"]))
@@ -292,7 +275,6 @@ def _network(folder: Path, device: str) -> tuple[Network, tuple[int, ...]]:
     """The Network that fits the folder's configuration, and its dimensions, the full one first."""
     from transformers import MODEL_MAPPING, AutoConfig
 
-    from hannun.models.one_sequence import Conventions, OneSequence
     from hannun.models.stock import StockModules
 
     facts = _json(folder / OWN)
@@ -343,8 +325,6 @@ def _own(folder: Path, device: str) -> Any:
 
 def _conventions(folder: Path, inner: Path, modules: list[dict[str, Any]], stock: dict[str, Any]) -> Conventions:
     """What a sentence-transformers folder says of a Qwen-VL-class model, whose stock processor needs torchvision."""
-    from hannun.models.one_sequence import Conventions
-
     kinds = [m["type"].rsplit(".", 1)[-1] for m in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or kinds[2:] not in ([], ["Normalize"]):
         raise InputError(f"is of modules {kinds}, expected Transformer, Pooling and perhaps Normalize for a model with an image grid")

@@ -15,6 +15,7 @@ from hannun.embeddings import Embeddings
 from hannun.errors import InputError
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 PATCHED = "pixel_values"  # the one tensor that may hold patches instead of pictures
@@ -22,7 +23,7 @@ PATCHED = "pixel_values"  # the one tensor that may hold patches instead of pict
 
 @dataclass(frozen=True)
 class Features:
-    """What a trainable model eats for n rows.
+    """A trainable model's inputs for n rows.
 
     `rows` are tensors [n, …]; `pixels` are tensors [pictures, …] of all rows' pictures in order, except `pixel_values`, which is
     [patches, …] where `patches` says how many each picture has. `pictures` says how many pictures each row has, so it also
@@ -89,9 +90,9 @@ class Vectors(NamedTuple):
     tensors [n, …] by name, such as a caption's logits or a momentum teacher's vectors: gradient caching and gathering carry them too.
     """
 
-    dense: Tensor
-    tokens: Tensor | None = None
-    mask: Tensor | None = None
+    dense: Float[Tensor, "n dim"]
+    tokens: Float[Tensor, "n t token_dim"] | None = None
+    mask: Bool[Tensor, "n t"] | None = None
     others: Mapping[str, Tensor] = {}
 
     def named(self) -> dict[str, Tensor]:

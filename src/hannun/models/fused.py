@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import PIL.Image
@@ -34,6 +34,9 @@ from hannun.models.features import Features, Vectors, embeddings
 from hannun.models.frozen import Kept, stamp
 from hannun.models.network import Role, Row, content
 from hannun.models.pooling import mean, pooled
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 CELLS = 9  # that mini's picture network gives of each view
 TARGETS = r"(top\.\d+\..*(query|key|value|dense)|enter|out|token_out)"  # what adapters change: the upper layers and the heads
@@ -223,7 +226,7 @@ class Fused(nn.Module):  # type: ignore[misc]
             out[n] = vector.astype(np.float32)
         return out
 
-    def _finished(self, states: Tensor, mask: Tensor) -> Tensor:
+    def _finished(self, states: Float[Tensor, "n t width"], mask: Int[Tensor, "n t"]) -> Float[Tensor, "n t width"]:
         """The encoder's own last states, through the upper layers as they were before training."""
         return e5.through(self.start().to(states.device), states, mask, self.words)
 
@@ -231,7 +234,7 @@ class Fused(nn.Module):  # type: ignore[misc]
         """The upper layers as they were before training, saved with the model."""
         return self._untrained[0]
 
-    def _ids(self, written: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def _ids(self, written: Sequence[str]) -> tuple[Int[Tensor, "n t"], Int[Tensor, "n t"]]:
         batch = self.tokenizer(list(written), padding=True, truncation=True, max_length=self.shape.limit, return_tensors="pt")
         device = self.place.device
         return batch["input_ids"].to(device), batch["attention_mask"].to(device)
@@ -288,7 +291,9 @@ class Fused(nn.Module):  # type: ignore[misc]
         tokens = normalize(normalize(first, dim=-1) + self.token_out(self.norm(hidden)), dim=-1) * seen[..., None]
         return Vectors(dense.float(), tokens.float(), seen.bool())
 
-    def _placed(self, features: Features, n: int, many: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    def _placed(
+        self, features: Features, n: int, many: int, device: torch.device
+    ) -> tuple[Float[Tensor, "n many cells width"], Int[Tensor, "n many"]]:
         """Cells of all pictures by row [n, many, c, width], zeros where a row has fewer, and which are there [n, many]."""
         there = torch.arange(many, device=device)[None, :] < torch.tensor(features.pictures, device=device)[:, None]
         if not many:

@@ -30,8 +30,10 @@ from hannun.item import Item
 from hannun.models import adapters
 from hannun.models.adapters import Task
 from hannun.models.features import Features, Vectors, embeddings
+from hannun.models.hub import backbone_folder
 from hannun.models.network import MAX_TOKENS, Role, Row, content, decoded, instructed, plain_text, shortened, side_of
 from hannun.models.pooling import POOLINGS, pooled
+from hannun.models.saving import quiet
 
 #: What adapters change: jina-embeddings-v4's published ones, all linear layers of the language model and not the vision tower.
 TARGETS = r"(?!.*(visual|vision_tower)).*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -183,9 +185,6 @@ class OneSequence(nn.Module):  # type: ignore[misc]
         prompts are written as words before the content. `recompute` makes activations anew in the backward pass.
         """
         from transformers import AutoConfig
-
-        from hannun.models.hub import backbone_folder
-        from hannun.models.saving import quiet
 
         nested = tuple(sorted(d for d in set(dims) if d != dim))
         folder = backbone_folder(name_or_path)

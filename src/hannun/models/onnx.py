@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
+
+import torch
+from torch import nn
 
 from hannun import runtime
 
@@ -28,14 +32,9 @@ class Projecting(Protocol):
 
 def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) -> bytes:
     """A tower as an ONNX model with the names of `inputs`: `states` [n, width] out, or unit `vectors` [n, dim] where `projected`."""
-    import io
-
-    import torch
-    from torch import nn
-
     names = list(inputs)
 
-    class Said(nn.Module):  # type: ignore[misc]
+    class EncoderGraph(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.tower = tower
@@ -52,7 +51,7 @@ def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) ->
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # tracing warns of shapes that become constants; the check in `write_onnx` decides
             torch.onnx.export(
-                Said().eval(), tuple(inputs.values()), out, input_names=names, output_names=["vectors" if projected else "states"],
+                EncoderGraph().eval(), tuple(inputs.values()), out, input_names=names, output_names=["vectors" if projected else "states"],
                 dynamic_axes={**axes, "vectors" if projected else "states": {0: "n"}}, opset_version=18, dynamo=False,
             )  # fmt: skip
     finally:
@@ -64,8 +63,6 @@ def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) ->
 
 def session(model: bytes) -> Any:
     """onnxruntime's session of a model on the CPU, on as many threads as torch uses."""
-    import torch
-
     ort = runtime.onnxruntime()
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3

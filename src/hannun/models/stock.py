@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sentence_transformers import SentenceTransformer
 
 from hannun.embeddings import Embeddings
 from hannun.errors import InputError
@@ -22,8 +23,6 @@ class StockModules:
     """A SentenceTransformer; one that sees gets `{"text": …}`, never a bare str, which it could take for a URL and fetch."""
 
     def __init__(self, folder: Path, device: str) -> None:
-        from sentence_transformers import SentenceTransformer
-
         self._model: Any = SentenceTransformer(str(folder), device=device, local_files_only=True)  # and no trust_remote_code
         if device == "cpu":
             self._model.float()  # half precision is slow there, and a batch would differ from its items by 1e-2

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import PIL.Image
@@ -28,9 +28,13 @@ from hannun.models.features import Features, Vectors, embeddings
 from hannun.models.frozen import Kept, stamp
 from hannun.models.hub import backbone_folder
 from hannun.models.network import Row, content, decoded, side_of
+from hannun.models.onnx import onnx_bytes, session
 from hannun.models.pooling import pooled
 from hannun.models.published import halves
 from hannun.models.saving import quiet
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Tower(nn.Module):  # type: ignore[misc]
         self.backbone, self.head, self.method = backbone, top, method
         self._takes = set(inspect.signature(getattr(backbone, method)).parameters)
 
-    def states(self, inputs: Mapping[str, Tensor]) -> Tensor:
+    def states(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "n width"]:
         """[n, width] in float32: the mean of the last states over tokens or places, or what the dual class projects."""
         kind = next(self.backbone.parameters()).dtype
         given = {k: v.to(kind) if v.is_floating_point() else v for k, v in inputs.items() if k in self._takes}
@@ -84,7 +88,7 @@ class Tower(nn.Module):  # type: ignore[misc]
         mask = inputs.get("attention_mask", torch.ones(hidden.shape[:2], device=hidden.device))
         return pooled(hidden, mask, "mean", mask)
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, states: Float[Tensor, "n width"]) -> Float[Tensor, "n dim"]:
         """Unit rows [n, dim] from states."""
         return normalize(self.head(states), dim=-1)
 
@@ -202,8 +206,6 @@ class TwoTower(nn.Module):  # type: ignore[misc]
             with torch.inference_mode():
                 return list(tower.states({k: v.to(device) for k, v in inputs.items()}).cpu().numpy())
         if name not in self._quick:
-            from hannun.models.onnx import onnx_bytes, session
-
             twice = {k: torch.cat([v[:1], v[:1]]) for k, v in inputs.items()}  # a batch of one would be traced as a constant
             self._quick[name] = session(onnx_bytes(tower, twice, projected=False))
         return list(self._quick[name].run(None, {k: v.numpy() for k, v in inputs.items()})[0])
@@ -238,7 +240,7 @@ class TwoTower(nn.Module):  # type: ignore[misc]
         loaded = [decoded(p.load(self.side)) if isinstance(p, Image) else p for p in pictures]
         return {"pixel_values": self.images(images=loaded, return_tensors="pt")["pixel_values"]}
 
-    def _said(self, written: Sequence[str]) -> Tensor:
+    def _said(self, written: Sequence[str]) -> Float[Tensor, "n width"]:
         """States [n, width] of the text backbone, kept by text."""
 
         def compute(positions: Sequence[int]) -> list[Any]:
@@ -247,7 +249,7 @@ class TwoTower(nn.Module):  # type: ignore[misc]
         found = self.kept.states([f"t{self.limit}:{t}" for t in written], compute)
         return torch.from_numpy(np.stack(found).astype(np.float32))
 
-    def _seen(self, pictures: Sequence[Image | PIL.Image.Image]) -> Tensor:
+    def _seen(self, pictures: Sequence[Image | PIL.Image.Image]) -> Float[Tensor, "n width"]:
         """States [n, width] of the picture backbone, kept by the picture's bytes."""
 
         def compute(positions: Sequence[int]) -> list[Any]:

@@ -5,17 +5,24 @@ jina-embeddings-v4 (Günther et al. 2025) pulls the dense scores to the late-int
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax
 
 from hannun.objectives.tiles import Scores, over_tiles
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 #: Ours. At InfoNCE's 0.02 the teacher's softmax is a hard label and teaches nothing that InfoNCE does not.
 TEMPERATURE = 0.1
 
 
-def agreement(student: Scores, teacher: Scores, n: int, m: int, temperature: float = TEMPERATURE, *, tile: int | None = None) -> Tensor:
+def agreement(
+    student: Scores, teacher: Scores, n: int, m: int, temperature: float = TEMPERATURE, *, tile: int | None = None
+) -> Float[Tensor, ""]:
     """Mean over n queries of KL(softmax(teacher / T) ‖ softmax(student / T)) over m keys; scalar (nats), in tiles.
 
     Both are `Scores` of the same scale (`tiles.cosines`, `late_interaction.maxsim` with `mean`). The teacher gets no gradient.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax, normalize, softmax
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
-def similarities(student: Tensor, teacher: Tensor) -> Tensor:
+
+def similarities(student: Float[Tensor, "n d"], teacher: Float[Tensor, "n e"]) -> Float[Tensor, ""]:
     """Mean squared difference of all cosines within the batch; scalar. [n, d] and [n, e]: the dimensions may differ.
 
     Keeps the geometry of a text space while its coordinates move. The teacher gets no gradient; the diagonal is left out.
@@ -20,7 +25,7 @@ def similarities(student: Tensor, teacher: Tensor) -> Tensor:
     return (difference.sum() - difference.diagonal().sum()) / (n * (n - 1))
 
 
-def vectors(student: Tensor, teacher: Tensor) -> Tensor:
+def vectors(student: Float[Tensor, "n d"], teacher: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
     """Mean squared distance of each student's vector from its teacher's, as unit rows: 2 − 2 · cosine; scalar. [n, d] both.
 
     Embedding distillation (Reimers and Gurevych 2020). The teacher gets no gradient. Raises ValueError where the shapes differ: cut the
@@ -31,7 +36,9 @@ def vectors(student: Tensor, teacher: Tensor) -> Tensor:
     return ((normalize(student, dim=-1) - normalize(teacher.detach(), dim=-1)) ** 2).sum(-1).mean()
 
 
-def distributions(scores: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+def distributions(
+    scores: Float[Tensor, "n k"], target: Float[Tensor, "n k"], weights: Float[Tensor, " n"] | None = None
+) -> Float[Tensor, ""]:
     """KL divergence from softmax(scores) [n, k] to the given probabilities [n, k], weighted mean over rows; scalar (nats).
 
     Hinton et al. 2015 with the temperature already in `scores`; `target` gets no gradient.
@@ -42,7 +49,7 @@ def distributions(scores: Tensor, target: Tensor, weights: Tensor | None = None)
     return (rows * weights).sum() / weights.sum().clamp(min=1e-9)
 
 
-def neighbours(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+def neighbours(student: Float[Tensor, "n d"], teacher: Float[Tensor, "n e"], temperature: float) -> Float[Tensor, ""]:
     """KL divergence between the two softmax distributions of each row over the other rows; scalar. [n, d] and [n, e], unit rows.
 
     Looks at who is near, where `similarities` looks at how near.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from hannun.objectives.tiles import contrast, cosines
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
 
 #: CLIP's start and bound of the learnable scale: temperature 0.07, and never below 0.01 (Radford et al. 2021, section 2.5).
 START_TEMPERATURE = 0.07
@@ -15,23 +19,23 @@ LARGEST_SCALE = 100.0
 
 
 def infonce(
-    queries: Tensor,
-    keys: Tensor,
-    scale: Tensor | float,
+    queries: Float[Tensor, "n d"],
+    keys: Float[Tensor, "m d"],
+    scale: Float[Tensor, ""] | float,
     *,
-    ignore: Tensor | None = None,
-    labels: tuple[Tensor, Tensor] | None = None,
+    ignore: Bool[Tensor, "n m"] | None = None,
+    labels: tuple[Int[Tensor, "n c"], Int[Tensor, "m c"]] | None = None,
     margin: float | None = None,
-    owners: Tensor | None = None,
-    log_q: Tensor | None = None,
+    owners: Int[Tensor, " h"] | None = None,
+    log_q: Float[Tensor, " m"] | None = None,
     symmetric: bool = True,
     tile: int | None = None,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """Mean cross-entropy of finding key i for query i; scalar. Memory O(n + m): scores are made in tiles.
 
     Args:
         queries: [n, d], unit rows.
-        keys: [n + h, d]: key i is the positive of query i, and the last h keys are further (hard) negatives.
+        keys: [m, d] with m = n + h: key i is the positive of query i, and the last h keys are further (hard) negatives.
         scale: 1 / temperature.
         ignore: [n, n + h], True where a key answers a query although it is not its own (a false negative).
         labels: the same said in O(n): see `false_negatives`.
@@ -60,10 +64,10 @@ def infonce(
 def false_negatives(
     n: int,
     *,
-    ignore: Tensor | None = None,
-    labels: tuple[Tensor, Tensor] | None = None,
+    ignore: Bool[Tensor, "n m"] | None = None,
+    labels: tuple[Int[Tensor, "n c"], Int[Tensor, "m c"]] | None = None,
     margin: float | None = None,
-    owners: Tensor | None = None,
+    owners: Int[Tensor, " h"] | None = None,
 ) -> Callable[[slice, Tensor], Tensor] | None:
     """Which keys do not count for which queries, as `contrast` asks it tile by tile: (rows, scores [t, m]) → bool [t, m].
 
@@ -91,11 +95,11 @@ def false_negatives(
     return mask
 
 
-def same(labels: Tensor) -> Tensor:
+def same(labels: Int[Tensor, " n"]) -> Bool[Tensor, "n n"]:
     """[n] integer labels → [n, n], True where two rows share a label: what `infonce` should ignore (equal text, equal picture)."""
     return labels[:, None] == labels[None, :]
 
 
-def bounded(log_scale: Tensor) -> Tensor:
+def bounded(log_scale: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """The scale of a learnable log-scale: its exponential, never above LARGEST_SCALE, where the gradient stops."""
     return log_scale.exp().clamp(max=LARGEST_SCALE)

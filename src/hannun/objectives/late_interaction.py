@@ -5,14 +5,27 @@ MaxSim is ColBERT's (Khattab and Zaharia 2020), `top` is XTR's in-batch token re
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from hannun.objectives.infonce import false_negatives
 from hannun.objectives.tiles import TILE, Scores, contrast
 
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Shaped
 
-def maxsim(queries: Tensor, query_mask: Tensor, keys: Tensor, key_mask: Tensor, *, mean: bool = True, top: int | None = None) -> Scores:
+
+def maxsim(
+    queries: Float[Tensor, "n t k"],
+    query_mask: Shaped[Tensor, "n t"],
+    keys: Float[Tensor, "m u k"],
+    key_mask: Shaped[Tensor, "m u"],
+    *,
+    mean: bool = True,
+    top: int | None = None,
+) -> Scores:
     """Scores of token vectors [n, t, k] against [m, u, k] with their masks [n, t] and [m, u] (True for a real token).
 
     Each query token takes its best key token; a query's score is the mean over its tokens (`mean`, so that queries of all
@@ -47,7 +60,7 @@ def maxsim(queries: Tensor, query_mask: Tensor, keys: Tensor, key_mask: Tensor, 
     return scores
 
 
-def _threshold(flat: Tensor, keys: Tensor, held: Tensor, top: int) -> Tensor:
+def _threshold(flat: Float[Tensor, "r k"], keys: Float[Tensor, "m u k"], held: Bool[Tensor, "m u"], top: int) -> Float[Tensor, " r"]:
     """The similarity [r] of the `top`-th nearest key token to each query token [r, k]."""
     every = keys[held]
     found = flat.new_full((len(flat), 0), 0.0)
@@ -59,21 +72,21 @@ def _threshold(flat: Tensor, keys: Tensor, held: Tensor, top: int) -> Tensor:
 
 
 def late_interaction(
-    queries: Tensor,
-    query_mask: Tensor,
-    keys: Tensor,
-    key_mask: Tensor,
-    scale: Tensor | float,
+    queries: Float[Tensor, "n t k"],
+    query_mask: Shaped[Tensor, "n t"],
+    keys: Float[Tensor, "m u k"],
+    key_mask: Shaped[Tensor, "m u"],
+    scale: Float[Tensor, ""] | float,
     *,
     mean: bool = True,
     top: int | None = None,
-    ignore: Tensor | None = None,
-    labels: tuple[Tensor, Tensor] | None = None,
+    ignore: Bool[Tensor, "n m"] | None = None,
+    labels: tuple[Int[Tensor, "n c"], Int[Tensor, "m c"]] | None = None,
     margin: float | None = None,
-    owners: Tensor | None = None,
+    owners: Int[Tensor, " h"] | None = None,
     symmetric: bool = True,
     tile: int | None = None,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """InfoNCE over MaxSim scores; scalar. The n queries' own keys are the first n of the keys; masks as in `infonce`.
 
     `tile` is query rows at a time; by default as many as keep their token similarities to one key tile small.

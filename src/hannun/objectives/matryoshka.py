@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn.functional import normalize
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 
 def matryoshka(
     objective: Callable[[Tensor, Tensor], Tensor],
-    first: Tensor,
-    second: Tensor,
+    first: Float[Tensor, "*n d"],
+    second: Float[Tensor, "*m d"],
     dims: Sequence[int],
     weights: Sequence[float] | None = None,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """Matryoshka representation learning (Kusupati et al. 2022): `objective` on the first k values, for each k in `dims`; scalar.
 
     `first` and `second` are [..., d]: dense rows [n, d] or token vectors [n, t, d] alike; their prefixes are made unit rows again

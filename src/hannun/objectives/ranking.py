@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from hannun.objectives.tiles import over_tiles
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Shaped
+
 #: Su's λ, and sentence-transformers' `scale`.
 SCALE = 20.0
 
 
-def cosent(first: Tensor, second: Tensor, scores: Tensor, scale: Tensor | float = SCALE, *, tile: int | None = None) -> Tensor:
+def cosent(
+    first: Float[Tensor, "n d"],
+    second: Float[Tensor, "n d"],
+    scores: Shaped[Tensor, " n"],
+    scale: Float[Tensor, ""] | float = SCALE,
+    *,
+    tile: int | None = None,
+) -> Float[Tensor, ""]:
     """log(1 + Σ exp(scale · (cosine of the lower-scored pair − cosine of the higher-scored one))) over all i, j that differ; scalar.
 
     `first` and `second` are [n, d], pair i has `scores[i]`; ties do not count. In float32 and in tiles. Raises ValueError

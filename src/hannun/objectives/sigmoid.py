@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -9,23 +11,26 @@ from torch.nn.functional import logsigmoid
 from hannun.objectives.infonce import false_negatives
 from hannun.objectives.tiles import cosines, over_tiles
 
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
 #: SigLIP's starts (Zhai et al. 2023, algorithm 1): scale 10 and bias −10, so that the many negatives begin near their answer.
 START_SCALE = 10.0
 START_BIAS = -10.0
 
 
 def sigmoid(
-    queries: Tensor,
-    keys: Tensor,
-    scale: Tensor | float,
-    bias: Tensor | float,
+    queries: Float[Tensor, "n d"],
+    keys: Float[Tensor, "m d"],
+    scale: Float[Tensor, ""] | float,
+    bias: Float[Tensor, ""] | float,
     *,
-    ignore: Tensor | None = None,
-    labels: tuple[Tensor, Tensor] | None = None,
+    ignore: Bool[Tensor, "n m"] | None = None,
+    labels: tuple[Int[Tensor, "n c"], Int[Tensor, "m c"]] | None = None,
     margin: float | None = None,
-    owners: Tensor | None = None,
+    owners: Int[Tensor, " h"] | None = None,
     tile: int | None = None,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """Mean over queries of −Σ log σ(z · (scale · cosine + bias)), z = 1 for a query's own key and −1 for the others; scalar.
 
     `queries` [n, d], `keys` [n + h, d] as in `infonce`, whose masks it shares. Raises ValueError when the shapes do not fit.

@@ -8,10 +8,14 @@ FlashAttention, Dao et al. 2022, does for attention's.)
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Query rows (a slice) → their scores [t, m] against every key.
 Scores = Callable[[slice], Tensor]
@@ -20,7 +24,7 @@ Scores = Callable[[slice], Tensor]
 TILE = 2**22
 
 
-def cosines(queries: Tensor, keys: Tensor) -> Scores:
+def cosines(queries: Float[Tensor, "n d"], keys: Float[Tensor, "m d"]) -> Scores:
     """Scores of dense vectors [n, d] and [m, d]: their dot products, in float32 whatever the autocast."""
 
     def scores(rows: slice) -> Tensor:
@@ -46,13 +50,13 @@ def contrast(
     scores: Scores,
     n: int,
     m: int,
-    scale: Tensor | float,
+    scale: Float[Tensor, ""] | float,
     *,
     ignore: Callable[[slice, Tensor], Tensor] | None = None,
-    log_q: Tensor | None = None,
+    log_q: Float[Tensor, " m"] | None = None,
     symmetric: bool = True,
     tile: int | None = None,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """Mean cross-entropy of finding key i for query i among m ≥ n keys, in tiles; scalar.
 
     `ignore(rows, scores)` → bool [t, m], True where a key does not count for a query (its own always does). `log_q` [m] is

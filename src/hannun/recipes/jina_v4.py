@@ -32,7 +32,8 @@ from hannun.models import adapters
 from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
 from hannun.models.checkpoint import save
 from hannun.models.fused import Fused, Shape
-from hannun.models.one_sequence import OneSequence
+from hannun.models.one_sequence import HEADS, TARGETS, OneSequence
+from hannun.models.published import shapes
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.recipes.data import functions, pairs
@@ -131,9 +132,6 @@ def tasks(recipe: Recipe) -> tuple[Task, ...]:
 
 def adapter_sizes(recipe: Recipe = PAPER) -> dict[str, int]:
     """Parameters of each adapter on the paper's backbone, Qwen2.5-VL-3B, built on the meta device: no memory, no weights."""
-    from hannun.models.one_sequence import HEADS, TARGETS
-    from hannun.models.published import shapes
-
     with torch.device("meta"):
         whole = torch.nn.ModuleDict({"network": shapes(PAPER.backbone)})
         whole["token_head"] = torch.nn.Linear(2048, recipe.token_dim, bias=False)

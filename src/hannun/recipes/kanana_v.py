@@ -21,12 +21,14 @@ from torch.nn.functional import normalize
 from hannun import collection
 from hannun.errors import DependencyError, InputError
 from hannun.item import Item, Pair, Text
+from hannun.load import load
 from hannun.mini.model import HERE as MINI
 from hannun.mini.model import Mini
 from hannun.models.adapters import Task
 from hannun.models.checkpoint import save
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
+from hannun.models.one_sequence import OneSequence
 from hannun.recipe import Recipe
 from hannun.recipes import table
 from hannun.recipes.data import composed
@@ -154,8 +156,6 @@ def build(recipe: Recipe, work: Path) -> Any:
         model = Fused.from_mini(MINI, Shape(dim=max(recipe.dims), cut=11, pooling=recipe.pooling, dims=recipe.dims))
         model.remember(work / f"states-{Mini().fingerprint}")  # what frozen layers say is of those layers alone
         return model
-    from hannun.models.one_sequence import OneSequence
-
     return OneSequence.begin(
         recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims, tasks=(SEARCH,) if adapted(recipe) else (),
         rank=recipe.lora_rank, alpha=recipe.lora_alpha or recipe.lora_rank, attention=recipe.attention, recompute=bool(recipe.recompute),
@@ -172,8 +172,6 @@ def mined(pairs: Mapping[str, Sequence[Pair]], count: int, work: Path, tell: Cal
 
     Those that a source has by rule come first. The collections lie in `work`/mined.
     """
-    from hannun.load import load
-
     out = {}
     for name, group in pairs.items():
         shop = collection.open(work / "mined" / f"{name}.hannun", encoder=load("mini"))
@@ -237,8 +235,6 @@ def run(
     recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
 ) -> list[str]:
     """Train, save the model to WORK/model, and return the lines of its table beside mini's average."""
-    from hannun.load import load
-
     if not data.exists():
         raise DependencyError(f"{data}: no such folder; give the data with --data")
     model = build(recipe, work)

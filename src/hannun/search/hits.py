@@ -16,7 +16,7 @@ STORED = ("id", "text", "images", PARTS, "facts")  # what of a payload `stored_i
 
 
 @dataclass(frozen=True)
-class Patches:
+class PatchMap:
     """How near the query is to each cell of a picture: cosines, row by row."""
 
     rows: int
@@ -41,7 +41,7 @@ class Why:
     parts: Mapping[str, float]
     terms: tuple[tuple[str, float], ...] = ()
     picture: int | None = None
-    patches: Patches | None = None
+    patches: PatchMap | None = None
     rank: int = 0
     note: str = ""
 
@@ -112,6 +112,7 @@ class Found:
     relevance: float | None = None
     group: Scalar | None = None
     also: list[Found] = field(default_factory=list)
+    last: bool = False
 
 
 def stored_item(payload: Mapping[str, Any], root: Path) -> Item:

@@ -2,7 +2,7 @@
 
 A word is there as it is written, by its other name (빨강 is 빨간, 엘지 is LG), or in parts that make up the whole of it: RTX4090
 in "RTX 4090", 드럼세탁기 in "드럼 세탁기". A part alone is another thing: 신라면 is not every 라면. A measure is its amount,
-however it is written.
+however it is written. The words of a sentence, though, stand in any text on the same matter: it names what has all of it as it stands.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ def every(text: str, dictionary: Sequence[str] = ()) -> Condition | None:
     return All(tuple(needed)) if needed else None
 
 
+def verbatim(query: str, text: str) -> bool:
+    """Whether a text has the letters of a query as they follow one another, whatever stands between them."""
+    return _letters(hangul.folded(query)) in _letters(hangul.folded(text))
+
+
 def _all(words: Sequence[str], dictionary: Sequence[str]) -> Iterator[Condition]:
     """What every word needs; words that may be one code are met by it as well."""
     together = set(lexical.query(" ".join(words), dictionary).words) if len(words) > 1 else set()
@@ -58,8 +63,19 @@ def _all(words: Sequence[str], dictionary: Sequence[str]) -> Iterator[Condition]
 
 
 def _word(word: str, dictionary: Sequence[str]) -> Iterator[Condition]:
-    """What one word needs: its longest terms, whole or in parts, and those that are not written in it (빨갛다 of 빨간)."""
-    terms, written = lexical.query(word, dictionary).words, _letters(word)
+    """What one word needs; one that may stand before a noun is there in that reading too (말린, a name by itself)."""
+    terms, stem = lexical.query(word, dictionary).words, lexical.modifier(word, dictionary)
+    needed = tuple(_terms(word, [t for t in terms if t not in (stem, names.also(stem))] or terms))
+    read = Holds(names.also(stem) or stem)
+    if stem and needed and needed != (read,):
+        yield Any_((read, All(needed)))
+    else:
+        yield from needed
+
+
+def _terms(word: str, terms: Sequence[str]) -> Iterator[Condition]:
+    """What the terms of a word need: the longest, whole or in parts, and those that are not written in it (빨갛다 of 빨간)."""
+    written = _letters(word)
     others = {names.also(t) for t in terms}
     longest: list[str] = []
     for term in sorted((t for t in terms if t in written), key=len, reverse=True):

@@ -12,6 +12,7 @@ from hannun.errors import InputError
 from hannun.index.engine import Condition
 from hannun.item import Item
 from hannun.search import diversify
+from hannun.search.order import Order
 from hannun.search.where import parse_where
 
 MAX_LIMIT = 10_000
@@ -43,6 +44,8 @@ class Options:
     shuffle: int = 0
     explain: bool = False
     floor: float = 0.0
+    sort: str | None = None
+    last: str | None = None
 
     def __post_init__(self) -> None:
         _whole("limit", self.limit, 1, MAX_LIMIT)
@@ -59,6 +62,10 @@ class Options:
             raise InputError(f"rerank={self.rerank!r} came, expected 'tokens' or a function of (query, items) that gives scores")
         if self.group_by is not None and not (isinstance(self.group_by, str) and self.group_by.strip()):
             raise InputError(f"group_by={self.group_by!r} came, expected the name of a fact")
+        if self.order is not None:
+            for name in ("rerank", "diversity", "shuffle"):
+                if getattr(self, name):
+                    raise InputError(f"sort={self.sort!r} and {name} came, and each says the order; leave one of them out")
 
     def part_weights(self, kinds: Sequence[str]) -> dict[str, float]:
         """The weights of an item's parts by kind, of each of the declared `kinds`, made to sum to 1. Raises InputError that names these."""
@@ -82,6 +89,16 @@ class Options:
     def condition(self) -> Condition | None:
         """The parsed `where`."""
         return None if self.where is None else parse_where(self.where)
+
+    @cached_property
+    def order(self) -> Order | None:
+        """The parsed `sort`."""
+        return None if self.sort is None else Order.of(self.sort)
+
+    @cached_property
+    def behind(self) -> Condition | None:
+        """The parsed `last`."""
+        return None if self.last is None else parse_where(self.last)
 
 
 def read_weights(text: str) -> Weights:

@@ -8,12 +8,13 @@ from typing import final
 
 from hannun.encoder import JOINT, Encoder
 from hannun.errors import InputError
+from hannun.facts import called
 from hannun.index import lexical
 from hannun.index.engine import All, Among, Any_, Condition, Engine, Not, Plan, Words
 from hannun.item import Item, Text
 from hannun.search import fuse
 from hannun.search.background import TAIL, Background
-from hannun.search.named import every
+from hannun.search.named import every, verbatim
 from hannun.search.options import SHARE, Options
 from hannun.search.query import Asked, Pointed, pointed
 
@@ -60,7 +61,7 @@ class Prepared:
         o, asked = self.options, self.asked
         if o.words == 1 and not asked.words:
             raise InputError("words=1 came with a query that has no words; write some, or leave words out")
-        _ = o.condition
+        _ = o.condition, o.behind
         if o.words == 1 and not (o.weights or o.dim or o.rerank):
             return
         encoder = self.load()
@@ -138,8 +139,14 @@ class Prepared:
 
     @cached_property
     def named(self) -> frozenset[str]:
-        """The ids of the FEW items at most that have every word of the query; none where there are more."""
-        return self.holders or frozenset()
+        """The ids of the FEW items at most that the query names: they have every word of it, and all of a sentence as it stands."""
+        held = self.holders or frozenset()
+        if not held or not lexical.sentence(self.asked.words, self.dictionary):
+            return held
+        stored = self.engine.get(sorted(held), ["text", "facts"])
+        return frozenset(
+            i for i, p in stored.items() if verbatim(self.asked.words, str(p.get("text") or "") or called(p.get("facts") or {}))
+        )
 
     @cached_property
     def holders(self) -> frozenset[str] | None:
@@ -154,9 +161,10 @@ class Prepared:
 
     @cached_property
     def avoided(self) -> Condition | None:
-        """Holds for items whose text has every word of something that is to be avoided."""
+        """Holds for items that come last: whose text has every word of something that is to be avoided, or that `last` holds for."""
         texts = [w.text for w in self.asked.unlike if isinstance(w, Item) and w.text and not w.images]
         found = [c for t in texts if (c := every(t, self.dictionary)) is not None] if self.worded else []
+        found += [self.options.behind] if self.options.behind is not None else []
         return (Any_(tuple(found)) if len(found) > 1 else found[0]) if found else None
 
     def plan(self, limit: int, candidates: int, only: Condition | None) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,11 +21,12 @@ from hannun.item import Image, Item, joined
 from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
 from hannun.search.background import Background
-from hannun.search.hits import Found, Hit, Patches, Why, foremost, stored_item
+from hannun.search.hits import Found, Hit, PatchMap, Why, foremost, stored_item
 from hannun.search.options import MAX_LIMIT, Options
+from hannun.search.order import DEPTH, Order
 from hannun.search.prepared import Prepared, both
 from hannun.search.query import Asked
-from hannun.search.relevance import relevance
+from hannun.search.relevance import FITS, relevance
 from hannun.search.where import written
 
 CANDIDATES = 100  # per part; the union of these is rescored exactly
@@ -61,6 +63,19 @@ class Searcher:
         self._judge(found, query)
         return [self._hit(f, query) for f in found if f.relevance is None or f.relevance >= o.floor]
 
+    def listed(self, o: Options) -> list[Hit]:
+        """All items that the condition holds for, in the order of a fact: nothing is asked, so that their scores are 0."""
+        order = o.order or Order("id")
+        rows = [(str(p["id"]), order.told(str(p["id"]), p.get("facts") or {})) for p in self._engine.scan(["id", "facts"], o.condition)]
+        last = set() if o.behind is None else {str(p["id"]) for p in self._engine.scan(["id"], both(o.condition, o.behind))}
+        rows.sort(key=lambda r: r[0])  # the engine's order is its own
+        ordered = order.sort([r for r in rows if r[0] not in last], lambda r: r[1]) + order.sort(
+            [r for r in rows if r[0] in last], lambda r: r[1]
+        )
+        ids = [id for id, _ in ordered[o.offset : o.offset + o.limit]]
+        payloads = self._engine.get(ids)
+        return [Hit(i, 0.0, stored_item(payloads[i], self._root)) for i in ids if i in payloads]
+
     def why(self, id: str, asked: Asked, o: Options) -> Hit:
         """The item with this id as a hit of the query, wherever it ranks, and what keeps it out."""
         only = self._query(asked, replace(o, where=None, limit=1, offset=0, explain=True))
@@ -95,11 +110,24 @@ class Searcher:
         o = query.options
         varied = bool(o.diversity or o.shuffle)
         depth = max(needed, rerank.DEPTH if o.rerank else 0, diversify.DEPTH if varied else 0)
+        if o.order is not None:
+            return self._ordered(query, o.order)
         if o.group_by is None:
             found = self._reranked(self._list(query, depth), query)
         else:
             found = self._groups(query, depth, o.group_by)
         return self._varied(found, o, query) if varied else found
+
+    def _ordered(self, query: Prepared, order: Order) -> list[Found]:
+        """What fits of the best DEPTH, in the order of a fact; equal ones as they rank."""
+        o = query.options
+        found = self._list(query, DEPTH)[:DEPTH]
+        self._fill(found)
+        self._judge(found, query)
+        found = [f for f in found if f.relevance is None or f.relevance >= (o.floor or FITS)]
+        told = {f.id: order.told(f.id, (f.payload or {}).get("facts") or {}) for f in found}
+        found = [f for last in (False, True) for f in order.sort([f for f in found if f.last == last], lambda f: told[f.id])]
+        return found if o.group_by is None else self._grouped(found, o.group_by)
 
     def _groups(self, query: Prepared, needed: int, field: str) -> list[Found]:
         """The first `needed` groups among the first MAX_LIMIT items."""
@@ -125,7 +153,7 @@ class Searcher:
             if len(found) < needed:
                 rest = self._deeper(query.again(only=query.avoided), needed - len(found))
                 for f in rest:
-                    f.score -= BELOW
+                    f.score, f.last = f.score - BELOW, True
                 found += rest
         for rank, f in enumerate(found, start=1):
             f.rank = rank
@@ -349,7 +377,7 @@ class Searcher:
         parts = {k: v for k, v in f.parts.items() if k in (*self._engine.layout.parts, "words", "rerank")}
         return Why(parts, f.terms, f.picture, self._patches(it, f.picture or 0, query), f.rank, note)
 
-    def _patches(self, it: Item, picture: int, query: Prepared) -> Patches | None:
+    def _patches(self, it: Item, picture: int, query: Prepared) -> PatchMap | None:
         if not it.images or query.words == 1 or not query.asked.words:
             return None
         seeing = cells(self._load())
@@ -361,20 +389,16 @@ class Searcher:
             return None
         near = unit(seen[:, : len(query.pointed.vector)]) @ query.pointed.vector
         side = math.isqrt(len(near))
-        return Patches(side, len(near) // side, tuple(float(v) for v in near))
+        return PatchMap(side, len(near) // side, tuple(float(v) for v in near))
 
 
 def packed(pictures: Floats) -> Mapping[str, Any]:
     """The vectors of an item's single pictures [n, dim] as a payload keeps them: half precision, in base64."""
-    import base64
-
     return {"count": len(pictures), "float16": base64.b64encode(pictures.astype(np.float16).tobytes()).decode()}
 
 
 def unpacked(stored: Mapping[str, Any]) -> Floats:
     """The inverse of `packed`, as unit rows."""
-    import base64
-
     rows = np.frombuffer(base64.b64decode(stored["float16"]), np.float16).reshape(int(stored["count"]), -1)
     return unit(rows)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from hannun.errors import HannunError, InputError
-from hannun.item import Content, Image
+from hannun.item import Content, Image, item
 from hannun.search.hits import Hit
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Model:
+class ChatModel:
     """Where a vision-language model answers: an OpenAI-compatible base URL such as http://localhost:11434/v1, its name, a key."""
 
     url: str
@@ -86,13 +86,11 @@ class Model:
         return text.strip()
 
 
-def ask(collection: Collection, question: Content, model: Model, *, where: str | None = None, limit: int = 6) -> Answer:
+def ask(collection: Collection, question: Content, model: ChatModel, *, where: str | None = None, limit: int = 6) -> Answer:
     """Answer a question (words, or words with a picture) from the `limit` nearest items for which `where` holds.
 
     With nothing found the model is not asked. Raises InputError for a question without words.
     """
-    from hannun.item import item
-
     it = item(question, id="question")
     if not it.text:
         raise InputError("a question without words came; write what you want to know")

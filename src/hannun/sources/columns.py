@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from hannun import hangul, shards
 from hannun.errors import HannunError, InputError, neighbours
 from hannun.facts import fact
 from hannun.item import Image, Item, Problem, image_part, item
+from hannun.sources.roots import on_disk
 from hannun.sources.tables import Notes, Row, decode_text, rows
 
 OURS = ("text", "image", "id")
@@ -92,20 +92,20 @@ def amount(text: str) -> int | float | None:
     return int(made) if isinstance(made, float) and made.is_integer() and abs(made) < 2**53 else made
 
 
-def items(file: Path, reading: Reading) -> Iterator[Item | Problem]:
-    """The items of a table, one a row."""
+def items(file: Path, reading: Reading, place: str) -> Iterator[Item | Problem]:
+    """The items of a table, one a row; those without an id have the place of their table and their number."""
     notes = Notes()
     for number, row in enumerate(rows(file, notes=notes), start=1):
         yield from notes.drain()
         if isinstance(row, Problem):
             yield row
             continue
-        named, where = reading.named(row), f"{file}, row {number}"
+        named, where = reading.named(_of_image_folder(file, row)), f"{file}, row {number}"
         if "text" not in named and "image" not in named:
             notes.tell("columns", where, _expected(row))
             continue
         try:
-            made, odd = made_of(file, number, named, reading)
+            made, odd = made_of(file, place, number, named, reading)
         except HannunError as e:
             yield Problem(where, str(e))
             continue
@@ -143,9 +143,9 @@ def proposed(row: Row) -> str:
     return ",".join(f"{o}={t}" for o, t in chosen.items()) if distinct and {"text", "image"} & chosen.keys() else ""
 
 
-def made_of(file: Path, number: int, row: Mapping[str, Any], reading: Reading) -> tuple[Item, list[tuple[str, str]]]:
+def made_of(file: Path, place: str, number: int, row: Mapping[str, Any], reading: Reading) -> tuple[Item, list[tuple[str, str]]]:
     """The item of a row, and the columns that it is kept without, each with the reason. Raises InputError where it has no content."""
-    id = identity(row.get("id")) or f"{hangul.normalise(os.path.abspath(file))}#{number}"
+    id = identity(row.get("id")) or f"{place}#{number}"
     images = [_beside(file, p) for p in pictures(row)]
     made = item({"id": id, "image": images, "text": words(row.get("text"))})
     if not made.parts:
@@ -207,28 +207,27 @@ def pictures(row: Mapping[str, Any]) -> list[Any]:
     return [p for p in plain if p is not None and p != "" and not _nan(p)]
 
 
+def _of_image_folder(table: Path, row: Row) -> Row:
+    """A row of the `metadata` that lies beside pictures in a folder of Hugging Face's form: its `file_name` is a picture."""
+    if table.stem != "metadata" or "file_name" not in row or "image" in row:
+        return row
+    return {("image" if name == "file_name" else name): value for name, value in row.items()}
+
+
 def claimed(table: Path, reading: Reading) -> Iterator[str]:
     """The absolute paths of the pictures that a table names. Raises OSError and HannunError as reading it does."""
-    for row in rows(table, columns=[reading.columns.get("image", "image")]):
-        for picture in pictures(reading.named(row)) if isinstance(row, Mapping) else ():
+    wanted = [reading.columns.get("image", "image"), *(["file_name"] if table.stem == "metadata" else [])]
+    for row in rows(table, columns=wanted):
+        for picture in pictures(reading.named(_of_image_folder(table, row))) if isinstance(row, Mapping) else ():
             if isinstance(picture, str) and picture:
-                yield os.path.abspath(_on_disk(table.parent / picture))
+                yield os.path.abspath(on_disk(table.parent / picture))
 
 
 def _nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _on_disk(path: Path) -> Path:
-    """The path in the form (NFC or NFD) that the disk has: a table made on one system names files copied from another."""
-    if str(path).isascii() or path.exists():
-        return path
-    forms = (path.parent / unicodedata.normalize(f, path.name) for f in ("NFC", "NFD"))
-    whole = (Path(unicodedata.normalize(f, str(path))) for f in ("NFC", "NFD"))
-    return next((p for p in (*forms, *whole) if p.exists()), path)
-
-
 def _beside(file: Path, picture: object) -> Image:
     """A row's picture: a path relative to the table's folder, or bytes."""
     part = image_part(picture)
-    return image_part(_on_disk(file.parent / part.source)) if isinstance(part.source, Path) else part
+    return image_part(on_disk(file.parent / part.source)) if isinstance(part.source, Path) else part

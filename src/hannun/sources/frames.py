@@ -14,7 +14,8 @@ import PIL.Image
 from hannun.errors import HannunError, InputError
 from hannun.item import Content, Events, Item, Problem, Signal, content_of, item
 from hannun.sources.columns import Reading, identity, kept_facts, pictures, words
-from hannun.sources.reading import read
+from hannun.sources.reading import Survey, read, survey
+from hannun.sources.roots import Rooted, fresh
 from hannun.sources.tables import Notes, arrow_rows
 
 _EXPECTED = (
@@ -23,8 +24,17 @@ _EXPECTED = (
 )
 
 
-def contents(given: Any) -> Iterable[Content | Problem]:
-    """The contents in what was handed over; one text, row or picture is one. Raises InputError that names a type that holds none."""
+def surveyed(given: Any) -> tuple[Any, dict[str, int]]:
+    """What was handed over, a path as a survey of what lies there; and how much of each kind there is not read."""
+    found = survey([given]) if isinstance(given, Path) else given
+    return found, dict(found.unread) if isinstance(found, Survey) else {}
+
+
+def contents(given: Any, rooted: Rooted = fresh) -> Iterable[Content | Problem]:
+    """The contents in what was handed over; one text, row or picture is one. `rooted` gives folders their names.
+
+    Raises InputError that names a type that holds none.
+    """
     match given:
         case Mapping():
             if given and all(hasattr(v, "column_names") for v in given.values()):
@@ -34,8 +44,8 @@ def contents(given: Any) -> Iterable[Content | Problem]:
             return [dict(given)]
         case str() | bytes() | bytearray() | PIL.Image.Image() | Signal() | Events() | Item() | Problem():
             return [given if not isinstance(given, bytearray) else bytes(given)]
-        case Path():
-            return read([given])
+        case Path() | Survey():
+            return read([given] if isinstance(given, Path) else given, rooted=rooted)
     if (rows := _frame(given)) is not None:
         return rows
     if isinstance(given, Iterable):

@@ -1,9 +1,9 @@
 """Paths go in (folders, pictures, texts, tables, PDFs, shards) with how to read rows; Items, Problems and counts of unread files come out.
 
-The item of a file has the file's absolute path as its id; the item of a row has its `id` column, or else the file's path
-and the row's number; that of a page has the file's path and the page's number. Every item carries where it came from in `SOURCE`, so
-that `--prune` knows what has vanished. The name of a picture or PDF and the folder that it lies in become facts (`title`, `folder`),
-which are a picture's words too, since it has no text.
+The item of a file has the file's place as its id (`photos/2024/a.jpg`: from the folder that was named, see `roots`); the item of a row
+has its `id` column, or else the file's place and the row's number; that of a page has the file's place and the page's number. Every
+item carries where it came from in `SOURCE` and `PLACE`, so that `--prune` knows what has vanished. The name of a picture or PDF and the
+folder that it lies in become facts (`title`, `folder`), which are a picture's words too, since it has no text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,14 +20,14 @@ from typing import Any
 from hannun import exif, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
-from hannun.item import Image, Item, Problem, image_part, item
-from hannun.sources import columns, pdf, shard
+from hannun.item import PLACE, SOURCE, Image, Item, Problem, image_part, item
+from hannun.sources import columns, html, pdf, places, shard, video
 from hannun.sources.columns import Reading
+from hannun.sources.roots import Rooted, absolute, fresh, placed, root_of
 from hannun.sources.tables import TABLES, about, decode_text, ending
 
-SOURCE = "_source"  # the fact that holds the absolute path of the file an item came from
 TEXTS = frozenset({"txt", "md"})
-KINDS = shards.PICTURES | TEXTS | TABLES | {"pdf", "tar"}  # endings of the files that are read
+KINDS = shards.PICTURES | video.VIDEOS | TEXTS | html.PAGES | TABLES | {"pdf", "tar"}  # endings of the files that are read
 PLAIN = Reading()
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
 
@@ -37,38 +37,43 @@ class Survey:
     """What lies below some paths: the files to read, each with whether it was named itself, and how many of each kind are not read.
 
     `folders`: for each file the folder that it lies in, as seen from the path that was named ("제주도/2024"); the folder's own name
-    where that is the path itself.
+    where that is the path itself. `within`: for pages, the path that was named, which their pictures must lie below. `roots`: what the
+    paths are roots of, see `roots.root_of`.
     """
 
     files: tuple[tuple[Path, bool], ...]
     unread: dict[str, int]
     folders: dict[Path, str] = field(default_factory=dict)
+    within: dict[Path, Path] = field(default_factory=dict)
+    roots: tuple[str, ...] = ()
 
     def unread_kinds(self) -> str:
         """ "3 .hwp, 1 .zip", the most frequent first; "" where everything is read."""
         return ", ".join(f"{n} {kind}" for kind, n in sorted(self.unread.items(), key=lambda k: (-k[1], k[0])))
 
 
-def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN) -> Iterator[Item | Problem]:
+def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN, rooted: Rooted = fresh) -> Iterator[Item | Problem]:
     """Every item below the paths, files in sorted order. Raises MissingError, before anything is read, for a path that is not there.
 
     Files of other kinds inside a folder are counted by `survey`; one that is named itself makes a Problem. An id that comes a second
-    time makes a Problem too, and the first one stands.
+    time makes a Problem too, and the first one stands. `rooted` gives the names of roots, where some have names already.
     """
     seen: dict[str, str] = {}
     found = paths if isinstance(paths, Survey) else survey(paths, reading)
+    roots = rooted(found.roots)
     for file, named in found.files:
-        source = hangul.normalise(os.path.abspath(file))
-        for one in _file(file, named, reading, found.folders.get(file, "")):
+        source = absolute(file)
+        place = placed(roots, source)
+        for one in _file(file, named, reading, found.folders.get(file, ""), place, found.within.get(file, file.parent)):
             if isinstance(one, Problem):
-                yield one
+                yield replace(one, id=place) if one.id == source else one  # readers of tables know only their files
             elif one.id in seen:
                 yield Problem(
                     f"{file}", f"the id {one.id!r} came before in {seen[one.id]}; the first one is kept, give this one another id"
                 )
             else:
                 seen[one.id] = str(file)
-                yield replace(one, facts={**one.facts, SOURCE: source})
+                yield replace(one, facts={**one.facts, SOURCE: source, PLACE: place})
 
 
 def files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
@@ -76,50 +81,100 @@ def files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:
     return list(survey(paths).files)
 
 
-def walk(folder: Path, failed: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str]]]:
+def walk(
+    folder: Path, failed: Callable[[OSError], None] | None = None, passed: Callable[[Path, str], None] = lambda place, why: None
+) -> Iterator[tuple[Path, list[str]]]:
     """Each folder from this one down with the names of its files, sorted; hidden ones and collections are passed over.
 
     Args:
         folder: where to begin. Links to folders below it are not followed.
         failed: called with the error of each folder that cannot be listed; left out, such a folder is passed over.
+        passed: called with what is passed over, and as what it is to be counted.
     """
     for here, inner, names in os.walk(folder, onerror=failed):
+        for name in inner:
+            if (why := _passed(Path(here, name))) is not None:
+                passed(Path(here, name), why)
         inner[:] = sorted(d for d in inner if not d.startswith(".") and not d.endswith(".hannun"))
+        for name in names:
+            if name.startswith("."):
+                passed(Path(here, name), "hidden")
         yield Path(here), sorted(n for n in names if not n.startswith("."))
 
 
+def _passed(folder: Path) -> str | None:
+    """As what a folder is counted that is not gone into; None for one that is."""
+    if folder.name.startswith("."):
+        return "hidden folder"
+    if folder.name.endswith(".hannun"):
+        return "collection"
+    return "link to a folder" if folder.is_symlink() else None
+
+
 def survey(paths: Iterable[Path], reading: Reading = PLAIN) -> Survey:
-    """What lies below the paths. Hidden files and collections are passed over. Raises MissingError for a path that is not there."""
+    """What lies below the paths; hidden files and collections are passed over. Raises MissingError for a path that is not there."""
     found: dict[str, tuple[Path, bool]] = {}  # by absolute path, so that no file comes twice however it was named
     unread: dict[str, str] = {}
     folders: dict[Path, str] = {}
+    within: dict[Path, Path] = {}
+    roots: list[str] = []
+
+    def passed(place: Path, why: str) -> None:
+        unread[os.path.abspath(place)] = why
+
     for path in paths:
         if not path.exists():
             raise MissingError(f"{path}: no such file or folder; check the path")
+        roots.append(root_of(path))
         if not path.is_dir():
             found[os.path.abspath(path)] = (path, True)
             folders.setdefault(path, _folder(path.parent, path.parent))
             continue
-        for folder, names in walk(path):
+        for folder, names in walk(path, lambda e: passed(Path(e.filename), f"folder that cannot be listed ({e.strerror or e})"), passed):
             here = _folder(folder, path)
             for name in names:
                 file = folder / name
-                place, kind = os.path.abspath(file), ending(file)
-                if kind not in KINDS:
-                    unread[place] = f".{kind}" if kind else "without an ending"
-                elif kind == "xlsx" and importlib.util.find_spec("python_calamine") is None:
-                    unread[place] = ".xlsx (needs `pip install -c constraints.txt '.[formats]'`)"
-                else:
-                    found.setdefault(place, (file, False))
-                    folders.setdefault(file, here)
-    claimed: set[str] = set()
-    if any(not named and ending(file) in shards.PICTURES for file, named in found.values()):
-        for file, _ in found.values():
-            if ending(file) in TABLES and file.is_file():
-                with suppress(OSError, HannunError):  # reported when the table itself is read
-                    claimed.update(columns.claimed(file, reading))
+                if (why := _unread(file)) is not None:
+                    passed(file, why)
+                    continue
+                found.setdefault(os.path.abspath(file), (file, False))
+                folders.setdefault(file, here)
+                if ending(file) in html.PAGES:
+                    within.setdefault(file, path)
+    claimed = _claimed(found.values(), within, reading)
     kept = tuple((file, named) for place, (file, named) in found.items() if named or place not in claimed)
-    return Survey(kept, dict(Counter(kind for place, kind in unread.items() if place not in found)), folders)
+    counts = Counter(kind for place, kind in unread.items() if place not in found)
+    return Survey(kept, dict(counts), folders, within, tuple(dict.fromkeys(roots)))
+
+
+def _claimed(found: Iterable[tuple[Path, bool]], within: Mapping[Path, Path], reading: Reading) -> set[str]:
+    """The pictures that belong to the tables and pages among these files."""
+    if not any(not named and ending(file) in shards.PICTURES for file, named in found):
+        return set()
+    claimed: set[str] = set()
+    for file, _ in found:
+        with suppress(OSError, HannunError):  # reported when the table itself is read
+            if ending(file) in TABLES and file.is_file():
+                claimed.update(columns.claimed(file, reading))
+            elif ending(file) in html.PAGES and file.is_file():
+                claimed.update(html.claimed(file, within.get(file, file.parent)))
+    return claimed
+
+
+def _unread(file: Path) -> str | None:
+    """As what a file is counted that is not read; None for one that is."""
+    kind = ending(file)
+    if kind not in KINDS:
+        return f".{kind}" if kind else "without an ending"
+    return None if (needs := _needs(kind)) is None else f".{kind} (needs `{needs}`)"
+
+
+def _needs(kind: str) -> str | None:
+    """How to install what reads files of a kind, where it is not there; None where they can be read."""
+    extras = {"xlsx": ("python_calamine", "pip install -c constraints.txt '.[formats]'")}
+    extras |= dict.fromkeys(video.VIDEOS, (video.PACKAGE, video.REMEDY))
+    package, remedy = extras.get(kind, ("", None))
+    return remedy if package and importlib.util.find_spec(package) is None else None
 
 
 def count(paths: Iterable[Path] | Survey) -> int:
@@ -146,8 +201,8 @@ def _folder(folder: Path, root: Path) -> str:
     return hangul.normalise(inside if inside != "." else os.path.basename(os.path.abspath(folder)))
 
 
-def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[Item | Problem]:
-    kind, id = ending(file), hangul.normalise(os.path.abspath(file))
+def _file(file: Path, named: bool, reading: Reading, folder: str, id: str, root: Path) -> Iterator[Item | Problem]:
+    kind = ending(file)
     try:
         image_part(file)  # for its check of the name, whatever the file is
         if file.exists() and not file.is_file():
@@ -159,11 +214,15 @@ def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[It
             text = item(_text(file), id=id)
             yield text if text.parts else Problem(str(file), "is empty, expected text", id)
         elif kind in TABLES:
-            yield from columns.items(file, reading)
+            yield from columns.items(file, reading, id)
+        elif kind in html.PAGES:
+            yield from html.items(file, id, place, root)
         elif kind == "tar":
             yield from shard.items(file, reading)
         elif kind == "pdf":
             yield from pdf.items(file, id, place)
+        elif kind in video.VIDEOS:
+            yield from video.items(file, id, place)
         elif named:
             yield Problem(str(file), f"is of no kind that can be indexed, expected one of {', '.join(sorted(KINDS))}")
     except HannunError as e:
@@ -176,7 +235,9 @@ def _file(file: Path, named: bool, reading: Reading, folder: str) -> Iterator[It
 def _exif(file: Path) -> dict[str, Any]:
     """The date, place and camera that a picture's file tells; nothing of one that cannot be read, which is told when it is encoded."""
     with suppress(HannunError, OSError):
-        return facts(exif.facts_of(file.read_bytes()))
+        told = exif.facts_of(file.read_bytes())
+        where = places.facts_of(told["latitude"], told["longitude"]) if "latitude" in told else {}
+        return facts({**told, **where})
     return {}
 
 

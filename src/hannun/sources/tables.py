@@ -1,4 +1,4 @@
-"""A table goes in (.jsonl, .csv, .tsv, .parquet, .xlsx); its rows come out as they are written there, with Problems for what is broken."""
+"""A table goes in (.jsonl, .csv, .tsv, .parquet, .arrow, .xlsx); its rows come out as they stand there, and Problems for what is broken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hannun.errors import InputError
 from hannun.facts import cell
 from hannun.item import Problem
 
-TABLES = frozenset({"jsonl", "csv", "tsv", "parquet", "xlsx"})
+TABLES = frozenset({"jsonl", "csv", "tsv", "parquet", "xlsx", "arrow"})
 SURPLUS = "cells"  # the fact that keeps the cells of a row that is longer than its header
 CONTENT = frozenset({"id", "text", "image"})
 SHEETS = "an XLSX table needs the package python-calamine; `pip install -c constraints.txt '.[formats]'`"
@@ -69,7 +69,7 @@ def rows(file: Path, *, columns: Sequence[str] | None = None, typed: bool = True
     """The rows of a table.
 
     Args:
-        file: a .jsonl, .csv, .tsv, .parquet or .xlsx.
+        file: a .jsonl, .csv, .tsv, .parquet, .arrow or .xlsx.
         columns: only these are wanted; others may be there too.
         typed: cells of .csv and .tsv as numbers and truths where they are written so; else all as text.
         notes: takes what is told once of the whole table; it is not among the rows.
@@ -82,6 +82,8 @@ def rows(file: Path, *, columns: Sequence[str] | None = None, typed: bool = True
             yield from _csv(file, typed, told)
         case "xlsx":
             yield from _xlsx(file, told)
+        case "arrow":
+            yield from _arrow(file, columns, told)
         case _:
             yield from _parquet(file, columns, told)
 
@@ -247,14 +249,48 @@ def _parquet(file: Path, columns: Sequence[str] | None, notes: Notes) -> Iterato
         yield _broken(file, "whole parquet file", e)
 
 
+def _arrow(file: Path, columns: Sequence[str] | None, notes: Notes) -> Iterator[Row | Problem]:
+    """The rows of Arrow's own form, as a stream (what `datasets` saves) or as a file."""
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(file)) as raw:
+            try:
+                batches: Any = iter(pa.ipc.open_stream(raw))
+            except pa.ArrowInvalid:
+                raw.seek(0)
+                whole = pa.ipc.open_file(raw)
+                batches = (whole.get_batch(n) for n in range(whole.num_record_batches))
+            for batch in batches:
+                if columns is not None:  # names of files are asked for, which are texts
+                    batch = batch.select([f.name for f in batch.schema if f.name in columns and "string" in str(f.type)])
+                for start in range(0, batch.num_rows, 256):
+                    yield from arrow_rows(batch.slice(start, 256), str(file), notes)
+    except (pa.ArrowException, OSError) as e:
+        yield _broken(file, "whole Arrow file", e)
+
+
+def _labels(schema: Any) -> dict[str, list[str]]:
+    """The names of a data set's classes by column, which its rows have the numbers of (Hugging Face's ClassLabel)."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        classes = {name: told.get("names") for name, told in features.items() if told.get("_type") == "ClassLabel"}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    return {name: names for name, names in classes.items() if isinstance(names, list) and all(isinstance(n, str) for n in names)}
+
+
 def arrow_rows(batch: Any, where: str, notes: Notes) -> Iterator[Row]:
     """The rows of an Arrow batch or table, column by column: one whose values have no form in Python is told once and left out."""
     import pyarrow as pa
 
     made: dict[str, list[Any]] = {}
+    labels = _labels(batch.schema)
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             made[name] = _values(column)
+            if classes := labels.get(name):
+                made[name] = [classes[v] if isinstance(v, int) and 0 <= v < len(classes) else v for v in made[name]]
         except (pa.ArrowException, ValueError, OverflowError, KeyError, TypeError) as e:
             reason = f"its values ({column.type}) cannot be read ({str(e)[:100]}); the rows are kept without it"
             notes.tell(f"column {name}", f"{where}, column {name!r}", reason)
@@ -280,8 +316,8 @@ def _values(column: Any) -> list[Any]:
 
 def about(file: Path) -> int:
     """About how many rows a table has: lines, or what a footer tells."""
-    if ending(file) in ("parquet", "xlsx"):
-        if ending(file) == "xlsx":
+    if ending(file) in ("parquet", "xlsx", "arrow"):
+        if ending(file) != "parquet":
             return 1
         import pyarrow.parquet as pq
 

@@ -30,6 +30,7 @@ Step = Callable[[nn.Module, int], Mapping[str, Tensor]]
 After = Callable[[nn.Module, int], None]
 
 
+# This function is long because it is the loop: what happens in one update, in its order, with nothing between that must be looked up.
 def train(
     module: nn.Module,
     step: Step,

@@ -13,6 +13,7 @@ import PIL.Image
 
 from hannun.curate.image.scorer import Scorer, pixels, probability
 from hannun.errors import DependencyError, InputError, MissingError
+from hannun.mini.session import open_session
 
 #: Labels that say yes; a classifier without any of them must have two classes, of which the second counts.
 POSITIVE = ("nsfw", "porn", "explicit", "sexy", "adult", "unsafe", "watermark", "watermarked")
@@ -44,8 +45,6 @@ def positives(labels: Sequence[str], where: str) -> list[int]:
 
 
 def _onnx(path: Path) -> Scorer:
-    from hannun.mini.session import open_session
-
     session: Any = open_session(path)
     given = session.get_inputs()[0]
     side = given.shape[-1] if isinstance(given.shape[-1], int) else 224

@@ -11,6 +11,7 @@ from typing import Any, final
 
 import numpy as np
 import PIL.Image
+import PIL.ImageDraw
 
 from hannun import runtime
 from hannun.errors import DependencyError
@@ -76,8 +77,6 @@ def _height(box: Any) -> float:
 
 def covered(boxes: list[Any], size: tuple[int, int]) -> float:
     """The share of a picture of `size` that lies inside at least one of the quadrangles (each [4, 2] pixels)."""
-    import PIL.ImageDraw
-
     if not boxes:
         return 0.0
     scale = 128 / max(size)

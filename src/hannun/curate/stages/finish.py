@@ -18,7 +18,7 @@ from hannun.curate.describe import tags
 from hannun.curate.pair.score import agreement, picture_vectors
 from hannun.curate.record import record
 from hannun.curate.stages.ledger import TaskLedger
-from hannun.curate.stages.models import Models, models_of
+from hannun.curate.stages.models import StageModels, models_of
 from hannun.curate.stages.pictures import decoded, jpeg
 from hannun.curate.stages.plan import RunPlan
 from hannun.curate.verdict import Verdict, judge, pair_of
@@ -97,7 +97,7 @@ class _Measured:
     figures: dict[str, float]
 
 
-def _scored(plan: RunPlan, models: Models, pending: _Pending, ledger: TaskLedger) -> Iterator[_Finished]:
+def _scored(plan: RunPlan, models: StageModels, pending: _Pending, ledger: TaskLedger) -> Iterator[_Finished]:
     passed = _passed(plan, _measured(models, pending, ledger), ledger)
     texts = [[*([o.row["title"]] if o.row["title"] else []), *o.row["queries"]] for o in passed]
     scores: list[list[float]] = [[] for _ in passed]
@@ -108,7 +108,7 @@ def _scored(plan: RunPlan, models: Models, pending: _Pending, ledger: TaskLedger
         yield from _finished(plan, one, of_texts, ledger)
 
 
-def _measured(models: Models, pending: _Pending, ledger: TaskLedger) -> list[_Measured]:
+def _measured(models: StageModels, pending: _Pending, ledger: TaskLedger) -> list[_Measured]:
     """The rows whose pictures could be decoded, with the figures of text detector and classifiers."""
     ready: list[_Measured] = []
     for row, future in pending:

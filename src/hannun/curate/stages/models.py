@@ -16,7 +16,7 @@ from hannun.load import load
 
 
 @dataclass(frozen=True)
-class Models:
+class StageModels:
     """What a run measures pictures and pairs with; None for what its plan leaves out."""
 
     boxes: TextDetector | None
@@ -25,13 +25,13 @@ class Models:
     encoder: Encoder | None
 
 
-def models_of(plan: RunPlan) -> Models:
+def models_of(plan: RunPlan) -> StageModels:
     """The models that a plan names. Raises MissingError or InputError for what cannot be loaded."""
     return _loaded(plan.ocr, plan.watermark, plan.adult, plan.model)
 
 
 @cache
-def _loaded(ocr: bool, watermark: str | None, adult: str | None, model: str | None) -> Models:
+def _loaded(ocr: bool, watermark: str | None, adult: str | None, model: str | None) -> StageModels:
     encoder = requires_parts(load(model)) if model else None
     marks: Scorer | None = Watermarks() if watermark == "head" else classifier.classifier(watermark) if watermark else None
-    return Models(TextDetector() if ocr else None, marks, classifier.classifier(adult) if adult else None, encoder)
+    return StageModels(TextDetector() if ocr else None, marks, classifier.classifier(adult) if adult else None, encoder)

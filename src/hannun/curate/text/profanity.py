@@ -44,7 +44,7 @@ _ODD = re.compile("[\u1100-\u11ff\u2460-\u24ff\u3131-\u318e\uff00-\uffef\U0001d4
 
 _JOT = r"ㅈ(?=같|까|되|됐|된|됨|밥|망|만한|만아)"  # 좆 is one syllable, so what follows must tell
 
-_COMMON = ("시발", "미친놈", "미친년", "새끼야")  # that are written so too, beside those that are written with spaces
+_COMMON = ("시발", "미친놈", "미친년", "새끼야", "존나")  # that are written so too, beside those that are written with spaces
 
 
 @dataclass(frozen=True)

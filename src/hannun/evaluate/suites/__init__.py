@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import cache
 
 from hannun.errors import MissingError, neighbours
+from hannun.evaluate.suites import drawn, fashion, imagenet_kr, ko_embed, logs, mbeir, photos, sensors, space, texts
+from hannun.evaluate.suites.public import public
 from hannun.evaluate.suites.suite import Suite
+from hannun.evaluate.suites.visual_docs import suite as visual
 
 
 @cache
 def suites() -> dict[str, Suite]:
     """Every suite by name, in the order of a whole report."""
-    from hannun.evaluate.suites import drawn, fashion, imagenet_kr, ko_embed, logs, mbeir, photos, sensors, space, texts
-    from hannun.evaluate.suites.visual_docs import suite as visual
-
     every = (
         *ko_embed.SUITES,
         *photos.SUITES,
@@ -33,8 +33,6 @@ def suites() -> dict[str, Suite]:
 def suite(name: str) -> Suite:
     """The suite of that name; "mteb:TASK" is a public one."""
     if name.startswith("mteb:"):
-        from hannun.evaluate.suites.public import public
-
         return public(name)
     if name not in suites():
         raise MissingError(f"{name}: no such suite; {neighbours(name, suites())}; `hannun eval --list` names them all")

@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from hannun import hangul
 from hannun.errors import InputError
 from hannun.index.lexical import codes, hanja, kiwi, korean, numerals
 
-ANALYSIS = 2  # raised whenever the terms of a text change, so that a collection can say that a reindex would better it
+ANALYSIS = 3  # raised whenever the terms of a text change, so that a collection can say that a reindex would better it
 
 _ASKED = 2000  # characters of a query; Kiwi takes seconds for more of them without a space, and any client may send them
 _RUN = re.compile(r"[^\W_]+")
@@ -24,6 +25,7 @@ _JAMO_RUN = re.compile(r"([ㄱ-ㅎㅏ-ㅣ])\1+")
 _TYPED = re.compile(r"[ㄱ-ㆎ]{2,}")  # ㅋㅋ
 _OTHER = re.compile(r"[^\W_a-z0-9ㄱ-ㆎ가-힣]+")  # letters that are neither Latin nor Hangul
 _PAIRED = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")  # Chinese and Japanese have no spaces
+_SYLLABLE = re.compile("[가-힣]")
 _SIGNS = r"[\s\-_./&'+]*"
 
 
@@ -51,8 +53,16 @@ def entries(words: Iterable[str]) -> tuple[str, ...]:
 
 def document(text: str, dictionary: Sequence[str] = ()) -> Terms:
     """The terms to keep of a text. `dictionary`: `entries` that are to be taken whole; the same for documents and queries."""
-    tidy = _tidy(text)
-    return Terms(tuple(_words(tidy, tuple(dictionary))), tuple(_initials(tidy)))
+    (terms,) = documents([text], dictionary)
+    return terms
+
+
+def documents(texts: Iterable[str], dictionary: Sequence[str] = ()) -> Iterator[Terms]:
+    """What `document` makes of each of many texts; Kiwi reads several of them at once."""
+    own = tuple(dictionary)
+    read = [_read(_tidy(text), own) for text in texts]
+    for one, words in zip(read, _words(read, own), strict=True):
+        yield Terms(tuple(words), tuple(chain.from_iterable(map(_typed_for, _RUN.findall(one.text)))))
 
 
 def query(text: str, dictionary: Sequence[str] = ()) -> Terms:
@@ -61,8 +71,22 @@ def query(text: str, dictionary: Sequence[str] = ()) -> Terms:
         text = text[:_ASKED].rpartition(" ")[0] or text[:_ASKED]
     tidy = _tidy(text)
     typed = [w for w in tidy.split() if len(w) > 1 and hangul.is_initials(w) and len(set(w)) > 1]
-    rest = " ".join(w for w in tidy.split() if w not in typed)
-    return Terms(tuple(dict.fromkeys(_words(rest, tuple(dictionary)))), tuple(dict.fromkeys(typed)))
+    rest, own = " ".join(w for w in tidy.split() if w not in typed), tuple(dictionary)
+    (words,) = _words([_read(rest, own)], own)
+    if stem := korean.modifier(rest, own):
+        words.append(stem)
+    return Terms(tuple(dict.fromkeys(words)), tuple(dict.fromkeys(typed)))
+
+
+def sentence(text: str, dictionary: Sequence[str] = ()) -> bool:
+    """Whether a query of several words says or asks something, by a verb with its ending; one word is a name, whatever its form."""
+    read = hanja.read(_tidy(text[:_ASKED]))
+    return " " in read and _SYLLABLE.search(read) is not None and korean.predicates(kiwi.tokenize(read, tuple(dictionary)))
+
+
+def modifier(word: str, dictionary: Sequence[str] = ()) -> str:
+    """The term of a word as it is read before a noun (말린 → 말리다), which `query` gives beside its others; "" for most words."""
+    return korean.modifier(_tidy(word), tuple(dictionary))
 
 
 def readings(text: str, dictionary: Sequence[str] = ()) -> tuple[str, ...]:
@@ -95,19 +119,37 @@ def _tidy(text: str) -> str:
     return codes.plain_numbers(_JAMO_RUN.sub(r"\1\1", hangul.folded(text)))
 
 
-def _words(text: str, dictionary: tuple[str, ...]) -> list[str]:
-    text, found = _own(text, dictionary) if dictionary else (text, [])
-    found += codes.terms(numerals.without(text))
-    for run in _OTHER.findall(text):
+@dataclass(frozen=True)
+class _Prepared:
+    """A folded text, the terms of what is no Korean word in it, and with its Hanja read the pieces that Kiwi is given."""
+
+    text: str
+    found: list[str]
+    korean: str
+    pieces: tuple[str, ...]
+
+
+def _read(text: str, dictionary: tuple[str, ...]) -> _Prepared:
+    rest, found = _own(text, dictionary) if dictionary else (text, [])
+    found += codes.terms(numerals.without(rest))
+    for run in _OTHER.findall(rest):
         found += korean.grams(run) if _PAIRED.search(run) else [run]
-    found += _TYPED.findall(text)
-    read = hanja.read(text)
-    if any(map(hangul.is_syllable, read)):
-        found += numerals.amounts(read)
-        found += korean.words(read, dictionary)
+    found += _TYPED.findall(rest)
+    read = hanja.read(rest)
+    if not _SYLLABLE.search(read):
+        return _Prepared(text, found, "", ())
+    found += numerals.amounts(read)
+    return _Prepared(text, found, read, tuple(korean.pieces(read)))
+
+
+def _words(read: Sequence[_Prepared], dictionary: tuple[str, ...]) -> Iterator[list[str]]:
+    """The terms of each text."""
+    pieces = [p for one in read for p in one.pieces]
+    tokens = kiwi.tokenized(pieces, dictionary) if len(pieces) > 1 else (kiwi.tokenize(p, dictionary) for p in pieces)
+    for one in read:
+        found = one.found + [term for piece in one.pieces for term in korean.words(piece, next(tokens), dictionary)]
         # A text of nothing but particles and endings (은/는) still has letters to be found by.
-        found = found or [t for run in _RUN.findall(read) for t in korean.grams(run)]
-    return found
+        yield found or [t for run in _RUN.findall(one.korean) for t in korean.grams(run)]
 
 
 def _own(text: str, dictionary: tuple[str, ...]) -> tuple[str, list[str]]:
@@ -139,13 +181,8 @@ def _entries_pattern(dictionary: tuple[str, ...]) -> re.Pattern[str] | None:
     return re.compile("|".join(either)) if either else None
 
 
-def _initials(text: str) -> Iterator[str]:
-    """First consonants of each word as it is written, and of what is left of it without a last syllable (a particle, mostly)."""
-    for run in _RUN.findall(text):
-        yield from _typed_for(run)
-
-
 @lru_cache(maxsize=50_000)
 def _typed_for(run: str) -> tuple[str, ...]:
+    """First consonants of a word as it is written, and of what is left of it without a last syllable (a particle, mostly)."""
     letters = hangul.initials(run)
     return (letters, letters[:-1]) if len(letters) > 2 else (letters,) if len(letters) > 1 else ()

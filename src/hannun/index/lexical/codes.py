@@ -20,6 +20,7 @@ _LATIN_OR_DIGIT = re.compile("[a-z0-9]")
 _RUN = re.compile(r"[a-z0-9]+(?:(?<=\d)\.\d+[a-z0-9]*)*")
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 _LETTERS_AND_NUMBER = re.compile(r"([a-z]{2,})(\d{2,}(?:\.\d+)?)|([a-z]{3,})(\d)|(\d{2,}(?:\.\d+)?)([a-z]{2,})")
+_NUMBER_INSIDE = re.compile(r"([a-z]{3,})(\d+)([a-z]{3,})")
 _MOST = 3  # runs that one code may be written in: WH-1000 XM5, SM S928 N
 # Words of English that begin or end no code: "and 3" is not and3.
 _PLAIN = frozenset(
@@ -139,7 +140,7 @@ def _glues(runs: Sequence[str], tied: Sequence[bool], whole: bool) -> bool:
     """Whether runs are one code; `tied` says it of each but the first, `whole` that hyphens tie them all and nothing more."""
     joined = "".join(runs)
     if any(a[-1].isdigit() and b[0].isdigit() for a, b in pairwise(runs)):
-        return whole and joined.isdigit() and len(joined) > 8  # 010-1234-5678, but 3-5 is not 35
+        return whole and ((joined.isdigit() and len(joined) > 8) or runs[0][0].isalpha())  # 010-1234-5678, i7-13700K, but 3-5 is not 35
     if all(tied):
         return whole or not joined.isalpha()
     if any(r in _PLAIN for r in runs) and all(r.isalpha() or r.isdigit() for r in runs):  # but A 7M4 is one
@@ -147,12 +148,13 @@ def _glues(runs: Sequence[str], tied: Sequence[bool], whole: bool) -> bool:
     if joined.isalpha():  # Wi Fi, T shirt; most English words that stand side by side are no code
         return len(runs) == 2 and (all(len(r) <= 2 for r in runs) or any(len(r) == 1 for r in runs))
     # Letters and a number, or pieces of a model number; a measure (500 ml) is no code.
-    return all(r not in _NAMES for r in runs[1:]) and not any(a.isalpha() and b.isalpha() for a, b in pairwise(runs))
+    apart = (a.isalpha() and b.isalpha() and not t for (a, b), t in zip(pairwise(runs), tied, strict=True))  # Wi-Fi 6E is one
+    return all(r not in _NAMES for r in runs[1:]) and not any(apart)
 
 
 @lru_cache(maxsize=50_000)
 def _run(run: str) -> tuple[str, ...]:
-    """A run as it is written, and its parts where it is letters and a number: iphone15 → iphone, 15; 2.5kg → 2.5."""
+    """A run as it is written, and its parts: iphone15 → iphone, 15; iphone15promax → iphone15, iphone, 15, promax; 2.5kg → 2.5."""
     found = [_term(run)]
     if run.count(".") > 1:  # a date or a version
         return (*found, *run.split("."))
@@ -160,6 +162,8 @@ def _run(run: str) -> tuple[str, ...]:
     number = _DECIMAL.match(run)
     if parts:
         found += [_term(p) for p in parts.groups() if p]
+    elif inside := _NUMBER_INSIDE.fullmatch(run):
+        found += [inside[1] + inside[2], *map(_term, inside.groups())]
     elif number and run[number.end() :] in _NAMES:
         found.append(_term(number[0]))
     return tuple(t for t in found if t not in _NAMES or t == run)  # kg is in every weight

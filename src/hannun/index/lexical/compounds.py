@@ -17,9 +17,16 @@ _COMMON = 12.0  # what stands after a single syllable must be common by itself: 
 _UNSEEN = 21.5  # Kiwi's score of names that its language model has not met, mostly of works and places (이트리)
 # Single syllables that tell of the noun after them what it is of or like; 원 and 선 of 원피스 and 선글라스 are none.
 _BEFORE = frozenset("물손발옷꽃콩쌀밥빵떡술팥닭책집창벽돌금털솜롱숏빅통생왕햇새큰봄겉속홈탑신")
+# Others, that stand before a common noun (대학교, 청바지) where Kiwi finds the two: 개|구리, 줄|거리 and 주|차장 are found too.
+_PREFIXES = _BEFORE | frozenset("대소부청목차북통잣삼금여남팬풀뒤뒷몸극법실식무반역활")
+# Single syllables that no Korean word is made with: 스타|킹, 데이|터, 토마|토 are of one piece.
+_FOREIGN = frozenset("터업폰퍼턴링뷰언카핑넷킹폼저드노아오우르롱토트스일들락")
+_AFTER_NAMES = frozenset("역구시군동산강천대어국인당점탑")  # 서울역, 강남구, 독일어; but 김대|중 and 아시|아 are no compounds
+_ONE_PIECE = frozenset({"타이어", "색소폰", "무궁화", "도시락", "선인장", "샌드위치", "스파게티"})
 # Single syllables that a name of goods ends in, and that say what it is: 크롭티, 에코백. Others are too often the end of another word.
 _HEADS = frozenset("티백폰컵캡펜칼탕죽빵볼룩밥면찜핀북")
 _KNOWN_HEADS = frozenset("티백폰컵캡탕죽빵밥")  # of these, what ends in no other word after a noun: 면 of 해수면 is no noodle
+_ALIKE = frozenset("롱숏빅털")  # single syllables that say what is asked for by themselves: 롱원피스, 털모자
 _LONGEST = 20  # syllables of a name that is looked into: each of its ends is analysed, and a text without a space may be one "name"
 _NO_HEADS = frozenset({"글라스", "피스", "라이프", "바이", "가락", "아몬드"})  # ends of words of one piece: 선글라스, 원피스, 손가락
 # What a compound of two longer parts may end in with two syllables; 발레|리나 and 크리스|마스 look like compounds too.
@@ -37,7 +44,8 @@ def parts(noun: str, dictionary: tuple[str, ...], name: bool = False) -> tuple[s
 
     `name`: it is a proper noun, which may begin as a common one does: 나이키 is no 나이, 서울역 is in 서울.
     """
-    if len(noun) < 2 or noun in dictionary or not all(map(hangul.is_syllable, noun)):
+    short = len(noun) < 2 or (len(noun) == 2 and noun[1] != "색")  # a part of one syllable is no term (but 흰색 is 희다)
+    if short or noun in _ONE_PIECE or noun in dictionary or not all(map(hangul.is_syllable, noun)):
         return ()
     tokens = kiwi.tokenize(noun, dictionary, (noun,))
     tags = [t.tag.partition("-")[0] for t in tokens]
@@ -52,15 +60,17 @@ def parts(noun: str, dictionary: tuple[str, ...], name: bool = False) -> tuple[s
         if name and tags == ["NNG", "NNG"]:
             return _head(noun, dictionary)
         last = (noun[-1],) if len(noun) > 2 and noun[-1] in _KNOWN_HEADS else ()
-        return (tokens[0].form, *last) if len(tokens[0].form) > 1 and tokens[0].id > kiwi.UNKNOWN else last  # 사용량: 사용
+        joins = noun[-1] in _AFTER_NAMES if tags[0] == "NNP" else noun[-1] not in _FOREIGN
+        first = joins and len(tokens[0].form) > 1 and tokens[0].id > kiwi.UNKNOWN
+        return (tokens[0].form, *last) if first else last  # 사용량: 사용
     fits = (
         len(tokens) > 1
         and nouns
         and tokens[0].id > kiwi.UNKNOWN
         and len(tokens[-1].form) > 1
-        and (len(tokens[0].form) > 1 or kiwi.rarity(tokens[-1].form, dictionary) <= _COMMON)
+        and (len(tokens[0].form) > 1 or (noun[0] in _PREFIXES and kiwi.rarity(tokens[-1].form, dictionary) <= _COMMON))
     )
-    return tuple(t.form for t in tokens if len(t.form) > 1) if fits else _head(noun, dictionary)
+    return tuple(t.form for t in tokens if len(t.form) > 1 or t.form in _ALIKE) if fits else _head(noun, dictionary)
 
 
 def _head(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
@@ -102,7 +112,7 @@ def inside(word: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
 
 def _front(first: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
     if len(first) < 2:
-        return ()
+        return (first,) if first in _ALIKE else ()
     return (first,) if len(first) < 4 or _seen(first, dictionary) else (first, *inside(first, dictionary))
 
 

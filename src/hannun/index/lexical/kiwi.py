@@ -1,16 +1,16 @@
 """A text goes in; the morphemes that Kiwi finds, and what Kiwi knows of a single word, come out.
 
-Kiwi takes two seconds and half a gigabyte, and is loaded by the first text that has Hangul words in it.
+Kiwi takes two seconds and 440 MB, and is loaded by the first text that has Hangul words in it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from hannun import hangul
+from hannun import hangul, runtime
 
 if TYPE_CHECKING:
     from kiwipiepy import Kiwi
@@ -25,6 +25,12 @@ def tokenize(text: str, dictionary: tuple[str, ...], without: Sequence[str] = ()
     """The morphemes of a text in the likeliest analysis (`without` these words)."""
     kiwi = _kiwi(dictionary)
     found: list[Any] = kiwi.tokenize(text, blocklist=list(without)) if without else kiwi.tokenize(text)
+    return found
+
+
+def tokenized(texts: Iterable[str], dictionary: tuple[str, ...]) -> Iterator[list[Any]]:
+    """The morphemes of many texts, in their order: as many at once as there are processor cores, while the caller reads the first."""
+    found: Iterator[list[Any]] = iter(_kiwi(dictionary).tokenize(texts))
     return found
 
 
@@ -61,4 +67,6 @@ def _loaded(dictionary: tuple[str, ...]) -> Kiwi:
     for word in dictionary:
         if word.isalnum() and any(map(hangul.is_syllable, word)):
             kiwi.add_user_word(word, "NNP")
+    kiwi.tokenize("가")  # it unfolds its dictionary only now
+    runtime.give_back()
     return kiwi

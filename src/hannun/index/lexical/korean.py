@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any
@@ -25,13 +26,44 @@ _PIECE = 4000  # characters given to Kiwi at once
 _RUN = re.compile(r"[^\W_]+")
 _HANGUL = re.compile(r"[가-힣]+")
 _LONGEST = 4  # syllables of a word of one noun that is read as a verb
+_PREDICATE = frozenset(("EF", "EC", "EP"))  # a text with one of these says something; one without names something, as titles do
+# Words of one syllable that stand before a noun or a verb far more often than they are nouns (이, a tooth; 새, a bird).
+_LEADING = frozenset("이그저새헌옛첫각총한두세네전매몇나너난넌더덜잘안좀또곧참꼭막딱다왜즉및온")
+_ADNOMINAL = (4, 8)  # the numbers of the final consonants ㄴ and ㄹ
 _EDGES = " .,!~?…·:;^*()[]\"'"
 
 
-def words(text: str, dictionary: tuple[str, ...]) -> Iterator[str]:
-    """The Korean terms of a folded text, each as often as it stands; `dictionary`: words that are kept whole."""
-    for piece in _pieces(text.strip(_EDGES)):
-        yield from _terms(piece, dictionary)
+def pieces(text: str) -> Iterator[str]:
+    """What of a folded text Kiwi is given at once: all of it, mostly; long texts in pieces that end at a space."""
+    text = text.strip(_EDGES)
+    while len(text) > _PIECE:
+        cut = text.rfind(" ", _PIECE // 2, _PIECE)
+        cut = cut if cut > 0 else _PIECE
+        yield text[:cut]
+        text = text[cut:]
+    yield text
+
+
+def words(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iterator[str]:
+    """The Korean terms of a piece of text, each as often as it stands, by Kiwi's `tokens` of it; `dictionary`: words kept whole."""
+    tags = [_general(t.tag) for t in tokens]
+    yield from _plain(text, tokens, tags, dictionary)
+    for term in _other_readings(text, tokens, tags, dictionary):
+        yield from _with_other(term)
+
+
+def modifier(word: str, dictionary: tuple[str, ...]) -> str:
+    """The stem of a word that may stand before a noun, as 말린 and 삶은 do, which alone may be a name or a noun; "" for others."""
+    if not _HANGUL.fullmatch(word) or (ord(word[-1]) - 0xAC00) % 28 not in _ADNOMINAL:
+        return ""
+    tokens = kiwi.tokenize(f"{word} 것", dictionary)
+    made = [_general(t.tag) for t in tokens] in (["VV", "ETM", "NNB"], ["VA", "ETM", "NNB"])
+    return f"{tokens[0].form}다" if made else ""
+
+
+def predicates(tokens: Sequence[Any]) -> bool:
+    """Whether morphemes say something, by a verb that ends a clause; 먹는 샘물 and 사용하기 do not."""
+    return not _PREDICATE.isdisjoint(_general(t.tag) for t in tokens)
 
 
 def grams(run: str) -> list[str]:
@@ -39,13 +71,9 @@ def grams(run: str) -> list[str]:
     return [run[n : n + 2] for n in range(len(run) - 1)] or [run]
 
 
-def _terms(text: str, dictionary: tuple[str, ...]) -> Iterator[str]:
-    tokens = kiwi.tokenize(text, dictionary)
-    tags = [_general(t.tag) for t in tokens]
-    for term in chain(_plain(text, tokens, tags, dictionary), _other_readings(text, tokens, tags, dictionary)):
-        yield term
-        if other := also(term):
-            yield other
+def _with_other(term: str) -> tuple[str, ...]:
+    other = also(term)
+    return (term, other) if other else (term,)
 
 
 def _general(tag: str) -> str:
@@ -62,65 +90,84 @@ def _plain(text: str, tokens: Sequence[Any], tags: Sequence[str], dictionary: tu
             if compound:
                 yield from _whole(compound)
                 compound = []
+            if tag == "XSA" and before is not None and token.form == "하":  # 달콤|한 alone is 달콤한 빵's 달콤하다
+                yield f"{before.form}하다"
             before, last = token, tag
             continue
         measured = (
-            before is not None
-            and last == "SN"
+            last == "SN"
+            and before is not None
             and codes.MEASURED.match(text, token.start if token.start == before.end else token.start - 1)
         )
-        joins = (tag in kiwi.NOUNS and not measured) or tag in ("SL", "SN", "XPN") or (tag == "XSN" and token.form not in ("들", "님"))
+        noun = tag in kiwi.NOUNS
+        joins = (noun and not measured) or tag in ("SL", "SN", "XPN") or (tag == "XSN" and token.form not in ("들", "님"))
         if compound and (not joins or token.start != compound[-1].start + compound[-1].len):
             yield from _whole(compound)
             compound = []
         if joins:
             compound.append(token)
-        counts = tag == "NR" and token.form in "십백천만억조" and before is not None and last in ("SN", "NR") and before.end == token.start
-        if tag in kiwi.NOUNS and not measured and not counts:  # 만 of 5만 is in every price
-            yield from _noun(token.form, token.id, tag == "NNP", dictionary)
+        if noun and not measured:
+            after = before is not None and last in ("SN", "NR") and before.end == token.start
+            if not (after and tag == "NR" and token.form in "십백천만억조"):  # 만 of 5만 is in every price
+                yield from _noun(token.form, token.id > kiwi.UNKNOWN, tag == "NNP", dictionary)
         elif tag in _STEMS:
-            yield f"{token.form}다"
+            yield from _stem(token.form)
         elif tag == "NNB" and not measured and (before is None or (len(token.form) > 1 and last not in _COUNTED)):
-            yield token.form
+            yield from _with_other(token.form)
         elif tag.startswith("W_"):
             for run in _HANGUL.findall(token.form):
-                yield from words(run, dictionary)
+                yield from words(run, kiwi.tokenize(run, dictionary), dictionary)
         before, last = token, tag
     if compound:
         yield from _whole(compound)
 
 
-def _whole(tokens: Sequence[Any]) -> Iterator[str]:
+@lru_cache(maxsize=20_000)
+def _stem(form: str) -> tuple[str, ...]:
+    return _with_other(f"{form}다")
+
+
+def _whole(tokens: Sequence[Any]) -> tuple[str, ...]:
     """A word of several parts as it is written: 형태소분석기, 대학생, 아이폰15. Latin letters and digits alone are left to `codes`."""
-    if len(tokens) < 2 or not any(t.tag in kiwi.NOUNS for t in tokens) or any("." in t.form for t in tokens):
-        return
-    text = "".join(_RUN.findall("".join(t.form for t in tokens)))
-    if len(text) > 1 and not text.isascii():
-        yield text
+    if len(tokens) < 2:
+        return ()
+    written = "".join(t.form for t in tokens)
+    if "." in written or written.isascii() or not any(t.tag in kiwi.NOUNS for t in tokens):
+        return ()
+    text = written if written.isalnum() else "".join(_RUN.findall(written))
+    if len(text) < 2 or text.isascii():
+        return ()
+    # A single syllable belongs to what follows it: 저|지방|우유 has 저지방, 신|제품|출시 has 신제품.
+    joined = tokens[0].form + tokens[1].form if len(tokens) > 2 and len(tokens[0].form) == 1 and len(tokens[1].form) > 1 else ""
+    return (*_with_other(text), joined) if _HANGUL.fullmatch(joined) else _with_other(text)
 
 
-def _noun(form: str, id: int, name: bool, dictionary: tuple[str, ...]) -> Iterator[str]:
+@lru_cache(maxsize=50_000)
+def _noun(form: str, known: bool, name: bool, dictionary: tuple[str, ...]) -> tuple[str, ...]:
+    """The terms of a noun: itself, what it is made of, or what can be told of one that Kiwi does not know, each with its other form."""
     word = form if form.isalnum() else "".join(_RUN.findall(form))
     if not word:
-        return
-    yield word
-    if id > kiwi.UNKNOWN or word in dictionary:
-        yield from form.split() if " " in form else compounds.parts(word, dictionary, name)  # 테드 번디 is one name of two words
-        return
-    pairs = grams(word) if len(word) > 2 else []
-    yield from pairs
-    yield from (p for p in compounds.inside(word, dictionary) if p not in pairs)
+        return ()
+    made: Sequence[str]
+    if known or word in dictionary:
+        made = form.split() if " " in form else compounds.parts(word, dictionary, name)  # 테드 번디 is one name of two words
+    else:
+        pairs = grams(word) if len(word) > 2 else []
+        made = [*pairs, *(p for p in compounds.inside(word, dictionary) if p not in pairs)]
+    return tuple(chain.from_iterable(map(_with_other, (word, *made))))
 
 
 def _other_readings(text: str, tokens: Sequence[Any], every: Sequence[str], dictionary: tuple[str, ...]) -> Iterator[str]:
     """Nouns of the dictionary that stand in the text in letters which Kiwi read otherwise."""
     before = ""  # the tag that the word before this one ended in
+    title = _PREDICATE.isdisjoint(every)
     groups = [list(g) for _, g in groupby(tokens, key=attrgetter("word_position"))]
     at = 0
     for n, group in enumerate(groups):
         tags = every[at : at + len(group)]
         at += len(group)
-        if tags[0] in kiwi.NOUNS and (len(group) == 1 or (len(group) == 2 and tags[1][0] == "J")):  # most words are read in one way
+        one = len(group) == 1 or (len(group) == 2 and tags[1][0] == "J" and not (title and len(group[0].form) == 1))
+        if one and tags[0] in kiwi.NOUNS:  # most words are read in one way
             before = tags[-1]
             continue
         stem = next((k for k, tag in enumerate(tags) if tag in _STEMS), None)
@@ -138,6 +185,8 @@ def _other_readings(text: str, tokens: Sequence[Any], every: Sequence[str], dict
             surface = text[group[0].start : group[-1].end]
             if kiwi.noun(surface, dictionary)[0]:
                 yield surface
+        elif title:
+            yield from _as_title(text, group, tags, dictionary)
         before = tags[-1]
 
 
@@ -148,6 +197,17 @@ def _one_noun(group: Sequence[Any], tags: Sequence[str], before: str) -> bool:
     if tags == ["NNB", "JKS"]:  # 게 is a crab or 것이, which wants a word before it that tells of it
         return before not in _COUNTED
     return len(group) == 2 and all(t in (*kiwi.NOUNS, "NNB") for t in tags) and all(len(t.form) == 1 for t in group)
+
+
+def _as_title(text: str, group: Sequence[Any], tags: Sequence[str], dictionary: tuple[str, ...]) -> Iterator[str]:
+    """A word of a title that is a noun, and that Kiwi reads as what stands in no title by itself: 못 (not), 깨 (to break), 두|건."""
+    ended = next((k for k, tag in enumerate(tags) if tag[0] == "S"), len(tags))
+    begins = group[0].start
+    if not ended or any(tag[0] in "EZ" for tag in tags[:ended]) or text[begins - 1 : begins].isalnum():
+        return
+    surface = text[begins : group[ended - 1].end]
+    if len(surface) <= 2 and surface not in _LEADING and _HANGUL.fullmatch(surface) and kiwi.noun(surface, dictionary)[0]:
+        yield surface
 
 
 def _as_noun(
@@ -193,13 +253,3 @@ def _after_particle(text: str, group: Sequence[Any], tags: Sequence[str], dictio
             surface = text[group[k].start : group[k + 1].end]
             if _HANGUL.fullmatch(surface) and kiwi.noun(surface, dictionary)[0]:
                 yield surface
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Long texts in pieces that end at a space."""
-    while len(text) > _PIECE:
-        cut = text.rfind(" ", _PIECE // 2, _PIECE)
-        cut = cut if cut > 0 else _PIECE
-        yield text[:cut]
-        text = text[cut:]
-    yield text

@@ -7,7 +7,7 @@ again: the values are the same; onnxruntime computes with int8 of both (cosine 0
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from torch.nn.functional import normalize, scaled_dot_product_attention
 
 from hannun.errors import InputError, MissingError
 from hannun.models.pooling import last_token
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 PREFIXES = {"query": "query: ", "document": "passage: "}  # what e5 was trained with
 LENGTH = 512
@@ -39,7 +42,7 @@ class Projection(nn.Module):  # type: ignore[misc]
         self.turn = nn.Linear(width, width)
         self.inner, self.outer = nn.Linear(width, hidden), nn.Linear(hidden, width)
 
-    def forward(self, means: Tensor) -> Tensor:
+    def forward(self, means: Float[Tensor, "*n width"]) -> Float[Tensor, "*n width"]:
         y = normalize(self.turn(normalize(means, dim=-1) - self.mean), dim=-1)
         return normalize(y + self.outer(torch.relu(self.inner(y * y.shape[-1] ** 0.5))), dim=-1)
 
@@ -173,12 +176,12 @@ def projection(folder: Path) -> Projection:
     return head
 
 
-def lower(network: Any, ids: Tensor, mask: Tensor, cut: int) -> Tensor:
+def lower(network: Any, ids: Int[Tensor, "n t"], mask: Int[Tensor, "n t"], cut: int) -> Float[Tensor, "n t width"]:
     """Token states [n, t, width] after the first `cut` layers; ids and mask [n, t]."""
     return through(network.encoder.layer[:cut], network.embeddings(input_ids=ids), mask, network)
 
 
-def through(layers: Any, states: Tensor, mask: Tensor, network: Any) -> Tensor:
+def through(layers: Any, states: Float[Tensor, "n t width"], mask: Int[Tensor, "n t"], network: Any) -> Float[Tensor, "n t width"]:
     """Token states [n, t, width] after more layers of the network's kind; mask [n, t] of 0 and 1."""
     from transformers.masking_utils import create_bidirectional_mask
 
@@ -189,7 +192,7 @@ def through(layers: Any, states: Tensor, mask: Tensor, network: Any) -> Tensor:
     return states
 
 
-def at_last(layer: Any, states: Tensor, mask: Tensor) -> Tensor:
+def at_last(layer: Any, states: Float[Tensor, "n t width"], mask: Int[Tensor, "n t"]) -> Float[Tensor, "n width"]:
     """What one layer says at each row's last token alone, [n, width]: the other positions, which nobody reads, are not computed."""
     here = last_token(states, mask)[:, None]
     inner = layer.attention.self

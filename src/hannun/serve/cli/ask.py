@@ -33,7 +33,7 @@ def ask(
         raise InputError("no model came; name the one that your endpoint serves: --model NAME (HANNUN_ASK_MODEL)")
     if image is not None and not image.exists():
         raise MissingError(f"{image}: no such picture; check the path")
-    at = rag.Model(endpoint, model, os.environ.get("HANNUN_ASK_KEY"), timeout)
+    at = rag.ChatModel(endpoint, model, os.environ.get("HANNUN_ASK_KEY"), timeout)
     with face.open(collection, create=False) as opened:
         found = rag.ask(opened, {"text": question, **({"image": image} if image else {})}, at, where=where, limit=limit)
     if not found.sources:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hannun.errors import InputError
+from hannun.files import write_whole
 from hannun.serve.cli.evaluate import command, console, grid, measured
 from hannun.serve.cli.options import Cache, Data, On
 
@@ -28,7 +29,6 @@ def compare(
     from hannun.evaluate.compare import compare as compared
     from hannun.evaluate.page import comparison_page
     from hannun.evaluate.report import EvalReport
-    from hannun.files import write_whole
 
     if len(models) < 2:
         raise InputError(f"{len(models)} model came, expected two or more to compare")

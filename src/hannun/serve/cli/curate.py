@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hannun.errors import InputError, MissingError
+from hannun.curate.runner import Runner
+from hannun.errors import InputError, MissingError, neighbours
+from hannun.journal import Journal
 
 if TYPE_CHECKING:
     from hannun.curate.rules import Rules
@@ -59,7 +62,6 @@ def run(
     """Clean pairs out of raw sources. Run again after a stop, it goes on where it was."""
     from hannun.curate import run as curation
     from hannun.curate.rows import Columns
-    from hannun.curate.runner import Runner
     from hannun.curate.stages.plan import RunPlan
     from hannun.serve.cli import output
 
@@ -87,8 +89,6 @@ def _rules(
     min_title: float | None, min_query: float | None, personal: str, noise_words: Path | None, shard: int | None, store: int | None
 ) -> Rules:
     """The recipe's rules with what the options change of them."""
-    from dataclasses import replace
-
     from hannun.recipes.naver_pairs import RULES
 
     if personal not in ("mask", "drop"):
@@ -115,7 +115,6 @@ def sweep(
     Stopped and run again, it goes on where it was.
     """
     from hannun.curate import sweep as sweeping
-    from hannun.journal import Journal
     from hannun.load import load
     from hannun.serve.cli import output
 
@@ -159,7 +158,6 @@ def report(
     from hannun.curate import report as page
     from hannun.curate import run as curation
     from hannun.curate.tally import Tally
-    from hannun.errors import neighbours
     from hannun.recipes.naver_pairs import RULES
 
     manifest = _manifest(pairs)
@@ -230,8 +228,6 @@ def _bound(manifest: dict[str, Any], kind: str) -> float | None:
 
 
 def _thresholds(rules: Rules, title: float | None, query: float | None) -> Rules:
-    from dataclasses import replace
-
     from hannun.curate.verdict import AtLeast
 
     def at(filters: tuple[Any, ...], bound: float | None) -> tuple[Any, ...]:
@@ -243,8 +239,6 @@ def _thresholds(rules: Rules, title: float | None, query: float | None) -> Rules
 
 
 def _with_words(rules: Rules, path: Path) -> Rules:
-    from dataclasses import replace
-
     from hannun.curate.text.noise import NoiseWords, read
 
     if not path.exists():

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hannun.errors import InputError, MissingError
+from hannun.files import sync, whole
+from hannun.journal import Journal
 from hannun.serve.cli.options import Model
 
 if TYPE_CHECKING:
@@ -26,9 +28,7 @@ def embed(
 ) -> int:
     """Turn texts or files into vectors in a file. Stopped and run again, it goes on where it was."""
     from hannun import encode, sources
-    from hannun.files import sync, whole
     from hannun.item import Item, Problem
-    from hannun.journal import Journal
     from hannun.load import load
     from hannun.serve.cli import output
 

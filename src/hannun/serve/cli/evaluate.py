@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hannun.errors import MissingError
+from hannun.files import write_whole
 from hannun.serve.cli.options import Cache, Data, On
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ def measured(
 def _written(report: EvalReport, folder: Path) -> None:
     from hannun.evaluate.card import card
     from hannun.evaluate.page import report_page
-    from hannun.files import write_whole
 
     report.save(folder)
     write_whole(folder / "report.html", report_page(report).encode())

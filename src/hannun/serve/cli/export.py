@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hannun.errors import DependencyError, InputError, MissingError
+
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a trained model of two towers.")],
@@ -14,8 +16,6 @@ def export(
     int8: Annotated[bool, typer.Option("--int8", help="Matrix products in 8 bits: smaller and faster, a little off.")] = False,
 ) -> int:
     """Export a model of two towers to ONNX: one file for texts, one for pictures, each giving unit vectors."""
-    from hannun.errors import DependencyError, InputError, MissingError
-
     if not model.is_dir():
         raise MissingError(f"{model}: no such folder, expected the folder of a trained model")
     if to.exists() and (not to.is_dir() or any(to.iterdir())) and not (to / "export.json").exists():

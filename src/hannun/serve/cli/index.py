@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @final
 @dataclass(frozen=True)
-class Outcome:
+class IndexOutcome:
     """What became of files that were read into a collection.
 
     `report`: of what was added and removed; `moved`: how many items of it were there under another path; `read`: how many ids were
@@ -44,7 +44,7 @@ def read_into(
     prune: Sequence[Path] = (),
     keep: Set[str] = frozenset(),
     progress: Progress | None = None,
-) -> Outcome:
+) -> IndexOutcome:
     """Read files into a collection, and recognise those that were moved.
 
     Args:
@@ -61,7 +61,7 @@ def read_into(
     seen: set[str] = set()
 
     def noted() -> Iterator[Item | Problem]:
-        for one in sources.read(found, reading):
+        for one in sources.read(found, reading, opened.rooted):
             if one.id is not None:
                 seen.add(one.id)
             yield one
@@ -74,7 +74,7 @@ def read_into(
     moved = opened.moved(seen) if report.added else 0
     if prune:
         report.removed = opened.prune(prune, seen | keep)
-    return Outcome(report, moved, len(seen), failure)
+    return IndexOutcome(report, moved, len(seen), failure)
 
 
 def index(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hannun.errors import MissingError
 from hannun.serve.cli.options import DEFAULT
-
-if TYPE_CHECKING:
-    from hannun.serve.http.keys import Keys
+from hannun.serve.http.keys import SCOPES, Keys
 
 app = typer.Typer(help="API keys of a service: who may read, who may write.", no_args_is_help=True)
 File = Annotated[Path | None, typer.Option("--file", envvar="HANNUN_KEYS", help="The file of keys; beside the collection when left out.")]
@@ -27,8 +25,6 @@ def add(
     file: File = None,
 ) -> int:
     """Make a key and print it: only its hash is kept, so this is the one time to see it."""
-    from hannun.serve.http.keys import SCOPES
-
     typer.echo(_keys(collection, file).add(name, scope or SCOPES, rate))
     return 0
 
@@ -55,8 +51,6 @@ def revoke(
 
 
 def _keys(collection: Path, file: Path | None) -> Keys:
-    from hannun.serve.http.keys import Keys
-
     if file is None and not (collection / "hannun.json").exists():
         raise MissingError(f"{collection}: no collection there; give --in COLLECTION, or --file for the keys")
     return Keys(file or collection / "service" / "keys.json")

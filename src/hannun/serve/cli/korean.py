@@ -106,6 +106,10 @@ HELP = {
     "Leave out hits that fit less than so; 0.5 leaves what fits, 0 everything.": (
         "이보다 덜 맞는 결과를 뺍니다. 0.5는 맞는 것만, 0은 전부 남깁니다."
     ),
+    "What fits in the order of this fact; with a minus the greatest first.": (
+        "맞는 것을 이 정보의 차례로 보여 줍니다. 앞에 -를 붙이면 큰 것부터."
+    ),
+    "Items for which this holds come after all others: 'stock = 0'.": "이 조건이 맞는 항목은 맨 뒤로 보냅니다: 'stock = 0'.",
     "Say which part scored what.": "무엇이 몇 점을 냈는지 보여 줍니다.",
     "Say where this item ranks, and what keeps it out.": "이 항목이 몇 위인지, 왜 빠졌는지 보여 줍니다.",
     "Hits as JSON.": "결과를 JSON으로.",

@@ -98,9 +98,14 @@ def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
     console.print(grid)
 
 
+def meant(proposals: Sequence[str]) -> None:
+    """What words may have meant that no text has, on standard error."""
+    Console(stderr=True).print(f"혹시 · did you mean {' or '.join(proposals[:3])}?", markup=False, highlight=False, soft_wrap=True)
+
+
 def nothing_fits(words: str, meant: Sequence[str]) -> None:
-    """That nothing is related to the words, and what they may have meant with the keyboard on the other language, on standard error."""
-    other = f"; 혹시 · did you mean {' or '.join(meant)}? search for it, or add --keyboard" if meant else ""
+    """That nothing is related to the words, and what they may have meant, on standard error."""
+    other = f"; 혹시 · did you mean {' or '.join(meant)}? search for it" if meant else ""
     Console(stderr=True).print(f"nothing fits {words[:80]!r}{other}", markup=False, highlight=False, soft_wrap=True)
 
 

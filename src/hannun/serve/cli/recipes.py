@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import hannun.recipes
 from hannun.errors import DependencyError, InputError, neighbours
 
 if TYPE_CHECKING:
@@ -81,8 +82,6 @@ def outline(name: str) -> Outline | None:
 
 def known() -> list[str]:
     """The names of the recipes: the files in `hannun.recipes` but those that recipes share."""
-    import hannun.recipes
-
     return sorted(m.name for m in pkgutil.iter_modules(hannun.recipes.__path__) if m.name not in ("data", "table"))
 
 

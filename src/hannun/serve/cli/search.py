@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hannun.errors import InputError, MissingError
+from hannun.search.proposals import unwritten
 from hannun.serve.cli.options import DEFAULT, In
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def search(
     shuffle: Annotated[int, typer.Option(help="Show the best of so many visual clusters first; 0 is off.")] = 0,
     keyboard: Annotated[bool, typer.Option("--keyboard", help="Words typed with the keyboard left on the other language: qkfrks.")] = False,
     floor: Annotated[float, typer.Option(help="Leave out hits that fit less than so; 0.5 leaves what fits, 0 everything.")] = 0.0,
+    sort: Annotated[
+        str | None, typer.Option(metavar="FACT|-FACT", help="What fits in the order of this fact; with a minus the greatest first.")
+    ] = None,
+    last: Annotated[str | None, typer.Option(help="Items for which this holds come after all others: 'stock = 0'.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say which part scored what.")] = False,
     why: Annotated[str | None, typer.Option(metavar="ID", help="Say where this item ranks, and what keeps it out.")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="Hits as JSON.")] = False,
@@ -53,11 +58,11 @@ def search(
     from hannun.search.options import read_weights
     from hannun.serve.cli import output
 
-    query = _query(words, image, bool(like))
+    query = _query(words, image, bool(like) or (sort is not None and why is None))
     ranking: dict[str, Any] = {"mix": mix, "weights": None if weights is None else read_weights(weights), "words": _share(share)}
     ranking |= {"fusion": fusion, "where": where, "dim": dim}
     page: dict[str, Any] = {"limit": limit, "offset": offset, "group_by": group_by, "rerank": rerank, "diversity": diversity}
-    page |= {"shuffle": shuffle, "explain": explain, "floor": floor}
+    page |= {"shuffle": shuffle, "explain": explain, "floor": floor, "sort": sort, "last": last}
     if rerank not in (None, "tokens"):
         raise InputError(f"--rerank {rerank!r} came, expected tokens")
     with face.open(collection, create=False) as opened:
@@ -67,10 +72,15 @@ def search(
         hits = opened.search(query, **ranking, **page) if why is None else [opened.why(why, query, **ranking)]
         asked = query["text"] if query is not None and why is None else ""
         output.advice(opened)
-        meant = opened.readings(asked) if (strange := bool(asked) and _strange(hits)) else ()
+        strange = bool(asked) and _strange(hits)
+        meant = opened.readings(asked) if strange or unwritten(asked, (h.relevance for h in hits)) else ()
     if strange and not json_out:
         output.nothing_fits(asked, meant)
-    title = " + ".join(str(p) for p in ((query["text"][:80] if query else ""), image, *(f"like {e}" for e in like or ())) if p)
+    elif meant and not json_out:
+        output.meant(meant)
+    title = (
+        " + ".join(str(p) for p in ((query["text"][:80] if query else ""), image, *(f"like {e}" for e in like or ())) if p) or f"by {sort}"
+    )
     _show(title, image, hits, offset, json_out, html)
     return 0
 

@@ -8,6 +8,8 @@ import typer
 
 from hannun.errors import InputError
 from hannun.serve.cli.options import DEFAULT, At
+from hannun.serve.http import logs, server
+from hannun.serve.http.settings import ServiceSettings
 
 
 def serve(
@@ -19,12 +21,9 @@ def serve(
     log: Annotated[str, typer.Option(envvar="HANNUN_LOG", help="What is logged: debug, info, warning, error.")] = "info",
 ) -> int:
     """Serve a collection over HTTP, with its page. Every HANNUN_ variable is in docs/service.md."""
-    from hannun.serve.http import logs, server
-    from hannun.serve.http.settings import Settings
-
     if log.lower() not in ("debug", "info", "warning", "error"):
         raise InputError(f"--log {log!r} came, expected debug, info, warning or error")
-    settings = Settings.of(host=host, port=port, without_keys=without_keys or None)
+    settings = ServiceSettings.of(host=host, port=port, without_keys=without_keys or None)
     logs.to_stderr(log)
     shown = settings.host if ":" not in settings.host else f"[{settings.host}]"
     server.serve(collection, settings, create=create, ready=f"serving {collection} at http://{shown}:{{port}}  (Ctrl-C stops it)")

@@ -15,7 +15,7 @@ import typer
 
 from hannun import hangul
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError
-from hannun.serve.cli.index import Outcome, read_into, reading_of
+from hannun.serve.cli.index import IndexOutcome, read_into, reading_of
 from hannun.serve.cli.options import DEFAULT, Columns, Exif, Model, Numbers, To
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _is_whole(folder: Path, seen: Snapshot, files: Container[str]) -> bool:
     return not closed and any(sources.lies_below(f, place) for f in seen.files)
 
 
-def _counts(outcome: Outcome) -> str:
+def _counts(outcome: IndexOutcome) -> str:
     report = outcome.report
     counts = {"added": report.added - outcome.moved, "moved": outcome.moved, "removed": report.removed, "not read": len(report.problems)}
     return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n) or ("" if outcome.failure else "nothing new")

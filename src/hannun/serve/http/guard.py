@@ -25,7 +25,7 @@ from hannun.serve.http.keys import SCOPES, Key, Keys
 from hannun.serve.http.metrics import Metrics
 from hannun.serve.http.receiving import Receiving
 from hannun.serve.http.refused import Refused, failure
-from hannun.serve.http.settings import Settings
+from hannun.serve.http.settings import ServiceSettings
 
 log = logging.getLogger("hannun.http")
 
@@ -60,7 +60,7 @@ class _Bucket:
 class Guard:
     """ASGI middleware around the whole service."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, keys: Keys, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: ServiceSettings, keys: Keys, metrics: Metrics) -> None:
         self._app, self._settings, self._keys, self._metrics = app, settings, keys, metrics
         self._hosts = {*_LOCAL, settings.host.lower(), *settings.hosts}
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()

@@ -14,7 +14,7 @@ from typing import final
 from starlette.types import Message, Receive
 
 from hannun.serve.http.refused import Refused
-from hannun.serve.http.settings import Settings
+from hannun.serve.http.settings import ServiceSettings
 
 PATIENCE = 10.0  # seconds before a body's rate counts
 _SMALL = 64 * 2**10  # bytes of each body that always find a place: words are not turned away for others' pictures
@@ -26,7 +26,7 @@ _DRAIN = 2.0  # seconds
 class Receiving:
     """Takes in the bodies of all requests of a service."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._held = 0  # bytes beyond the first of each body, until its request has been answered
         self.count = 0  # bodies that are being received

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hannun.errors import InputError
-from hannun.serve.http.settings import Settings
+from hannun.serve.http.settings import ServiceSettings
 
 if TYPE_CHECKING:
     import uvicorn
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hannun.serve.http.guard import Guard
 
 
-def serve(path: str | Path, settings: Settings, *, create: bool = False, ready: str = "") -> None:
+def serve(path: str | Path, settings: ServiceSettings, *, create: bool = False, ready: str = "") -> None:
     """Serve the collection at `path` until SIGTERM or SIGINT; `ready` is said when the address is bound.
 
     Raises InputError for an address that is taken, or that other machines can reach while there are no keys.
@@ -55,7 +55,7 @@ def serve(path: str | Path, settings: Settings, *, create: bool = False, ready: 
         service.close()
 
 
-def configuration(app: Guard, settings: Settings) -> uvicorn.Config:
+def configuration(app: Guard, settings: ServiceSettings) -> uvicorn.Config:
     """How uvicorn runs the service."""
     import uvicorn
 
@@ -73,7 +73,7 @@ def configuration(app: Guard, settings: Settings) -> uvicorn.Config:
     )
 
 
-def _bind(settings: Settings) -> socket.socket:
+def _bind(settings: ServiceSettings) -> socket.socket:
     try:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
         made = socket.socket(family, socket.SOCK_STREAM)

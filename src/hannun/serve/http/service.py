@@ -26,7 +26,7 @@ from hannun.serve.http.jobs import Job, Jobs
 from hannun.serve.http.keys import Keys, Signer
 from hannun.serve.http.metrics import Metrics
 from hannun.serve.http.pictures import Pictures, Rendition
-from hannun.serve.http.settings import Settings
+from hannun.serve.http.settings import ServiceSettings
 from hannun.serve.outside import outside
 
 log = logging.getLogger("hannun.service")
@@ -40,7 +40,7 @@ _KEPT = 64  # answers to questions about the whole collection
 class Service:
     """One collection, opened for serving. `close` finishes what was accepted."""
 
-    def __init__(self, path: str | Path, settings: Settings, create: bool = False) -> None:
+    def __init__(self, path: str | Path, settings: ServiceSettings, create: bool = False) -> None:
         """Open the collection at `path` (a folder or qdrant://…); with `create`, begin one where there is none."""
         address = str(path)
         if address.startswith(("http://", "https://")):
@@ -70,6 +70,7 @@ class Service:
                 *([(folder.absolute(), self.name)] if local else ()),
                 (state.absolute(), "the service's state"),
             ]
+            self.model = self.said(self.encoder.name)  # of one that was made here, the folder's name
             self.keys = Keys(settings.keys or state / "keys.json")
             self.pictures = Pictures(state / "pictures", Signer(state / "secret"), self.collection.get)
             self.fetch = Fetch(settings.fetch, limit=settings.body)
@@ -132,6 +133,8 @@ class Service:
 
     async def primed(self, query: Content | None, like: Sequence[Content] = (), unlike: Sequence[Content] = (), mix: float = 0.5) -> None:
         """Encode what a search is going to ask the encoder for, without holding a thread of the engine meanwhile."""
+        if query is None and not like:
+            return  # all items, in the order of a fact
         await self.encoder.soon(face.needs(face.asked(query, like, unlike), self.encoder, mix), "query")
 
     async def told(self, key: Hashable, work: Callable[[], T]) -> T:

@@ -15,7 +15,7 @@ _POSITIVE = ("batch", "in_flight", "body", "body_time", "body_rate", "receiving"
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServiceSettings:
     """How a service runs. Each field is read from HANNUN_ and its name in capitals: `HANNUN_TIMEOUT=10`."""
 
     host: str = "127.0.0.1"
@@ -44,16 +44,16 @@ class Settings:
     thumbnails: bool = True  # keep a thumbnail of every picture, so that the page survives moved files
 
     @staticmethod
-    def of(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    def of(environment: Mapping[str, str] | None = None, **given: Any) -> ServiceSettings:
         """The settings that the environment gives; what is `given` and not None goes first. Raises InputError with the variable's name."""
         environment = os.environ if environment is None else environment
         values: dict[str, Any] = {}
-        for field in dataclasses.fields(Settings):
+        for field in dataclasses.fields(ServiceSettings):
             text = environment.get(f"HANNUN_{field.name.upper()}", "").strip()
             if text:
                 values[field.name] = _read(field.name, text, field.default)
         values |= {k: v for k, v in given.items() if v is not None}
-        made = Settings(**values)
+        made = ServiceSettings(**values)
         for name in _POSITIVE:
             if getattr(made, name) <= 0:
                 raise InputError(f"HANNUN_{name.upper()} is {getattr(made, name)}, expected more than 0")

@@ -20,6 +20,7 @@ import hannun
 from hannun.errors import DependencyError, HannunError, InputError
 from hannun.item import Content, Item
 from hannun.search.hits import Hit
+from hannun.search.proposals import unwritten
 from hannun.serve.http.contents import picture as decoded
 from hannun.serve.outside import outside
 
@@ -85,12 +86,24 @@ class _Tools:
             dict[str, float] | None, Field(description='how much the parts of an item count, by kind: {"text": 0.7, "image": 0.3}')
         ] = None,
         diversity: Annotated[float, Field(ge=0, le=1, description="0 pure relevance … 1 as varied as can be")] = 0.0,
+        sort: Annotated[
+            str | None,
+            Field(description="a fact: what fits comes in its order; -price: the greatest first. Without words and picture: all items"),
+        ] = None,
+        last: Annotated[str | None, Field(description="a condition; the items it holds for come after all others: stock = 0")] = None,
         pictures: Shown = True,
     ) -> list[Any]:
         """Items nearest to words, to a picture, or to both. Gives id, score, text and facts of each, best first."""
+        from mcp.types import TextContent
+
         with self._errors():
             query: Content = {"text": words, **({"image": self._picture(image)} if image else {})}
-            return _content(self._collection.search(query, weights=weights, where=where, limit=limit, diversity=diversity), pictures)
+            asked = query if words or image or not sort else None
+            hits = self._collection.search(asked, weights=weights, where=where, limit=limit, diversity=diversity, sort=sort, last=last)
+            found = _content(hits, pictures)
+            if unwritten(words, (h.relevance for h in hits)) and (meant := self._collection.readings(words)):
+                found.append(TextContent(type="text", text=f"did you mean: {', '.join(meant[:3])}"))
+            return found
 
     def similar(
         self,

@@ -35,7 +35,9 @@ async function patient(method, path, body, signal, keepalive) {
 export const collection = () => patient("GET", "/v1/collection");
 export const search = (query, signal) => patient("POST", "/v1/search", query, signal);
 export const explain = (query) => patient("POST", "/v1/explain", query);
-export const facets = (where, signal) => patient("GET", `/v1/facets${where ? `?where=${encodeURIComponent(where)}` : ""}`, undefined, signal);
+export function facets(where, signal, field) {
+  return patient("GET", `/v1/facets?${new URLSearchParams({ ...(where && { where }), ...(field && { field }) })}`, undefined, signal);
+}
 export const ranges = (signal) => patient("GET", "/v1/ranges", undefined, signal);
 export const readings = (words) => patient("GET", `/v1/readings?${new URLSearchParams({ words })}`);
 export const map = () => patient("GET", "/v1/map");

@@ -45,14 +45,14 @@ async function search(offset = 0) {
   $("status").textContent = say("searching");
   $("results").setAttribute("aria-busy", "true");
   try {
-    const [found, narrowed] = await Promise.all([look(offset, mine.signal), api.facets(where(), mine.signal)]);
+    const [found, narrowed] = await Promise.all([look(offset, mine.signal), filters.offers(mine.signal)]);
     if (mine !== running) return;
     const kept = found.hits.filter((h) => !gone.has(h.id));
     hits = offset ? [...hits, ...kept] : kept;
     more = found.hits.length === PAGE;
     took = found.took_ms ?? 0;
     draw(offset ? kept : null);
-    const any = filters.draw(narrowed.facets, go);
+    const any = filters.draw(narrowed, go);
     document.querySelector("main").classList.toggle("no-facets", !any || state.view === "map");
   } catch (e) { if (mine === running) await trouble(e); } // what was found before stays
   finally { if (mine === running) $("results").removeAttribute("aria-busy"); }
@@ -60,7 +60,7 @@ async function search(offset = 0) {
 
 // With nothing asked, the collection is leafed through.
 async function look(offset, signal) {
-  if (asked()) return api.search(body(offset, about?.parts ?? true), signal);
+  if (asked() || state.sort) return api.search(body(offset, about?.parts ?? true), signal);
   return { hits: (await api.items(where(), PAGE, offset, signal)).items };
 }
 
@@ -110,6 +110,7 @@ function controls() {
   for (const name of ["mix", "weight", "diversity", "where"]) $(name).value = state[name];
   $("share").value = state.share ?? 0.3;
   $("fits").checked = state.fits;
+  filters.orders($("sort"));
   $("chip").hidden = !state.picture;
   if (state.picture) $("chip-image").src = state.picture.preview;
   $("mix-row").hidden = !(state.picture && about?.parts !== false);
@@ -256,6 +257,7 @@ function listen() {
     $(name).addEventListener("input", () => { state[name] = Number($(name).value); clearTimeout(typing); typing = setTimeout(() => go(false), 150); });
   }
   $("where").addEventListener("change", () => { state.where = $("where").value; go(); });
+  $("sort").addEventListener("change", () => { state.sort = $("sort").value; go(); });
   $("fits").addEventListener("change", () => { state.fits = $("fits").checked; go(); });
   $("pick").addEventListener("click", () => $("pick-file").click());
   $("pick-file").addEventListener("change", (e) => { if (e.target.files[0]) pictured(e.target.files[0]); e.target.value = ""; });
@@ -293,7 +295,7 @@ function translated() {
   controls();
   calm();
   draw();
-  api.facets(where()).then((f) => filters.draw(f.facets, go)).catch(() => {});
+  filters.offers().then((f) => filters.draw(f, go)).catch(() => {});
 }
 
 async function start() {

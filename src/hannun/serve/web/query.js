@@ -7,8 +7,8 @@ const PAGE = 30;
 const FITS = 0.5; // the relevance from which on a hit fits (docs/search.md)
 
 // share: null leaves the weight of exact words to the service. picture: {data, preview} dropped or pasted by the user; like/unlike: [{id, label, thumbnail}];
-// facets: {field: Set(literals)}; ranges: {field: [from, to]} as they were typed, "" for open; fits: only what is related enough.
-export const state = { words: "", picture: null, mix: 0.5, weight: 0.5, diversity: 0, share: null, fits: false, where: "", facets: {}, ranges: {}, like: [], unlike: [], view: "grid" };
+// facets: {field: Set(literals)}; ranges: {field: [from, to]} as they were typed, "" for open; fits: only what is related enough; sort: a fact, with a minus the greatest first.
+export const state = { words: "", picture: null, mix: 0.5, weight: 0.5, diversity: 0, share: null, fits: false, sort: "", where: "", facets: {}, ranges: {}, like: [], unlike: [], view: "grid" };
 
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const NUMBER = /^-?\d+(\.\d+)?$/; // what the address may bring into a condition
@@ -35,6 +35,7 @@ export function read(address = location.search) {
     if (at > 0 && ends.length === 2 && (ends[0] || ends[1])) state.ranges[pair.slice(0, at)] = ends;
   }
   state.fits = a.get("fits") === "1";
+  state.sort = a.get("sort") ?? "";
   state.like = a.getAll("like").map((id) => ({ id, label: id }));
   state.unlike = a.getAll("unlike").map((id) => ({ id, label: id }));
 }
@@ -51,6 +52,7 @@ export function write(push = true) {
   for (const [field, values] of Object.entries(state.facets)) for (const v of values) a.append("f", `${field}=${v}`);
   for (const [field, [from, to]] of Object.entries(state.ranges)) a.append("r", `${field}=${from}..${to}`);
   if (state.fits) a.set("fits", "1");
+  if (state.sort) a.set("sort", state.sort);
   for (const l of state.like) a.append("like", l.id);
   for (const l of state.unlike) a.append("unlike", l.id);
   const address = a.size ? `?${a}` : location.pathname;
@@ -75,9 +77,9 @@ function within(field, [from, to]) {
   return [from && `${named(field)} >= ${from}`, to && (DATE.test(to) ? `${named(field)} < ${next(to)}` : `${named(field)} <= ${to}`)].filter(Boolean);
 }
 
-// The service's own condition grammar: what is ticked, the ranges, and what was typed.
-export function where() {
-  const parts = Object.entries(state.facets).filter(([, values]) => values.size)
+// The service's own condition grammar: what is ticked (but for one field, where that is named), the ranges, and what was typed.
+export function where(without) {
+  const parts = Object.entries(state.facets).filter(([field, values]) => values.size && field !== without)
     .map(([field, values]) => `${named(field)} in (${[...values].join(", ")})`);
   parts.push(...Object.entries(state.ranges).flatMap(([field, ends]) => within(field, ends)));
   if (state.where.trim()) parts.push(`(${state.where.trim()})`);
@@ -108,7 +110,8 @@ export function body(offset, parts) {
     ...(state.like.length && { like: state.like.map((l) => ({ id: l.id })) }),
     ...(state.unlike.length && { unlike: state.unlike.map((l) => ({ id: l.id })) }),
     ...(state.fits && { floor: FITS }),
-    diversity: state.diversity, limit: PAGE, offset,
+    ...(state.sort ? { sort: state.sort } : { diversity: state.diversity }), // each says the order
+    limit: PAGE, offset,
   };
 }
 

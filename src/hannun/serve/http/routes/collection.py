@@ -42,7 +42,7 @@ async def about(request: Request, service: Served) -> Response:
         {
             "name": service.name,
             "count": len(service.collection),
-            "encoder": encoder.name,
+            "encoder": service.model,
             "fingerprint": encoder.fingerprint,
             "dims": list(encoder.dims),
             "parts": bool(encoder.kinds),
@@ -72,14 +72,14 @@ async def map(
 @router.get("/settings", response_model=bodies.SettingsOut)
 async def settings(service: Served) -> Response:
     """What the collection's vectors were made by, and what is kept of each item."""
-    return answer({"settings": service.collection.settings.to_json()})
+    return answer({"settings": service.collection.settings.told() | {"encoder": service.model}})
 
 
 @router.get("/info", response_model=bodies.InfoOut)
 async def info(service: Served) -> Response:
-    """How many items have what, and the settings; the collection's path stays the server's."""
+    """How many items have what, and the settings; where the collection and its files lie stays the server's."""
     counts = await service.told(("info",), service.collection.info)
-    return answer({"info": {k: v for k, v in counts.items() if k != "path"}})
+    return answer({"info": {k: v for k, v in counts.items() if k not in ("path", "roots")} | {"encoder": service.model}})
 
 
 @router.get("/dupes", response_model=bodies.DupesOut)

@@ -17,7 +17,7 @@ from hannun.errors import InputError, MissingError
 from hannun.item import Content, Item, item
 from hannun.serve.batching import Batched, Vector, together
 from hannun.serve.http.bodies import Content as ContentBody
-from hannun.serve.http.bodies import EmbeddingsBody, EmbeddingsOut, Models, RerankBody, RerankOut
+from hannun.serve.http.embedding_bodies import EmbeddingsBody, EmbeddingsOut, Models, RerankBody, RerankOut
 from hannun.serve.http.routes.answers import Served, answer
 from hannun.serve.http.service import Service
 from hannun.serve.rerank import scores
@@ -44,7 +44,7 @@ async def embeddings(body: EmbeddingsBody, service: Served) -> Response:
     made = await _encoded(service, contents, "query" if body.task in _QUERY_TASKS else "document", body.instruction)
     rows = _rows(body, made, encoder)
     data = [{"object": "embedding", "index": n, **row} for n, row in enumerate(rows)]
-    return answer({"object": "list", "model": encoder.name, "data": data, "usage": _usage(contents)})
+    return answer({"object": "list", "model": service.model, "data": data, "usage": _usage(contents)})
 
 
 @router.post("/rerank", response_model=RerankOut)
@@ -62,18 +62,18 @@ async def rerank(body: RerankBody, service: Served) -> Response:
         for r in results:
             d = body.documents[r["index"]]
             r["document"] = {"text": d} if isinstance(d, str) else d.model_dump(exclude_none=True)
-    return answer({"model": encoder.name, "results": results, "usage": _usage([body.query, *body.documents])})
+    return answer({"model": service.model, "results": results, "usage": _usage([body.query, *body.documents])})
 
 
 @router.get("/models", response_model=Models)
 async def models(service: Served) -> Response:
     """The encoder, as OpenAI lists models."""
-    return answer({"object": "list", "data": [{"id": service.encoder.name, "object": "model", "created": 0, "owned_by": "hannun"}]})
+    return answer({"object": "list", "data": [{"id": service.model, "object": "model", "created": 0, "owned_by": "hannun"}]})
 
 
 def _check(service: Service, model: str | None, count: int) -> None:
-    if model not in (None, "", "hannun", service.encoder.name):
-        raise MissingError(f"the model {model!r} came, and {service.encoder.name!r} is the one served here (GET /v1/models)")
+    if model not in (None, "", "hannun", service.model, service.encoder.name):
+        raise MissingError(f"the model {model!r} came, and {service.model!r} is the one served here (GET /v1/models)")
     if count > service.settings.inputs:
         raise InputError(f"{count} contents came, the limit is {service.settings.inputs} at once; send them in parts")
 

@@ -32,6 +32,8 @@ _OPTIONS = (
     "shuffle",
     "explain",
     "floor",
+    "sort",
+    "last",
 )
 
 
@@ -56,8 +58,8 @@ async def explain(body: bodies.ExplainBody, service: Served) -> Response:
 
 async def _wanted(service: Service, body: bodies.SearchBody | bodies.ExplainBody) -> tuple[Content | None, dict[str, list[Content]]]:
     """The query and the examples beside it, read, and encoded as far as a search needs their vectors."""
-    if body.query is None and not body.like:
-        raise InputError("neither a query nor 'like' came, expected words, a picture, or items to be like")
+    if body.query is None and not body.like and not (isinstance(body, bodies.SearchBody) and body.sort):
+        raise InputError("neither a query nor 'like' came, expected words, a picture, or items to be like; or 'sort' for all items")
     query = None if body.query is None else await _content(service, body.query)
     examples = {
         name: [await _content(service, e) for e in given] for name, given in (("like", body.like), ("unlike", body.unlike)) if given
