@@ -57,7 +57,8 @@ class Speed:
 
     def read(self) -> dict[str, float]:
         """Rows, tokens, pictures a second of this process, and `mfu` where the device's peak is known; what did not come is left out."""
-        seconds, self._since = max(time.monotonic() - self._since, 1e-9), time.monotonic()
+        now = time.monotonic()
+        seconds, self._since = max(now - self._since, 1e-9), now
         found = {"rows": self._rows, "tokens": self._tokens, "pictures": self._pictures}
         out = {f"{k}_per_second": round(n / seconds, 2) for k, n in found.items() if n}
         if self._tokens:
