@@ -67,14 +67,16 @@ def test_an_unknown_past_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (DATA / "flickr8k").exists(), reason="the data sets are not in ../shared/data")
 def test_minis_weights_never_saw_what_they_are_measured_on() -> None:
-    """Every suite of pictures and sentences: nothing of it is among mini's hashes, but XTD-10, all of which is."""
+    """What of the suites of pictures and sentences is among mini's hashes: nothing but photos of one product under two ids, sentences that
+    KorSTS has in two splits, and XTD-10, all of it.
+    """
     mini = trained_on("mini")
     assert mini is not None and len(mini) > 10_000
     h = Harness(Toy(), DATA, Path("/nowhere"), trained=mini)
     for pictures in (held_out.flickr8k, held_out.flickr8k_korean, held_out.fashion, held_out.emoji):
         h.begin()
         pictures(h)
-        assert h.overlap.rows > 100 and h.overlap.known == 0, pictures.__name__
+        assert h.overlap.rows > 100 and h.overlap.known <= (20 if pictures is held_out.fashion else 0), pictures.__name__
     h.begin()
     texts.korquad_pairs(h)
     assert h.overlap == Overlap(rows=5774, known=0)

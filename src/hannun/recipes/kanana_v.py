@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from hannun import collection
+from hannun.datasets.composed import OPEN
 from hannun.errors import DependencyError, InputError
 from hannun.item import Item, Pair, Text
 from hannun.load import load
@@ -212,7 +213,7 @@ def fit(
     for line in batches.small():
         tell(line)
     schedule = replace(Schedule.of(recipe), log_every=10, save_every=20)
-    settings = replace(Contrast.of(recipe), products="product", also=composed.OPEN, own=True)
+    settings = replace(Contrast.of(recipe), products="product", also=OPEN, own=True)
     stream = ahead(batches, model, settings, recipe.workers)
     return train(model, contrastive(stream, settings), schedule, folder, tell, batches=stream, watch=watch)
 

@@ -13,7 +13,7 @@ from hannun.item import Image, Item
 from hannun.models.features import Features
 from hannun.models.network import decoded
 from hannun.train.batches import Batch, Mixture, MixtureSource
-from hannun.train.record import Record
+from hannun.train.record import TrainingRecord
 
 Reads = Callable[[Batch], Sequence[tuple[str, Sequence[tuple[str, Item]]]]]
 _Key = tuple[str, tuple[int, ...]]
@@ -41,7 +41,7 @@ class Ahead:
         return self._mixture.sources
 
     @property
-    def record(self) -> Record:
+    def record(self) -> TrainingRecord:
         """The mixture's: what is only made ready counts as seen."""
         return self._mixture.record
 

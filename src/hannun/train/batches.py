@@ -20,7 +20,7 @@ from hannun.item import Item, Pair
 from hannun.models.features import Features
 from hannun.train import pairs as reading
 from hannun.train.distributed import world
-from hannun.train.record import Record
+from hannun.train.record import TrainingRecord
 
 Rows = npt.NDArray[np.int64]
 
@@ -163,7 +163,7 @@ class Mixture:
         self._number = 0
         self._places = {s.name: _Place(s, seed, n) for n, s in enumerate(sources)}
         self._last = "none yet"
-        self.record = Record()
+        self.record = TrainingRecord()
 
     @property
     def sources(self) -> Mapping[str, MixtureSource]:

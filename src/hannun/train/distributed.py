@@ -12,6 +12,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from hannun.models.features import Vectors
@@ -96,9 +98,6 @@ def sharded(module: nn.Module) -> nn.Module:
 
     Scalars such as a temperature stay whole, and `averaged` sees to them. Every process must run chunks that use the same weights.
     """
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
-
     device = next(module.parameters()).device.type
     mesh = init_device_mesh(device, (world()[1],))
     scalars = {p for p in module.parameters() if p.ndim == 0}

@@ -105,7 +105,7 @@ def kept(made: nn.Module, kind: torch.dtype, tokens: int, recompute: bool) -> in
         before = next(iter(body.parameters())).dtype
         body.to(kind)
         every, layers = _saved(body, tokens, kind), int(body.config.num_hidden_layers)
-        inputs = layers * tokens * int(body.config.hidden_size) * kind.itemsize
+        inputs = layers * _length(body, tokens) * int(body.config.hidden_size) * kind.itemsize
         most = max(most, inputs + every // layers if recompute else every)
         body.to(before)
     return most
@@ -125,12 +125,19 @@ def _saved(body: Any, tokens: int, kind: torch.dtype) -> int:
             side = body.config.image_size
             out = body(pixel_values=torch.empty(1, 3, side, side, dtype=kind, device="meta"))
         else:
-            length = min(tokens, getattr(body.config, "max_position_embeddings", tokens) - 2)
+            length = _length(body, tokens)
             places = (3, 1, length) if getattr(body.config, "rope_parameters", None) else (1, length)  # time, height and width
             where = torch.zeros(places, dtype=torch.int64, device="meta")
             out = body(input_ids=torch.zeros(1, length, dtype=torch.int64, device="meta"), position_ids=where)
         out.last_hidden_state.sum()
     return sum(t.untyped_storage().nbytes() for t in held.values())
+
+
+def _length(body: Any, tokens: int) -> int:
+    """The places of a row in one body: a picture's patches and its class, or as many tokens as fit into the window."""
+    if hasattr(body.config, "patch_size"):
+        return int((body.config.image_size // body.config.patch_size) ** 2 + 1)
+    return min(tokens, int(getattr(body.config, "max_position_embeddings", tokens + 2)) - 2)
 
 
 def _bodies(part: Any) -> list[Any]:

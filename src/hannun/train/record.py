@@ -18,7 +18,7 @@ class Recording(Protocol):
     """A source of batches that keeps a record of them."""
 
     @property
-    def record(self) -> Record:
+    def record(self) -> TrainingRecord:
         """What has been trained on so far."""
         ...
 
@@ -45,7 +45,7 @@ class _Packed:
 
 
 @final
-class Record:
+class TrainingRecord:
     """What a training has seen. A picture is looked at once, however often it comes."""
 
     def __init__(self) -> None:
