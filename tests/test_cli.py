@@ -162,7 +162,7 @@ def test_search_by_picture_and_by_both(shop: Path, capsys: Captured) -> None:
 
 
 def test_search_with_weights_and_conditions(shop: Path, capsys: Captured) -> None:
-    assert {h["id"] for h in hits(capsys, "옷", "--weights", "1,0")} == {"r1", "r2", str(shop.parent / "pics/글.txt")}
+    assert {h["id"] for h in hits(capsys, "옷", "--weights", "1,0")} == {"r1", "r2", "pics/글.txt"}
     assert [h["id"] for h in hits(capsys, "옷", "--where", "category = 원피스 and price < 50000")] == ["r1"]
     assert [h["id"] for h in hits(capsys, "옷", "--where", "id in (r2)")] == ["r2"]
     assert hits(capsys, "옷", "--where", "price > 1000000") == []
@@ -266,11 +266,12 @@ def test_embed_files(pictures: Path, capsys: Captured) -> None:
 
 
 def test_examples_are_ids_files_or_words(shop: Path, capsys: Captured) -> None:
-    bag = str(shop.parent / "pics/파란 가방.png")
+    bag = "pics/파란 가방.png"
     like = hits(capsys, "--like", "r1")
     assert "r1" not in [h["id"] for h in like] and len(like) == 5 and like == hits(capsys, "--like", "id:r1")
     assert hits(capsys, "--like", "image:pics/파란 가방.png")[0]["id"] == bag  # the file itself, so that the item of it is found
-    assert hits(capsys, "--like", "pics/파란 가방.png") == hits(capsys, "--like", "image:pics/파란 가방.png")
+    assert hits(capsys, "--like", f"./{bag}") == hits(capsys, "--like", f"image:{bag}")
+    assert hits(capsys, "--like", bag) == hits(capsys, "--like", f"id:{bag}")  # an id before a file
     assert hits(capsys, "--like", "검은 코트")[0]["id"] == "r2" == hits(capsys, "--like", "text:검은 코트")[0]["id"]
     plain = {h["id"]: h["score"] for h in hits(capsys, "원피스")}
     away = {h["id"]: h["score"] for h in hits(capsys, "원피스", "--unlike", "빨간 줄무늬")}

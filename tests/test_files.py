@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hannun.errors import StorageError
-from hannun.files import copy_filled, whole, write_cached, write_whole
+from hannun.files import copy_filled, whole, whole_folder, write_cached, write_whole
 
 
 def test_the_order_of_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,3 +116,17 @@ def test_files_that_can_be_made_again(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(OSError, match="full"):
         write_cached(tmp_path / "sub" / "a", b"three")
     assert [f.name for f in (tmp_path / "sub").iterdir()] == ["a"] and (tmp_path / "sub" / "a").read_bytes() == b"one"
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "model"
+    with whole_folder(place) as part:
+        (part / "one").write_text("1")
+        assert not place.exists()
+    with pytest.raises(ZeroDivisionError), whole_folder(place) as part:
+        (part / "two").write_text("2")
+        1 / 0  # noqa: B018
+    assert [f.name for f in place.iterdir()] == ["one"] and list(place.parent.iterdir()) == [place]
+    with whole_folder(place) as part:
+        (part / "two").write_text("2")
+    assert [f.name for f in place.iterdir()] == ["two"] and list(place.parent.iterdir()) == [place]

@@ -44,6 +44,7 @@ def test_the_signatures_of_the_face() -> None:
     assert list(search)[:2] == ["self", "query"] and search["query"].kind is not inspect.Parameter.KEYWORD_ONLY
     fixed = {"like": (), "unlike": (), "mix": 0.5, "weights": None, "words": "auto", "fusion": "scores", "where": None, "limit": 10}
     fixed |= {"offset": 0, "group_by": None, "dim": None, "rerank": None, "diversity": 0.0, "shuffle": 0, "explain": False, "floor": 0.0}
+    fixed |= {"sort": None, "last": None}
     assert {n: p.default for n, p in search.items() if n not in ("self", "query")} == fixed
     assert all(search[n].kind is inspect.Parameter.KEYWORD_ONLY for n in list(search)[2:])
 

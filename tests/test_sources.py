@@ -664,3 +664,16 @@ def test_what_a_photo_says_of_itself_becomes_facts(tmp_path: Path) -> None:
     (bare,) = (it for it in sources.read([tmp_path], sources.Reading(exif=False)) if isinstance(it, Item))
     assert plain_facts(told.facts) == {**place, "taken": "2024-05-01T12:34:56", "camera": "EOS R6"}
     assert plain_facts(bare.facts) == place
+
+
+def test_a_photo_is_read_whole_by_the_encoder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a JPEG only the beginning is looked at for its EXIF, however long it is."""
+    exif = PIL.Image.Exif()
+    exif[0x0110] = "Nikon Z6"
+    file = tmp_path / "long.jpg"
+    file.write_bytes(encoded(draw(size=(64, 64)), "JPEG", exif=exif.tobytes()) + bytes(3 * 2**20))
+    taken: list[int] = []
+    looked = sources.reading.exif.facts_of
+    monkeypatch.setattr(sources.reading.exif, "facts_of", lambda data: taken.append(len(data)) or looked(data))
+    (found,) = sources.read([file])
+    assert found.facts["camera"] == "Nikon Z6" and taken == [256 * 1024]

@@ -18,6 +18,7 @@ from hannun.errors import PictureError
 _EXIF, _GPS = 0x8769, 0x8825  # the two blocks that the first one points to
 _TAKEN = ((_EXIF, 0x9003, 0x9011), (_EXIF, 0x9004, 0x9012), (0, 0x0132, 0x9010))  # original, digitised, changed; each with its zone
 _MAKE, _MODEL = 0x010F, 0x0110
+_PNG, _PNG_EXIF = b"\x89PNG\r\n\x1a\n", (b"eXIf", b"Raw profile type exif", b"Raw profile type APP1")
 _LONGEST = 100  # characters of a camera's name
 
 Tags = dict[int, Any]
@@ -28,6 +29,8 @@ def facts_of(data: bytes) -> dict[str, Any]:
 
     Keys without a believable value are missing; the dict is empty where there is no EXIF, or no picture.
     """
+    if data.startswith(_PNG) and not any(mark in data for mark in _PNG_EXIF):
+        return {}  # Pillow decodes every pixel of a PNG to look for it
     try:
         blocks = decode.examine(data, "picture", _blocks)
     except PictureError:

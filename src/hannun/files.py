@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,28 @@ def whole(path: Path, mode: int = 0o666, remedy: str = _REMEDY) -> Iterator[Bina
         if not isinstance(e, OSError) or isinstance(e, HannunError):  # the block's own, which says already what is wrong
             raise
         raise StorageError(f"{path}: cannot be written ({e.strerror or e}); {remedy}") from e
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `folder` when the block ends well; until then what was there stays.
+
+    Raises OSError; whatever the block raises leaves nothing of the new one.
+    """
+    part, former = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(part, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        part.mkdir()
+        yield part
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, former)
+    os.replace(part, folder)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def write_cached(path: Path, data: bytes, modified: int | None = None) -> None:

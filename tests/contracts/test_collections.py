@@ -172,3 +172,14 @@ def test_the_order_of_a_fact_and_what_comes_last(shop: Collection) -> None:
     assert [h.id for h in shop.search("빨간 원피스", sort="price", where="category = 원피스")] == ["a", "d/1"]
     with pytest.raises(WhereError, match="price"):
         shop.search("옷", sort="prise")
+
+
+def test_synonyms_are_kept_and_searched_by(shop: Collection) -> None:
+    if shop.name.startswith("qdrant:"):
+        pytest.skip("the client's local mode cannot be opened a second time, as settings are written; a server can")
+    assert shop.synonyms() == ()
+    assert shop.synonyms(["# 옷", "스커트, 치마"]) == ("# 옷", "스커트, 치마") == shop.synonyms()
+    assert [h.id for h in shop.search("스커트", words=1)] == ["b"]
+    with pytest.raises(InputError, match="line 1 of the synonyms"):
+        shop.synonyms(["치마"])
+    assert shop.synonyms([]) == () and not shop.search("스커트", words=1)

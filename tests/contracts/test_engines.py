@@ -263,6 +263,30 @@ def test_scores_are_the_averaged_cosine_exactly(crowded: Engine, weights: tuple[
         assert {m.payload["id"]: pytest.approx(m.score, abs=2e-6) for m in found} == {i: s for s, i in truth}
 
 
+@pytest.mark.parametrize("dim", DIMS)
+def test_what_is_the_same_as_the_query_comes_before_what_is_near(opener: Opener, dim: int) -> None:
+    """1 − (1 − s)·Π(1 − r) with r = (cos − 0.9)/0.1 of each part: a picture that is the query scores 1, one at 0.9 what it did."""
+    engine, random = opener(("text", "image")), np.random.default_rng(3)
+    query, across = unit(np.eye(DIM)[0] + 0.0), np.eye(DIM)[1]
+
+    def at(cosine: float) -> Floats:
+        return (cosine * query + np.sqrt(1 - cosine**2) * across).astype(np.float32)
+
+    points = [point("same", None, at(1.0)), point("both", unit(random.standard_normal(DIM)), at(1.0)), point("near", None, at(0.95))]
+    points += [point("edge", None, at(0.9)), point("text", at(0.6), None), point("far", None, at(0.2))]
+    engine.upsert(points)
+    gains = {"text": 1.0, "image": 0.5, "text+image": 0.7}
+    weights = {"text": 0.5, "image": 0.5}
+    asked = unit(query[:dim])
+    plain = {m.payload["id"]: m.score for m in engine.query(Plan(asked, weights, gains, limit=9))}
+    found = engine.query(Plan(asked, weights, gains, limit=9, same=0.9))
+    for m in found:
+        heads = [unit(v[:dim]) for p in points if p.id == m.payload["id"] for v in p.vectors.values()]
+        apart = np.prod([1 - max(float(asked @ h) - 0.9, 0.0) / 0.1 for h in heads])
+        assert m.score == pytest.approx(1 - (1 - plain[str(m.payload["id"])]) * apart, abs=2e-5)
+    assert {m.payload["id"] for m in found[:2]} == {"same", "both"} and plain["text"] > plain["same"]
+
+
 THREE = [{"text": 0.2, "image": 0.3, "signal": 0.5}, {"text": 0.6, "signal": 0.4}, {"image": 0.5, "signal": 0.5}]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from hannun.embeddings import unit
 from hannun.errors import InputError
 from hannun.search import dupes
-from hannun.search.dupes import Pairs, groups, near
+from hannun.search.dupes import APART, GRID, Pairs, alike, apart, groups, looks, near
 
 
 def pairs(*given: tuple[int, int, float]) -> list[Pairs]:
@@ -67,3 +68,23 @@ def test_so_many_pairs_that_memory_would_not_hold_them_are_refused(monkeypatch: 
     monkeypatch.setattr(dupes, "MOST", 5)
     with pytest.raises(InputError, match="over 5 pairs are as near as that; raise it"):
         list(near(unit(np.ones((4, 3))), 0.5))
+
+
+def test_a_copy_looks_alike_and_another_colour_does_not() -> None:
+    picture = PIL.Image.effect_noise((240, 240), 60).convert("RGB")
+    picture.paste((200, 40, 40), (60, 60, 180, 180))  # a red square on a grey ground
+    blue = picture.copy()
+    blue.paste((40, 40, 200), (60, 60, 180, 180))
+    small = picture.resize((120, 120)).crop((2, 2, 118, 118))
+    assert apart(looks(picture), looks(small)) <= APART < apart(looks(picture), looks(blue))
+    assert apart(looks(picture), looks(picture)) == 0
+
+
+def test_pairs_that_do_not_look_alike_are_no_pairs() -> None:
+    grey = np.full((GRID, GRID, 3), 0.5, np.float32)
+    seen = {0: grey, 1: grey + APART / 2, 2: grey + 0.3, 3: None}
+    asked: list[int] = []
+    given = [(np.array([0, 0, 0]), np.array([1, 2, 3]), np.array([0.99, 0.98, 0.97], np.float32))]
+    ((i, j, cosines),) = alike(given, lambda n: asked.append(n) or seen[n])  # type: ignore[func-returns-value]
+    assert (i.tolist(), j.tolist()) == ([0, 0], [1, 3]) and cosines.tolist() == pytest.approx([0.99, 0.97])
+    assert sorted(asked) == [0, 1, 2, 3]  # each picture is read once

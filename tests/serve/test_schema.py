@@ -65,6 +65,8 @@ def running(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ru
         ("where", st.sampled_from(WHERE)),
         ("picture", st.sampled_from([picture(seed=n) for n in range(3)] + [f"data:image/png;base64,{picture()}"])),
         ("item-id", st.sampled_from(["a", "b"])),
+        ("sort", st.sampled_from(["price", "-price", "category", "id"])),
+        ("synonyms", st.sampled_from(["바지, 팬츠", "츄리닝 => 운동복", "# 옷"])),
         ("model", st.sampled_from(["toy1", "hannun"])),
     ):
         schemathesis.openapi.format(name, strategy)

@@ -76,6 +76,32 @@ def test_every_file_is_an_item_a_problem_or_counted(tmp_path: Path) -> None:
     assert report.unread == {".unknown": 1, "collection": 1} and all("\n" not in p.reason for p in report.problems)
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("locked.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512, "is encrypted with a password, or of the old kind .xls"),
+        ("huge.txt", b"x" * (4 * 2**20 + 1), "the limit for a text"),
+        ("deep.jsonl", b'{"id": "1", "text": "a", "m": ' + b"[" * 50_000 + b"]" * 50_000 + b"}\n", "is not JSON"),
+        ("deep2.jsonl", b'{"id": "1", "text": "a", "m": ' + b"[" * 100 + b"]" * 100 + b"}\n", "nested over 32 deep"),
+        ("nul.csv", b"id,text\n1,\0\0\n", ""),
+        ("bomb.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\x02\0\0\0\0\0\0\0", ""),
+        ("pdf.png", b"%PDF-1.7\n1 0 obj\n", "is not a picture"),
+    ],
+)
+def test_bad_files_are_one_line_and_the_others_go_on(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+    if name.endswith("xlsx"):
+        pytest.importorskip("python_calamine", reason="needs hannun[formats]")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / name).write_bytes(data)
+    (folder / "z.txt").write_text("초록 바지", "utf-8")
+    with collection.open(tmp_path / "c.hannun", Toy(), words=False) as kept:
+        report = kept.add(folder)
+        assert "in/z.txt" in kept and len(report.problems) == 1
+    told = report.problems[0].reason
+    assert reason in told and "\n" not in told and len(told) < 400
+
+
 @pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside the repository")
 def test_the_mixed_folder_of_the_cases() -> None:
     found = sources.survey([CASES])

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
-from hannun import encode
+from hannun import encode, hangul
 from hannun.collection import integrity, overview, provenance, transfer, upgrade, writing
 from hannun.collection.backup import backup
 from hannun.collection.incoming import items_of
@@ -34,18 +34,19 @@ from hannun.index import lexical
 from hannun.index.engine import Condition, Engine, Scalar
 from hannun.item import Content, Item, Problem
 from hannun.load import load
-from hannun.search import dupes, proposals
+from hannun.search import proposals
 from hannun.search.background import Background, sampled
 from hannun.search.dupes import Group
 from hannun.search.hits import STORED, Hit, Hits, stored_item
 from hannun.search.options import Fusion, Options, Rerank, Share, Weights
 from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
+from hannun.search.synonyms import rules
 from hannun.search.where import Where, needed, parse_where, reads, written
 from hannun.sources import Roots, covers, surveyed
 from hannun.sources import contents as contents_of
 
-_TEXTS = 50_000  # texts whose words are proposed; reading more of them would be felt
+_TEXTS, _BEGUN = 20_000, 200  # texts whose words are proposed, and characters of each; reading more of them would be felt
 _OPTIMISE_FROM = 20_000  # points; below, exact search is fast enough not to wait for an index
 
 
@@ -233,7 +234,7 @@ class Local:
     def _searcher(self, o: Options) -> Searcher:
         self.settings.require_words(self.name, o.words)
         usual, s = None if o.words == 1 else self._usual(), self.settings
-        return Searcher(self._engine, lambda: self.encoder, self._storage.root, s.albums, usual, s.dictionary, s.words)
+        return Searcher(self._engine, lambda: self.encoder, self._storage.root, s.albums, usual, s.dictionary, s.words, rules(s.synonyms))
 
     def _usual(self) -> Background | None:
         """What vectors are like here; sampled again when a quarter of the collection has changed."""
@@ -251,9 +252,17 @@ class Local:
         """The words of its texts; read again when a quarter of the collection has changed."""
         if self._words is None or self._changes - self._words[0] > self._words[1]:
             changes, every = self._changes, self._engine.scan(["text", "facts"])
-            texts = (str(p.get("text") or called(p.get("facts") or {})) for p in islice(every, _TEXTS))
+            texts = (str(p.get("text") or called(p.get("facts") or {}))[:_BEGUN] for p in islice(every, _TEXTS))
             self._words = changes, self._engine.count() // 4, proposals.vocabulary(texts)
         return self._words[2]
+
+    def synonyms(self, lines: Sequence[str] | None = None) -> tuple[str, ...]:
+        """See `Collection.synonyms`."""
+        if lines is not None:
+            rules(lines)
+            with self._writing:
+                self._settle(replace(self.settings, synonyms=tuple(map(hangul.normalise, lines))))
+        return self.settings.synonyms
 
     def get(self, id: str) -> Item:
         """See `Collection.get`."""
@@ -381,9 +390,9 @@ class Local:
             self._offered = changes, overview.offered(self._engine)
         return self._offered[1]
 
-    def dupes(self, threshold: float = dupes.THRESHOLD, where: Where | None = None) -> list[Group]:
+    def dupes(self, threshold: float | None = None, where: Where | None = None) -> list[Group]:
         """See `Collection.dupes`."""
-        return overview.near_duplicates(self._engine, threshold, self._condition(where))
+        return overview.near_duplicates(self._engine, self._storage.root, threshold, self._condition(where))
 
     def map(self, limit: int = 2000, where: Where | None = None, seed: int = 0) -> Map:
         """See `Collection.map`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,14 @@ from hannun.collection.records import Map
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage
 from hannun.embeddings import Floats, unit
-from hannun.errors import InputError, WhereError, neighbours
+from hannun.errors import HannunError, InputError, WhereError, neighbours
 from hannun.facts import names
 from hannun.files import on_disk
 from hannun.index.engine import Condition, Engine, Listing, Present, Scalar
+from hannun.item import Image
 from hannun.search import dupes, project
 from hannun.search.dupes import Group
-from hannun.search.hits import PARTS, foremost
+from hannun.search.hits import PARTS, foremost, reference
 
 _FEW = 50  # distinct values up to which a fact is one to choose by
 _SHOWN = 6  # facts that are offered to choose by, where none are named
@@ -49,11 +52,12 @@ def offered(engine: Engine) -> list[str]:
     return sorted(few, key=lambda n: (-often[n], n))[:_SHOWN]
 
 
-def near_duplicates(engine: Engine, threshold: float, condition: Condition | None) -> list[Group]:
+def near_duplicates(engine: Engine, root: Path, threshold: float | None, condition: Condition | None) -> list[Group]:
     """Groups of items that are nearly the same; see `Collection.dupes`."""
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+    if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1):
         raise InputError(f"threshold={threshold!r} came, expected a cosine above 0, at most 1")
-    digests = {str(p["id"]): p.get(DIGESTS) or () for p in engine.scan(["id", DIGESTS], condition)}
+    payloads = {str(p["id"]): p for p in engine.scan(["id", DIGESTS, "images"], condition)}
+    digests = {id: p.get(DIGESTS) or () for id, p in payloads.items()}
     kinds: dict[str, tuple[list[str], list[Floats]]] = {}
     for some in batched(sorted(digests), 1000):
         for id, row in engine.vectors(list(some)).items():
@@ -62,9 +66,22 @@ def near_duplicates(engine: Engine, threshold: float, condition: Condition | Non
             ids.append(id)
             rows.append(row[part])
     found = []
-    for ids, rows in kinds.values():
-        found += dupes.groups(ids, dupes.near(np.stack(rows), threshold), {i: digests[i] for i in ids})
+    for part, (ids, rows) in kinds.items():
+        least = dupes.PICTURES if part == Image.kind else dupes.THRESHOLD
+        pairs = dupes.near(np.stack(rows), least if threshold is None else threshold)
+        if part == Image.kind:
+            pictures = [payloads[i].get("images") or () for i in ids]
+            pairs = dupes.alike(pairs, lambda n, pictures=pictures: _looks(pictures[n], root))  # type: ignore[misc]
+        found += dupes.groups(ids, pairs, {i: digests[i] for i in ids})
     return sorted(found, key=lambda g: (-len(g.ids), -g.similarity, g.ids))
+
+
+def _looks(pictures: Sequence[Any], root: Path) -> Floats | None:
+    """How an item's one picture looks; None where it has several, or it has gone: there its vector alone speaks."""
+    try:
+        return dupes.looks(Image(reference(pictures[0], root)).load(4 * dupes.GRID)) if len(pictures) == 1 else None
+    except HannunError:
+        return None
 
 
 def plane(engine: Engine, limit: int, condition: Condition | None, seed: int) -> Map:

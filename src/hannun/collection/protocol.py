@@ -13,7 +13,6 @@ from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.facts import FactRange, Scalar
 from hannun.item import Content, Item
-from hannun.search import dupes
 from hannun.search.dupes import Group
 from hannun.search.hits import Hit
 from hannun.search.options import Fusion, Rerank, Share, Weights
@@ -177,6 +176,18 @@ class Collection(Protocol):
         """
         ...
 
+    def synonyms(self, lines: Sequence[str] | None = None) -> tuple[str, ...]:
+        """The synonyms by which words are searched, in force from the next search on; nothing is indexed anew.
+
+        Args:
+            lines: new ones in the place of those that are kept, [] for none: `바지, 팬츠, 슬랙스` or `츄리닝 => 운동복`. None changes
+                nothing.
+
+        Returns:
+            The lines in force. Raises InputError with the line that is none.
+        """
+        ...
+
     def add(self, contents: Contents, progress: Progress | None = None) -> Report:
         """Add rows, or replace those whose id is there; what is there with equal content is left alone.
 
@@ -253,11 +264,12 @@ class Collection(Protocol):
         """The least and greatest value of facts that are numbers or dates, at most `limit` of them; those that most items have first."""
         ...
 
-    def dupes(self, threshold: float = dupes.THRESHOLD, where: Where | None = None) -> list[Group]:
+    def dupes(self, threshold: float | None = None, where: Where | None = None) -> list[Group]:
         """Groups of items that are nearly the same: by their pictures, or where an item has none by its text. The largest first.
 
         Args:
-            threshold: the lowest cosine that links two items. Items with a picture in common, byte for byte, are always linked.
+            threshold: the lowest cosine that links two items; left out, 0.94 of two pictures, whose colours must be alike as well, and 0.98
+                of two texts. Items with a picture in common, byte for byte, are always linked.
             where: look only at the items this holds for.
         """
         ...

@@ -26,7 +26,7 @@ from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
 from hannun.facts import FactRange
 from hannun.item import JSON_KINDS, Content, Elsewhere, Image, Item, Problem, Text, parts_of
-from hannun.search.dupes import THRESHOLD, Group
+from hannun.search.dupes import Group
 from hannun.search.hits import Hit, Hits
 from hannun.search.options import Fusion, Rerank, Share, Weights
 from hannun.search.query import Example, Known
@@ -150,11 +150,16 @@ class Remote:
         bounds = {k: about[k] for k in ("writable", "max_upload_bytes", "max_pixels", "fetch", "version")}
         return {"path": self._url, **self._ask("GET", "/v1/info")["info"], **bounds}
 
-    def dupes(self, threshold: float = THRESHOLD, where: Where | None = None) -> list[Group]:
+    def dupes(self, threshold: float | None = None, where: Where | None = None) -> list[Group]:
         """See `Collection.dupes`."""
-        params = {"threshold": threshold, **({"where": where} if where else {})}
+        params = {k: v for k, v in (("threshold", threshold), ("where", where)) if v is not None}
         groups = self._ask("GET", "/v1/dupes", params=params)["groups"]
         return [Group(tuple(g["ids"]), g["similarity"], g["exact"]) for g in groups]
+
+    def synonyms(self, lines: Sequence[str] | None = None) -> tuple[str, ...]:
+        """See `Collection.synonyms`."""
+        told = self._ask("GET", "/v1/synonyms") if lines is None else self._ask("PUT", "/v1/synonyms", json={"lines": list(lines)})
+        return tuple(told["lines"])
 
     def readings(self, words: str) -> tuple[str, ...]:
         """See `Collection.readings`."""
@@ -366,7 +371,7 @@ class Remote:
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         for body in (more.get("params"), more.get("json")):
-            if isinstance(body, dict) and isinstance(body.get("where"), Mapping):  # the service takes conditions as text
+            if isinstance(body, dict) and not isinstance(body.get("where"), str | None):  # the service takes conditions as text
                 body["where"] = written(parse_where(body["where"]))
         return self._sent(method, path, **more).json()
 

@@ -37,6 +37,7 @@ class Settings:
         roots: the folders that were indexed, by the names that they have in ids; see `hannun.sources.roots`. Not for those outside.
         analysis: which revision of the analysis of words its terms were made by, see `hannun.index.lexical.ANALYSIS`.
         format: of the file it was read from.
+        synonyms: lines of words that are searched as the same, see `hannun.search.synonyms`.
     """
 
     encoder: str
@@ -55,6 +56,7 @@ class Settings:
     analysis: int = ANALYSIS
     roots: Roots = field(default_factory=dict)
     format: int = FORMAT
+    synonyms: tuple[str, ...] = ()
 
     @staticmethod
     def of(encoder: Encoder) -> Settings:
@@ -111,6 +113,7 @@ class Settings:
             prefix=prefix,
             albums=self.albums,
             roots=self.roots,
+            synonyms=self.synonyms,
         )
 
     @property
@@ -152,6 +155,7 @@ class Settings:
             "conditions": self.conditions,
             "analysis": self.analysis,
             "roots": dict(self.roots),
+            **({"synonyms": list(self.synonyms)} if self.synonyms else {}),
         }
 
     def told(self) -> dict[str, Any]:
@@ -172,7 +176,7 @@ class Settings:
                 return settings
             settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
             roots = {str(name): str(root) for name, root in data.get("roots", {}).items()}
-            settings = replace(settings, analysis=int(data.get("analysis", 1)), roots=roots)
+            settings = replace(settings, analysis=int(data.get("analysis", 1)), roots=roots, synonyms=tuple(data.get("synonyms", ())))
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

@@ -142,6 +142,8 @@ class Plan:
     those alone count. The exact cosine cos(q, normalise(Σ w·v)) = Σ w·(q·v) / √(Σ w² + 2 Σ w·w'·(v·v')) is computed from q·v of
     each part and the stored v·v' of each pair. `gains` multiplies it by what counts of a point (the names of its parts in the
     layout's order, joined by "+": "text", "text+image"), so that kinds of points rank fairly together.
+    `same`: a cosine with one of the parts from which on a point counts as the same as the query, so that it comes before what is only
+    near, of whichever kind: with r = (cos − same)/(1 − same) of each part, 0 below, a score s becomes 1 − (1 − s)·Π(1 − r). 1: off.
     The `candidates` nearest by each part are united, each is rescored by every part, and the formula orders them.
     With `tokens` [n, token dim] the `candidates` best of these are ordered anew by MaxSim, and those without token vectors
     fall out. `exact` compares with every point. `fields` names what is wanted of the payloads (None: all). `explain` fills
@@ -159,6 +161,7 @@ class Plan:
     exact: bool = False
     fields: tuple[str, ...] | None = None
     explain: bool = False
+    same: float = 1.0
 
 
 @dataclass(frozen=True)

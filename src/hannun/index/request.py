@@ -246,7 +246,7 @@ def _named(where: Condition | None) -> int:
 
 
 def _formula(plan: Plan, parts: Sequence[str], dim: int, norms: bool) -> Json:
-    """Σ w·(q·v) / ‖Σ w·v‖ · gain, over the parts that a point has."""
+    """Σ w·(q·v) / ‖Σ w·v‖ · gain, over the parts that a point has; and more where one of them is the same as the query."""
     defaults: Json = {}
 
     def variable(path: str) -> str:
@@ -267,6 +267,11 @@ def _formula(plan: Plan, parts: Sequence[str], dim: int, norms: bool) -> Json:
         squared = {"sum": [*own, *({"mult": [2 * w[a] * w[b], path]} for a, b, path in pairs)]}
         gain = {"sum": [{"mult": [factor, *(has[p] for p in some)]} for some, factor in _steps(plan.gains, parts).items()]}
         expression = {"mult": [gain, {"div": {"left": total, "right": {"sqrt": squared}, "by_zero_default": 0.0}}]}
+        if plan.same < 1:
+            half = 0.5 / (1 - plan.same)  # (x + |x|) / 2 is x above 0, else 0
+            above = {p: {"sum": [cosine(p), -plan.same]} for p in parts}
+            other = [{"sum": [1.0, {"mult": [-half, {"sum": [above[p], {"abs": above[p]}]}]}]} for p in parts]
+            expression = {"sum": [1.0, {"mult": [-1.0, {"sum": [1.0, {"mult": [-1.0, expression]}]}, *other]}]}
     return {"formula": expression, "defaults": defaults}
 
 

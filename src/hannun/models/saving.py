@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hannun.errors import StorageError
+from hannun.files import whole_folder
 
 OWN = "hannun.json"
 FORMAT = 1
@@ -64,24 +63,13 @@ def whole(folder: Path, write: Callable[[Path], None]) -> None:
 
 
 def _written(folder: Path, write: Callable[[Path], None]) -> None:
-    part = folder.with_name(f".{folder.name}.part")
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(part, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        part.mkdir()
-        with quiet():
+        with whole_folder(folder) as part, quiet():
             write(part)
     except Exception as e:
-        shutil.rmtree(part, ignore_errors=True)
         if isinstance(e, OSError) or "No space left" in str(e):  # safetensors has an error of its own for it
             raise StorageError(f"{folder}: cannot be written ({e}); free some space. What was there before is untouched") from None
         raise
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(part, folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def save_folder(

@@ -1,19 +1,38 @@
-"""Vectors and picture hashes go in, groups of items that are (nearly) the same come out: complete linkage over near neighbours."""
+"""Vectors, pictures and their hashes go in, groups of items that are (nearly) the same come out: complete linkage over near neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from hannun.embeddings import Floats
 from hannun.errors import InputError
 
-THRESHOLD = 0.98  # cosine; measured on product photos encoded anew and cropped (docs/search.md)
+GRID = 12  # cells a side: a crop of some percent moves no edge over a whole cell
+APART = 0.12  # of colours, above which two pictures are not the same whatever their vectors say; chosen with PICTURES (docs/search.md)
+PICTURES = 0.94  # cosine of two pictures, from which on they may be the same
+THRESHOLD = 0.98  # cosine of two texts
 MOST = 20_000_000  # pairs that are kept, 20 bytes each
 _BLOCK = 4096  # rows compared at a time: 4096 × 4096 cosines are 64 MB
+
+
+def looks(picture: PIL.Image.Image) -> Floats:
+    """What two pictures are compared by, besides their vectors: their colours on a coarse grid [GRID, GRID, 3], 0…1."""
+    small = picture.convert("RGB").resize((GRID, GRID), PIL.Image.Resampling.BOX, reducing_gap=2.0)
+    return (np.asarray(small) / 255).astype(np.float32)
+
+
+def apart(one: Floats, other: Floats) -> float:
+    """How far apart two pictures look, 0…1: the mean distance of their colours over the worst quarter of the grid.
+
+    A garment in another colour differs much in a few places; a copy that is encoded anew or cropped differs a little everywhere.
+    """
+    distances = np.sqrt(np.square(one - other).mean(axis=2)).ravel()
+    return float(np.sort(distances)[-len(distances) // 4 :].mean())
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,21 @@ def near(rows: Floats, threshold: float) -> Iterator[Pairs]:
             if many > MOST:
                 raise InputError(f"threshold={threshold} came, and over {MOST:,} pairs are as near as that; raise it, or narrow the items")
             yield first + i, second + j, cosines[i, j]
+
+
+def alike(pairs: Iterable[Pairs], look: Callable[[int], Floats | None], most: float = APART) -> Iterator[Pairs]:
+    """Those of some pairs whose pictures look alike too. `look` tells how a row looks, once; where it does not know, a pair stays."""
+    seen: dict[int, Floats | None] = {}
+
+    def known(n: int) -> Floats | None:
+        if n not in seen:
+            seen[n] = look(n)
+        return seen[n]
+
+    for i, j, cosines in pairs:
+        both = [(known(int(a)), known(int(b))) for a, b in zip(i, j, strict=True)]
+        kept = np.array([a is None or b is None or apart(a, b) <= most for a, b in both], bool)
+        yield i[kept], j[kept], cosines[kept]
 
 
 def groups(ids: Sequence[str], pairs: Iterable[Pairs], digests: Mapping[str, Sequence[str]]) -> list[Group]:

@@ -18,6 +18,7 @@ from hannun.encoder import Calibration
 from hannun.item import joined
 
 AWAY = 0.5  # how far a query moves from what is unwanted: chosen on the dev split of the fashion data (docs/search.md)
+SAME = 0.97  # cosine from which on two pictures, or two texts, begin to be the same: encoded anew or cropped by a little
 RRF_K = 60  # of the paper
 POOL = 100  # the best of a ranking, whose chances sum to 1
 # Chosen on queries that no figure is quoted of (docs/search.md). Letters of a text whose words count as they are asked to: a vector tells
@@ -100,6 +101,14 @@ def averaged(scores: Mapping[str, float], weights: Mapping[str, float], agreemen
     square = sum(weights[p] * weights[p] for p in counting)
     square += sum(2 * weights[a] * weights[b] * agreement.get(joined((a, b)), 0.0) for a, b in combinations(counting, 2))
     return total / math.sqrt(square) if square > 1e-12 else 0.0
+
+
+def same(score: float, cosines: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """A score, raised to 1 where one of the parts that count is the same as the query (see `Plan.same`)."""
+    apart = 1.0 - score
+    for part in counted(cosines, weights):
+        apart *= 1 - min(max(cosines[part] - SAME, 0.0) / (1 - SAME), 1.0)
+    return 1 - apart
 
 
 def counted(there: Collection[str], weights: Mapping[str, float]) -> list[str]:

@@ -64,7 +64,8 @@ def _all(words: Sequence[str], dictionary: Sequence[str]) -> Iterator[Condition]
 
 def _word(word: str, dictionary: Sequence[str]) -> Iterator[Condition]:
     """What one word needs; one that may stand before a noun is there in that reading too (말린, a name by itself)."""
-    terms, stem = lexical.query(word, dictionary).words, lexical.modifier(word, dictionary)
+    found, stem = lexical.query(word, dictionary).words, lexical.modifier(word, dictionary)
+    terms = [t for t in found if f"{t}하다" not in found]  # the root of 달콤한 is in texts only where it stands by itself
     needed = tuple(_terms(word, [t for t in terms if t not in (stem, names.also(stem))] or terms))
     read = Holds(names.also(stem) or stem)
     if stem and needed and needed != (read,):

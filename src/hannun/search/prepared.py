@@ -12,11 +12,12 @@ from hannun.facts import called
 from hannun.index import lexical
 from hannun.index.engine import All, Among, Any_, Condition, Engine, Not, Plan, Words
 from hannun.item import Item, Text
-from hannun.search import fuse
+from hannun.search import fuse, synonyms
 from hannun.search.background import TAIL, Background
 from hannun.search.named import every, verbatim
 from hannun.search.options import SHARE, Options
 from hannun.search.query import Asked, Pointed, pointed
+from hannun.search.synonyms import Rule
 
 FEW = 10  # items that have every word of a query are what it names, where there are no more of them than a page shows
 
@@ -29,6 +30,7 @@ class Prepared:
         worded: whether the engine keeps words.
         exact: compare with every point.
         only: a condition beside that of the options.
+        rules: of the collection's synonyms.
     """
 
     def __init__(
@@ -42,16 +44,16 @@ class Prepared:
         worded: bool = True,
         exact: bool = False,
         only: Condition | None = None,
+        rules: Sequence[Rule] = (),
     ) -> None:
         self.engine, self.load, self.asked, self.options, self.background = engine, encoder, asked, options, background
-        self.dictionary, self.worded, self.exact, self.only = dictionary, worded, exact, only
+        self.dictionary, self.worded, self.exact, self.only, self.rules = dictionary, worded, exact, only, rules
 
     def again(self, exact: bool = False, only: Condition | None = None) -> Prepared:
         """The same query, compared with every point, or with those alone for which a further condition holds."""
         narrower = both(self.only, only)
-        other = Prepared(
-            self.engine, self.load, self.asked, self.options, self.background, self.dictionary, self.worded, exact or self.exact, narrower
-        )
+        given = self.engine, self.load, self.asked, self.options, self.background, self.dictionary, self.worded
+        other = Prepared(*given, exact or self.exact, narrower, self.rules)
         made = ("words", "weights", "pointed", "gains", "spread", "terms", "whole", *(() if only else ("named", "holders", "avoided")))
         other.__dict__ |= {k: self.__dict__[k] for k in made if k in self.__dict__}
         return other
@@ -110,6 +112,11 @@ class Prepared:
         return self.background.gains(self.pointed.vector, self.weights, fuse.edges(calibration, shares, self.weights, TAIL))
 
     @cached_property
+    def several(self) -> bool:
+        """Whether items of several kinds are compared: there what is the same as the query must come before what is near in its kind."""
+        return sum(w > 0 for w in self.weights.values()) > 1
+
+    @cached_property
     def spread(self) -> float:
         """The deviation of scores in the collection."""
         return 0.0 if self.background is None else self.background.spread(self.pointed.vector, self.weights, self.gains)
@@ -129,13 +136,27 @@ class Prepared:
 
     @cached_property
     def terms(self) -> lexical.Terms:
-        """What is asked of the words."""
-        return lexical.query(self.asked.words, self.dictionary)
+        """What is asked of the words, in every wording."""
+        each = [lexical.query(w, self.dictionary) for w in synonyms.wordings(self.asked.words, self.rules)]
+        words = dict.fromkeys(t for e in each for t in e.words)
+        return lexical.Terms(tuple(words), tuple(dict.fromkeys(t for e in each for t in e.initials)))
 
     @cached_property
     def whole(self) -> Condition | None:
         """Holds for items that have every word of the query."""
-        return every(self.asked.words, self.dictionary)
+        return self._every(self.asked.words)
+
+    def _every(self, text: str) -> Condition | None:
+        """Holds for items that have every word of a text, or another word for it."""
+        if not self.rules:
+            return every(text, self.dictionary)
+        found: list[Condition] = []
+        for piece in synonyms.parted(text, self.rules):
+            each = [c for words in piece if (c := every(words, self.dictionary)) is not None]
+            if len(each) < len(piece):
+                return None
+            found.append(Any_(tuple(each)) if len(each) > 1 else each[0])
+        return All(tuple(found)) if len(found) > 1 else found[0] if found else None
 
     @cached_property
     def named(self) -> frozenset[str]:
@@ -163,7 +184,7 @@ class Prepared:
     def avoided(self) -> Condition | None:
         """Holds for items that come last: whose text has every word of something that is to be avoided, or that `last` holds for."""
         texts = [w.text for w in self.asked.unlike if isinstance(w, Item) and w.text and not w.images]
-        found = [c for t in texts if (c := every(t, self.dictionary)) is not None] if self.worded else []
+        found = [c for t in texts if (c := self._every(t)) is not None] if self.worded else []
         found += [self.options.behind] if self.options.behind is not None else []
         return (Any_(tuple(found)) if len(found) > 1 else found[0]) if found else None
 
@@ -180,6 +201,7 @@ class Prepared:
             exact=self.exact,
             fields=(),
             explain=o.explain,
+            same=fuse.SAME if self.several else 1.0,
         )
 
 

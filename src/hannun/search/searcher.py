@@ -27,6 +27,7 @@ from hannun.search.order import DEPTH, Order
 from hannun.search.prepared import Prepared, both
 from hannun.search.query import Asked
 from hannun.search.relevance import FITS, relevance
+from hannun.search.synonyms import Rule
 from hannun.search.where import written
 
 CANDIDATES = 100  # per part; the union of these is rescored exactly
@@ -39,7 +40,7 @@ PICTURES = "pictures"  # the payload's key for the vectors of an item's single p
 class Searcher:
     """Searches one engine with one encoder (asked for when first needed); `albums`: whether items with several pictures are there.
 
-    `words`: whether the engine keeps the words of texts.
+    `words`: whether the engine keeps the words of texts; `rules`: of the collection's synonyms.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Searcher:
         background: Background | None = None,
         dictionary: Sequence[str] = (),
         words: bool = True,
+        rules: Sequence[Rule] = (),
     ) -> None:
+        self._rules = rules
         self._engine, self._load, self._root, self._albums, self._background = engine, encoder, root, albums, background
         self._dictionary, self._words = dictionary, words
 
@@ -98,7 +101,7 @@ class Searcher:
         return self._hit(found, only, "; ".join(notes))
 
     def _query(self, asked: Asked, o: Options) -> Prepared:
-        query = Prepared(self._engine, self._load, asked, o, self._background, self._dictionary, self._words)
+        query = Prepared(self._engine, self._load, asked, o, self._background, self._dictionary, self._words, rules=self._rules)
         query.check()
         return query
 
@@ -205,6 +208,7 @@ class Searcher:
             scores = {p: float(v @ goal) for p, v in parts.items()}
             kind = joined(fuse.counted(scores, query.weights))
             f.score = query.gains[kind] * fuse.averaged(scores, query.weights, fuse.agreements(parts, query.weights))
+            f.score = fuse.same(f.score, scores, query.weights) if query.several else f.score
             if f.parts:
                 f.parts |= scores
         found.sort(key=lambda f: (-f.score, f.id))
@@ -406,7 +410,8 @@ def unpacked(stored: Mapping[str, Any]) -> Floats:
 def _parts(row: Mapping[str, Floats], payload: Mapping[str, Any], query: Prepared) -> tuple[dict[str, Floats], int | None]:
     """An item's unit vectors by kind, as a query of fewer dims sees them; of several pictures the nearest one, and which it is."""
     goal = query.pointed.vector
-    parts = {p: unit(row[p][: len(goal)]) for p in query.weights if p in row}
+    # As they are stored they are of length 1; only their beginnings are not.
+    parts = {p: row[p] if len(row[p]) == len(goal) else unit(row[p][: len(goal)]) for p in query.weights if p in row}
     if not payload.get(PICTURES):
         return parts, None
     pictures = unit(unpacked(payload[PICTURES])[:, : len(goal)])

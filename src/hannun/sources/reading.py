@@ -29,6 +29,7 @@ from hannun.sources.tables import TABLES, about, decode_text, ending
 TEXTS = frozenset({"txt", "md"})
 KINDS = shards.PICTURES | video.VIDEOS | TEXTS | html.PAGES | TABLES | {"pdf", "tar"}  # endings of the files that are read
 PLAIN = Reading()
+_HEAD = 256 * 1024  # bytes: EXIF is one of the first segments of a JPEG, none of which has more than 64 kB
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
 
 
@@ -235,10 +236,17 @@ def _file(file: Path, named: bool, reading: Reading, folder: str, id: str, root:
 def _exif(file: Path) -> dict[str, Any]:
     """The date, place and camera that a picture's file tells; nothing of one that cannot be read, which is told when it is encoded."""
     with suppress(HannunError, OSError):
-        told = exif.facts_of(file.read_bytes())
+        told = exif.facts_of(_head(file))
         where = places.facts_of(told["latitude"], told["longitude"]) if "latitude" in told else {}
         return facts({**told, **where})
     return {}
+
+
+def _head(file: Path) -> bytes:
+    """The beginning of a JPEG, which has its EXIF: the encoder reads the whole of it later. Of other kinds the whole file."""
+    with file.open("rb") as f:
+        data = f.read(_HEAD)
+        return data if data.startswith(b"\xff\xd8\xff") else data + f.read()
 
 
 def _text(file: Path) -> str:

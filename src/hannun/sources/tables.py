@@ -23,6 +23,7 @@ TABLES = frozenset({"jsonl", "csv", "tsv", "parquet", "xlsx", "arrow"})
 SURPLUS = "cells"  # the fact that keeps the cells of a row that is longer than its header
 CONTENT = frozenset({"id", "text", "image"})
 SHEETS = "an XLSX table needs the package python-calamine; `pip install -c constraints.txt '.[formats]'`"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of an encrypted workbook, and of an old one
 _MAX_SHEETS = 2**30  # bytes that an XLSX file may unpack to
 Row = Mapping[str, Any]
 
@@ -198,6 +199,9 @@ def _xlsx(file: Path, notes: Notes) -> Iterator[Row | Problem]:
         yield _broken(file, "table that can be read here", SHEETS)
         return
     try:
+        with file.open("rb") as f:
+            if f.read(8) == _OLE:
+                raise InputError(f"{file}: is encrypted with a password, or of the old kind .xls; save it as .xlsx without a password")
         with zipfile.ZipFile(file) as archive:
             if sum(i.file_size for i in archive.infolist()) > _MAX_SHEETS:
                 raise InputError(f"{file}: unpacks to over {_MAX_SHEETS >> 20} MB; save it as .csv")

@@ -146,6 +146,8 @@ def _expression(form: Any) -> qe.Expression:
             return e.Sum([_expression(t) for t in terms])
         case {"sqrt": inner}:
             return e.Sqrt(_expression(inner))
+        case {"abs": inner}:
+            return e.Abs(_expression(inner))
         case {"div": {"left": left, "right": right, "by_zero_default": default}}:
             return e.Div(_expression(left), _expression(right), by_zero_default=default)
         case number:

@@ -80,7 +80,9 @@ def read_into(
 def index(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH…", help="Folders, pictures, .txt/.md, .jsonl/.csv/.tsv/.xlsx/.parquet, .pdf, .tar."),
+        typer.Argument(
+            metavar="PATH…", help="Folders, pictures, videos, .txt/.md, .html, .jsonl/.csv/.tsv/.xlsx/.parquet/.arrow, .pdf, .tar."
+        ),
     ],
     to: To = DEFAULT,
     model: Model = None,
@@ -122,8 +124,8 @@ def index(
         typer.echo(f"not read: {found.unread_kinds()}")
     if not total and not report.problems and not report.removed:
         raise InputError(
-            f"{', '.join(map(str, paths))}: nothing to index there; expected pictures, .txt/.md, "
-            ".jsonl/.csv/.tsv/.xlsx/.parquet, .pdf or .tar files"
+            f"{', '.join(map(str, paths))}: nothing to index there; expected pictures, videos, .txt/.md, .html, "
+            ".jsonl/.csv/.tsv/.xlsx/.parquet/.arrow, .pdf or .tar files"
         )
     if total and not failure:
         typer.echo(f'next: hannun search "빨간 원피스" --in {to}')

@@ -36,6 +36,7 @@ from hannun.serve.cli import (
     reindex,
     search,
     serve,
+    synonyms,
     train,
     update,
     watch,
@@ -84,6 +85,7 @@ app.command("compact")(compact.compact)
 app.command("dupes")(dupes.dupes)
 app.command("facets")(facets.facets)
 app.command("update")(update.update)
+app.command("synonyms")(synonyms.synonyms)
 app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("export")(export.export)

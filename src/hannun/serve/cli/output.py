@@ -71,7 +71,10 @@ def terminal() -> Console:
 
 def title(hit: Hit) -> str:
     """What to call an item in a table: its `title` fact, the first line of its text, or its picture's name."""
-    given = hit.item.facts.get("title") or (hit.item.text or "").split("\n")[0]
+    facts = hit.item.facts
+    given = facts.get("title") or (hit.item.text or "").split("\n")[0]
+    if given and facts.get("pages") and facts.get("page"):
+        return f"{given} · {facts['page']}/{facts['pages']}"
     return str(given or (Path(str(hit.item.images[0])).stem if hit.item.images else hit.id))
 
 
@@ -89,7 +92,7 @@ def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
     grid.add_column("path", overflow="fold")
     here = Path.cwd()
     for rank, hit in enumerate(hits, start=offset + 1):
-        path = str(hit.item.images[0]) if hit.item.images else hit.id
+        path = place(hit)
         near = path.removeprefix(f"{here}/")
         name = title(hit) + (f" (+{len(hit.also)})" if hit.also else "")
         grid.add_row(str(rank), f"{hit.score:.3f}", "" if hit.relevance is None else f"{hit.relevance:.0%}", Styled(name), Styled(near))
@@ -101,6 +104,13 @@ def table(heading: str, hits: Sequence[Hit], offset: int = 0) -> None:
 def meant(proposals: Sequence[str]) -> None:
     """What words may have meant that no text has, on standard error."""
     Console(stderr=True).print(f"혹시 · did you mean {' or '.join(proposals[:3])}?", markup=False, highlight=False, soft_wrap=True)
+
+
+def place(hit: Hit) -> str:
+    """Where what was found lies: its picture's file, or its id where the collection keeps it (a page of a PDF, a scene of a video)."""
+    picture = hit.item.images[0].source if hit.item.images else None
+    kept = picture is None or isinstance(picture, bytes) or any(mark in hit.id for mark in ("#page-", "#t="))
+    return hit.id if kept else str(hit.item.images[0])
 
 
 def nothing_fits(words: str, meant: Sequence[str]) -> None:

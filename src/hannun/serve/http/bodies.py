@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, create_model
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from hannun.item import JSON_KINDS
@@ -21,7 +21,7 @@ Weights = tuple[Share, Share] | Annotated[dict[str, Share], Field(min_length=1)]
 WordShare = Annotated[
     Share | Literal["auto"], Field(description="share of the word score (BM25 on morphemes); auto: 0.3 where there are texts")
 ]
-Fact = str | int | float | bool | None | list[str | int | float | bool]
+Fact = str | int | float | bool | None | list[JsonValue] | dict[str, JsonValue]
 
 
 def _some(field: str) -> dict[str, Any]:
@@ -74,7 +74,13 @@ class ById(_Strict):
 class SearchBody(_Strict):
     """A query and all that the engine can be asked. See `hannun.open(…).search`."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"anyOf": [{"required": ["query"]}, _some("like"), {"required": ["sort"]}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "anyOf": [{"required": ["query"]}, _some("like"), {"required": ["sort"]}],
+            "not": {"required": ["sort"], "anyOf": [{"required": [other]} for other in ("rerank", "diversity", "shuffle")]},
+        },
+    )
 
     query: Words | Content | SkipJsonSchema[None] = Field(default=None, description="left out where `like` or `sort` says it all")
     like: list[Words | Content | ById] = Field(default=[], max_length=32)
@@ -93,7 +99,7 @@ class SearchBody(_Strict):
     shuffle: int = Field(default=0, ge=0, le=50, description="visual clusters; 0 is off")
     explain: bool = False
     floor: float = Field(default=0.0, ge=0, le=1, description="leave out hits of less relevance; 0.5 leaves what fits")
-    sort: FieldName | SkipJsonSchema[None] = Field(
+    sort: Annotated[FieldName, Field(json_schema_extra={"format": "sort"})] | SkipJsonSchema[None] = Field(
         default=None, description="a fact, `price`, or `-price` for the greatest first: what fits of the best 1,000 comes in its order"
     )
     last: Where | None = Field(default=None, description="a condition; the items it holds for come after all others: stock = 0")
@@ -335,6 +341,12 @@ class DupesOut(BaseModel):
     """Groups of near-duplicates, the largest first."""
 
     groups: list[Dupes]
+
+
+class Synonyms(_Strict):
+    """Lines of words that are searched as the same."""
+
+    lines: list[Annotated[str, Field(max_length=1000, json_schema_extra={"format": "synonyms"})]] = Field(max_length=10_000)
 
 
 class ReadingsOut(BaseModel):

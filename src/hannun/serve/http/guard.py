@@ -185,11 +185,11 @@ class Guard:
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_WRITING = re.compile(r"/v1/(items|jobs)(/.*)?")
+_WRITING = re.compile(r"/v1/(items|jobs|synonyms)(/.*)?")
 
 
 def needed(method: str, path: str) -> str:
-    """The scope that a request needs: everything that changes items is `write`, everything else `read`."""
+    """The scope that a request needs: everything that changes items, or how they are found, is `write`, everything else `read`."""
     return "write" if method not in ("GET", "HEAD", "OPTIONS") and _WRITING.fullmatch(path) else "read"
 
 

@@ -5,6 +5,8 @@ import { FITS } from "./query.js";
 import { say } from "./words.js";
 
 export function titleOf(hit) {
+  const { title, page, pages } = hit.facts ?? {};
+  if (title && page && pages) return `${title} · ${page}/${pages}`; // of a PDF
   return hit.title || (hit.text ?? "").split("\n")[0].slice(0, 120) || String(hit.facts?.name ?? hit.facts?.title ?? "") || hit.id.split("/").pop() || say("untitled");
 }
 

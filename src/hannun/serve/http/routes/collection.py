@@ -85,7 +85,7 @@ async def info(service: Served) -> Response:
 @router.get("/dupes", response_model=bodies.DupesOut)
 async def dupes(
     service: Served,
-    threshold: Annotated[float, Query(gt=0, le=1, description="the lowest cosine that links two items")] = 0.98,
+    threshold: Annotated[float | None, Query(gt=0, le=1, description="the lowest cosine that links two items")] = None,
     where: Annotated[bodies.Where | None, Query()] = None,
 ) -> Response:
     """Groups of items that are the same or nearly so, the largest first."""
@@ -104,6 +104,18 @@ async def readings(service: Served, words: Annotated[str, Query(max_length=1000)
     """What words may have meant that were typed with the keyboard on the other language, likeliest first; mostly nothing."""
     found = await service.engine(service.collection.readings, words) if service.collection.settings.words else ()
     return answer({"readings": found})
+
+
+@router.get("/synonyms", response_model=bodies.Synonyms)
+async def synonyms(service: Served) -> Response:
+    """The lines of synonyms by which words are searched."""
+    return answer({"lines": service.collection.settings.synonyms})
+
+
+@router.put("/synonyms", response_model=bodies.Synonyms)
+async def set_synonyms(body: bodies.Synonyms, service: Served) -> Response:
+    """Put other lines in their place, in force from the next search on: `바지, 팬츠` are the same, `츄리닝 => 운동복` one way."""
+    return answer({"lines": await service.engine(service.collection.synonyms, body.lines)})
 
 
 @router.post("/vectors", response_model=bodies.StoredVectorsOut)
