@@ -4,8 +4,7 @@
     python benchmarks/mutants.py metrics --sample 60    # so many of them, drawn by --seed
 
 One change at a time (a comparison, a sign, a number, a condition, a default) is put in the place of the module in a child of this process,
-which runs the part's tests and must fail. Survivors are printed with file, line and change; those that are known to change nothing are
-explained in CONTRIBUTING.md.
+which runs the part's tests and must fail. Survivors are printed with file, line and change: each wants a test, or changes nothing.
 """
 
 from __future__ import annotations
