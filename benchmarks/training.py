@@ -271,6 +271,7 @@ def tiles(n: int = 32768, dim: int = 64) -> None:
 
 def kanana(data: Path, work: Path) -> None:
     """kanana_v tiny beside mini, a two-tower of equal parameters, and itself without one thing at a time."""
+    from hannun.datasets import composed as asking
     from hannun.load import load
     from hannun.recipes import kanana_v, table
     from hannun.recipes.data import composed
@@ -313,10 +314,10 @@ def kanana(data: Path, work: Path) -> None:
         print(f"  {name:14}" + "".join(f"{c:>31}" for c in cells))
     print("\n  composed by what is to be another, nDCG@10; in brackets the interval of kanana_v's lead")
     what = np.array([q.facts["change"] for q in tests[0].queries])
-    print(f"  {'':14}" + "".join(f"{f'{w} ({(what == w).sum()})':>27}" for w in composed.CHANGES))
+    print(f"  {'':14}" + "".join(f"{f'{w} ({(what == w).sum()})':>27}" for w in asking.CHANGES))
     for name, outcome in found.items():
         cells = []
-        for w in composed.CHANGES:
+        for w in asking.CHANGES:
             mine, theirs = (o[("composed", 0)].ndcg[what == w] for o in (found["kanana_v"], outcome))
             low, high = table.paired(mine, theirs, kanana_v.ROUNDS)
             cells.append(f"{theirs.mean():.3f}" + ("" if name == "kanana_v" else f" [{low:+.3f}, {high:+.3f}]"))

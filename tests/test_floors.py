@@ -23,6 +23,7 @@ FLOORS: list[set[str]] = [
     {"models", "index", "mini", "shards", "sources", "catalogue"},
     {
         "item",
+        "seen",
         "part",
         "signals",
         "events",

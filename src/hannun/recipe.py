@@ -28,13 +28,13 @@ class Stage:
 class Recipe:
     """A system's name and the numbers of its training.
 
-    `sources` gives each source's weight in the mix; `restricted` names those whose licence forbids some uses, so that a
-    build may leave them out; `dims` are the nested Matryoshka dimensions. `chunk` is the rows of one pass under gradient
-    caching (0: the batch whole), `negatives` the hard negatives of each query, `token_dim` the length of token vectors (0: none),
-    `lora_rank` 0 trains every weight. `weights` names what losses count, `rates` the parts of the model that learn at a multiple of the
-    learning rate. `stages`, where there are any, stand in place of
-    `sources`, `steps`, `batch` and `learning_rate`. `origins` says of a field where its value is from: "from the source: …"
-    or "ours: …".
+    `sources` gives each source's weight in the mix; `restricted` names those whose licence forbids some uses, so that a build may leave
+    them out; `dims` are the nested Matryoshka dimensions. `chunk` is the rows of one pass under gradient caching (0: the batch whole),
+    `negatives` the hard negatives of each query, `token_dim` the length of token vectors (0: none), `lora_rank` 0 trains every weight.
+    `weights` names what losses count, `rates` the parts of the model that learn at a multiple of the learning rate; `betas` are AdamW's.
+    `attention` names transformers' way of computing it ("": its own choice), `recompute` 1 makes activations anew in the backward pass,
+    `workers` is the threads that read batches ahead. `stages`, where there are any, stand in place of `sources`, `steps`, `batch` and
+    `learning_rate`. `origins` says of a field where its value is from: "from the source: …" or "ours: …".
     """
 
     name: str
@@ -63,9 +63,13 @@ class Recipe:
     margin: float = 0.0
     lora_rank: int = 0
     lora_alpha: int = 0
+    attention: str = ""
+    recompute: int = 0
+    workers: int = 0
     warmup: float = 0.05
     curve: str = "cosine"
     weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.98)
     precision: str = "fp32"
     instructions: Mapping[str, str] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
@@ -133,14 +137,15 @@ def _known(name: str, there: Mapping[str, Any], before: str = "") -> str:
 def _parsed(name: str, text: str, like: Any) -> Any:
     try:
         if isinstance(like, tuple):
-            return tuple(int(x) for x in text.replace(" ", "").split(",") if x)
+            kind = float if like and isinstance(like[0], float) else int
+            return tuple(kind(x) for x in text.replace(" ", "").split(",") if x)
         if isinstance(like, int):
             return int(text)
         if isinstance(like, float):
             return float(text)
     except ValueError:
-        kind = {tuple: "whole numbers with commas between", int: "a whole number", float: "a number"}[type(like)]
-        raise InputError(f"{name}={text!r} came, expected {kind}") from None
+        expected = {tuple: "numbers with commas between", int: "a whole number", float: "a number"}[type(like)]
+        raise InputError(f"{name}={text!r} came, expected {expected}") from None
     return text
 
 

@@ -16,8 +16,10 @@ pytest.importorskip("peft", reason="peft is in the [train] extra")
 from hannun.datasets.pictures import Picture  # noqa: E402
 from hannun.datasets.split import blake  # noqa: E402
 from hannun.errors import InputError  # noqa: E402
-from hannun.item import Image  # noqa: E402
+from hannun.item import Image, Pair  # noqa: E402
 from hannun.models import adapters  # noqa: E402
+from hannun.models.backbones import tiny  # noqa: E402
+from hannun.models.one_sequence import Conventions, OneSequence  # noqa: E402
 from hannun.recipe import Stage  # noqa: E402
 from hannun.recipes import jina_v4, table  # noqa: E402
 from hannun.recipes.data import pairs  # noqa: E402
@@ -27,14 +29,46 @@ DATA = ROOT.parent / "shared/data"
 needs_data = pytest.mark.skipif(not (DATA / "flickr8k").exists(), reason="the data sets are not in ../shared/data")
 
 
-def test_the_sources_numbers() -> None:
-    """arXiv:2506.18902: 2,048 truncatable to 128; 128 for each token; Qwen2.5-VL-3B; mean pooling; the two prefixes."""
-    paper = jina_v4.PAPER
-    assert max(paper.dims) == 2048 and min(paper.dims) == 128 and paper.token_dim == 128
-    assert paper.backbone == "Qwen/Qwen2.5-VL-3B-Instruct" and paper.pooling == "mean"
-    retrieval, matching, code = jina_v4.tasks(paper)
-    assert retrieval.prompts == {"query": "Query: ", "document": "Passage: "} and code.name == "code"
-    assert matching.prompts["query"] == matching.prompts["document"]
+def test_the_paper_size_is_built_and_trained_on_the_real_class(tmp_path: Path) -> None:
+    """What arXiv:2506.18902 says, seen in the built model: mean pooling, prefixes before the content, 128 values a token; one adapter
+    learns from pairs and every task's begins at it.
+    """
+    say = pairs.worded
+    network, tokenizer, processor = tiny.qwen(["빨간 원피스", "def f(x): return x"])
+    bare = OneSequence(network, tokenizer, processor, Conventions())
+    bare.save_network(tmp_path / "backbone", bare.template)
+    recipe = replace(jina_v4.PAPER, backbone=str(tmp_path / "backbone"), dims=(16, 64), chunk=2, precision="fp32")
+    model = jina_v4.build(recipe, tmp_path)
+    assert (
+        model.dense_head is None
+        and model.token_head.out_features == 128
+        and [t.name for t in model.tasks] == ["retrieval", "matching", "code"]
+    )
+    features = model.collate([say("1", "빨간 원피스"), say("2", "원피스")], "query", task="retrieval")
+    assert "Query: 빨간 원피스" in tokenizer.decode(features.rows["input_ids"][0])
+    document = model.collate([say("1", "빨간 원피스")], "document", task="retrieval")
+    assert "Passage: 빨간 원피스" in tokenizer.decode(document.rows["input_ids"][0])
+    with torch.no_grad():
+        model.eval()
+        adapters.activate(model, "retrieval")
+        states = model._model(**features.rows, use_cache=False).last_hidden_state
+        mask = features.rows["attention_mask"][..., None]
+        mean = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+        torch.testing.assert_close(model(features).dense, mean)
+    made = {
+        "caption": [Pair(say(f"q{n}", f"글 {n}"), pairs.worded(f"d{n}", f"답 {n}"), (), "caption") for n in range(6)],
+        "graded": [Pair(say(f"g{n}", f"문장 {n}", score=float(n)), say(f"h{n}", f"글 {n}"), (), "graded") for n in range(6)],
+    }
+    begun, quiet = jina_v4.shared(model), lambda _: None
+    assert begun == "retrieval"
+    jina_v4.stage(model, Stage("pairs", {"caption": 1.0}, 2, 4, 1e-3), begun, made, recipe, tmp_path, quiet, None, 0)
+    jina_v4.spread_out(model)
+    first, code = adapters.state(model, "retrieval"), adapters.state(model, "code")
+    assert all(torch.equal(v, code[k.replace(".retrieval.", ".code.")]) for k, v in first.items())
+    assert any(v.abs().sum() > 0 for k, v in code.items() if "lora_B" in k)
+    jina_v4.stage(model, Stage("matching", {"graded": 1.0}, 2, 4, 1e-3), "matching", made, recipe, tmp_path, quiet, None, 1)
+    assert all(torch.equal(v, first[k]) for k, v in adapters.state(model, "retrieval").items())
+    assert '"late"' in (tmp_path / "pairs/log.jsonl").read_text() and '"cosent"' in (tmp_path / "matching/log.jsonl").read_text()
 
 
 def test_both_ways_of_retrieval_can_be_chosen() -> None:
@@ -82,8 +116,6 @@ def test_pages_hold_six_pictures_and_their_words_in_order() -> None:
 def test_all_stages_train_what_they_should(tmp_path: Path) -> None:
     say = pairs.worded
     spreads = jina_v4.spreads(pictures(24), lambda p: f"그림 {p.key}", "x")
-    from hannun.item import Pair
-
     made = {
         "spread": [Pair(say(f"{s.item.id}/{n}", w), s.item, (), "spread") for s in spreads for n, w in enumerate(s.words)],
         "graded": [Pair(say(f"g{n}", f"문장 {n}", score=float(n)), say(f"h{n}", f"글 {n}"), (), "graded") for n in range(6)],

@@ -11,25 +11,70 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 pytest.importorskip("accelerate", reason="accelerate is in the [train] extra")
+pytest.importorskip("transformers", reason="transformers is in the [train] extra")
+pytest.importorskip("peft", reason="peft is in the [train] extra")
 
 from hannun.datasets.pictures import Picture  # noqa: E402
 from hannun.errors import InputError  # noqa: E402
-from hannun.item import Image  # noqa: E402
+from hannun.item import Image, Pair  # noqa: E402
+from hannun.models.backbones import tiny  # noqa: E402
+from hannun.models.one_sequence import Conventions, OneSequence  # noqa: E402
 from hannun.recipes import kanana_v, table  # noqa: E402
 from hannun.recipes.data import composed  # noqa: E402
 from hannun.recipes.data.composed import Trial, make, outcomes  # noqa: E402
+from hannun.seen import text_hash  # noqa: E402
+from tests.conftest import draw, encoded  # noqa: E402
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not (DATA / "fashion").exists(), reason="the data folder is not here")
 
 
-def test_numbers_of_the_source() -> None:
-    paper = kanana_v.SIZES["paper"]
-    assert paper.dims == (64, 128, 256, 512, 1024, 2048) and paper.pooling == "lasttoken" and paper.chunk and paper.negatives
-    tiny = kanana_v.SIZES["tiny"]
-    assert max(tiny.dims) >= 512 and max(tiny.dims) // 8 in tiny.dims
-    assert set(composed.MODES.values()) == {"T→T", "T→I", "I→I", "(T+I)→(T+I)"}
-    assert set(paper.instructions) == set(paper.sources) == set(composed.MODES)
+@pytest.mark.parametrize("rank", [0, 4])
+def test_the_paper_size_is_built_and_trained_on_the_real_class(rank: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the source says, seen in the built model: text and picture in one sequence, the instruction before the query, the last layer's
+    state of [EOS] as the vector, hard negatives under gradient caching, nested dimensions; whole or by one adapter.
+    """
+    network, tokenizer, processor = tiny.qwen(["빨간 원피스", "사진의 상품을 글대로 바꾼 상품 찾기:"])
+    bare = OneSequence(network, tokenizer, processor, Conventions())
+    bare.save_network(tmp_path / "backbone", bare.template)
+    recipe = replace(kanana_v.PAPER, backbone=str(tmp_path / "backbone"), dims=(16, 64), steps=2, batch=4, chunk=2, lora_rank=rank,
+                     sources={"composed": 1.0}, precision="fp32", workers=1)  # fmt: skip
+    model, task = kanana_v.build(recipe, tmp_path), kanana_v.adapted(recipe)
+    look = Image(encoded(draw((200, 30, 30), (60, 40))))
+    asked = make("q", "빨간 것으로", look)
+    features = model.collate([asked, make("r", "짧다")], "query", instruction=recipe.instructions["composed"], task=task)
+    ids = features.rows["input_ids"][0][features.rows["attention_mask"][0].bool()].tolist()
+    written = tokenizer.decode(ids)
+    assert recipe.instructions["composed"] in written.partition("빨간 것으로")[0]
+    assert written.endswith(tokenizer.eos_token) and tokenizer.convert_tokens_to_ids("<|image_pad|>") in ids
+    with torch.no_grad():
+        model.eval()
+        given = {**features.rows, **features.pixels}
+        states = model._model(**given, use_cache=False).last_hidden_state
+        torch.testing.assert_close(model(features).dense[0], torch.nn.functional.normalize(states[0, len(ids) - 1], dim=-1))
+    pairs = [Pair(make(f"q{n}", f"것 {n}", look), make(f"p{n}", f"옷 {n}"), (make(f"n{n}", f"아닌 옷 {n}"),), "composed") for n in range(6)]
+    monkeypatch.setattr(composed, "train", lambda *_: {"composed": pairs})
+    recipe = replace(recipe, weights={})
+    kanana_v.fit(model, recipe, tmp_path, tmp_path / "run", lambda _: None)
+    assert model.trained_on.holds(text_hash("아닌 옷 3"))
+    moved = {k for k, p in model.named_parameters() if p.requires_grad}
+    assert moved and (all("lora_" in k for k in moved) if rank else not any("lora_" in k for k in moved))
+
+
+def test_hard_negatives_are_mined_for_every_mode(tmp_path: Path) -> None:
+    """Texts and pictures: each gets something near that is neither its answer nor the same product; what a rule gave comes first."""
+    words = ["빨간 원피스", "빨간 셔츠", "파란 원피스", "노란 우산", "강아지 사진", "고양이 사진"]
+    said = [Pair(make(f"q{n}", w), make(f"p{n}", f"{w} 상품", product=w), (), "sentence") for n, w in enumerate(words)]
+    looks = [Image(encoded(draw((40 * n, 250 - 40 * n, 90), (48, 48)))) for n in range(6)]
+    seen = [
+        Pair(make(f"l{n}", "", x), make(f"m{n}", "", looks[(n + 1) % 6], product=str(n)), (make("rule", "규칙"),), "alike")
+        for n, x in enumerate(looks)
+    ]
+    found = kanana_v.mined({"sentence": said, "alike": seen}, 2, tmp_path, lambda _: None)
+    for pairs in (found["sentence"], found["alike"]):
+        assert sum(bool(p.negatives) for p in pairs) >= 3
+        assert all(n.id != p.positive.id for p in pairs for n in p.negatives)
+    assert all(p.negatives[0].id == "rule" for p in found["alike"])
 
 
 def test_outcomes_by_hand() -> None:

@@ -220,3 +220,33 @@ def test_sharded_weights_get_the_gradient_of_one_process(tmp_path: Path) -> None
             assert process.returncode == 0, err[-2000:]
         results.append(torch.tensor(json.loads(file.read_text())))
     assert float((results[0] - results[1]).norm() / results[0].norm()) < 1e-5
+
+
+def test_any_output_by_name_is_carried() -> None:
+    """A caption's logits of different lengths and whole numbers beside them, with the gradient of the batch uncached."""
+
+    class Captioner(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(1)
+            self.read, self.write = torch.nn.Linear(4, 4), torch.nn.Linear(4, 5)
+
+        def forward(self, f: Features) -> Vectors:
+            x = self.read(f.rows["x"])
+            length = int(f.rows["n"].max())
+            logits = self.write(x)[:, None].expand(len(x), length, 5) * torch.arange(1, length + 1)[None, :, None]
+            held = torch.arange(length)[None] < f.rows["n"][:, None]
+            return Vectors(x, others={"logits": logits * held[..., None], "length": f.rows["n"]})
+
+    torch.manual_seed(2)
+    f = Features({"x": torch.randn(5, 4), "n": torch.tensor([1, 3, 2, 2, 1])}, (0,) * 5)
+    found = []
+    for chunk in (2, 5):
+        module = Captioner()
+        out = cached(module, f, chunk)
+        assert out.others["length"].tolist() == [1, 3, 2, 2, 1] and out.others["logits"].shape == (5, 3, 5)
+        (out.dense.sum() + (out.others["logits"] ** 2).sum()).backward()
+        found.append(gradient(module))
+    torch.testing.assert_close(found[0], found[1])
+    with pytest.raises(InputError, match="the same of each"):
+        joined([Vectors(torch.ones(1, 2)), Vectors(torch.ones(1, 2), others={"a": torch.ones(1)})])

@@ -347,3 +347,22 @@ def test_kill_9_loses_at_most_an_interval(tmp_path: Path) -> None:
     assert told[0] == f"resumed at step {saved}"
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)  # to the bit
+
+
+def test_small_steps_reach_a_bf16_checkpoint_only_through_fp32_weights(tmp_path: Path) -> None:
+    """30 steps at 1e-5 move a weight by 3e-4 at most; bfloat16 holds 8 bits, so a weight of 0.1 moves by 4.9e-4 or not at all."""
+
+    schedules = {p: Schedule(30, 1e-5, warmup=0, weight_decay=0, precision=p) for p in ("bf16", "pure-bf16")}
+    shares = {}
+    for precision, schedule in schedules.items():
+        torch.manual_seed(0)
+        module = torch.nn.Linear(64, 64, dtype=torch.bfloat16)
+        before = module.weight.detach().float().clone()
+
+        def go(module: torch.nn.Module, number: int) -> dict[str, torch.Tensor]:
+            x = torch.randn(16, 64)
+            return {"square": ((module(x).float() - x.flip(1)) ** 2).mean()}
+
+        done = train(module, go, schedule, tmp_path / precision, lambda _: None)
+        shares[precision] = float((done.weight.float() == before).float().mean())
+    assert shares["pure-bf16"] > 0.5 and shares["bf16"] < 0.01

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, final
 
@@ -20,7 +21,8 @@ from hannun.embeddings import Embeddings, concatenate
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError, StorageError
 from hannun.files import write_cached
-from hannun.item import Content, content_hash, item, require_content
+from hannun.item import Content, Item, content_hash, item, require_content
+from hannun.seen import Seen
 
 CHUNK = 256  # contents in one cached file: what is lost at most when a run is killed
 FORMAT = "1"  # raised when the way vectors are kept changes
@@ -31,6 +33,19 @@ Role = Literal["query", "document"]
 def cache_folder() -> Path:
     """Where vectors and drawn pictures are kept between runs, unless told otherwise."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hannun" / "eval"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How much of a suite the model was trained on: rows (what is asked and what answers it) that it knows, and contents it has met.
+
+    Contents are counted in every suite; rows in those whose rows are sentences or pictures of their own.
+    """
+
+    rows: int = 0
+    known: int = 0
+    contents: int = 0
+    met: int = 0
 
 
 @final
@@ -45,11 +60,19 @@ class Harness:
         seed: int = 0,
         dim: int | None = None,
         progress: Callable[[int], None] = lambda _: None,
+        trained: Seen | None = None,
+        keep_trained: bool = False,
     ) -> None:
-        """`dim` cuts every vector to one of the encoder's dims; `progress` is told how many more contents are encoded."""
+        """`dim` cuts every vector to one of the encoder's dims; `progress` is told how many more contents are encoded.
+
+        `trained` is what the model was trained on, where that is known; its rows are left out unless `keep_trained`.
+        """
         if dim is not None and dim not in encoder.dims:
             raise InputError(f"dim={dim} came, but {encoder.name!r} declares the dims {', '.join(map(str, encoder.dims))}")
         self.encoder, self.data, self.cache, self.seed, self.dim = encoder, data, cache, seed, dim
+        self.trained, self.keep_trained = trained, keep_trained
+        self.overlap = Overlap()
+        self._known: dict[str, bool] = {}
         self.notes: list[str] = []  # what a suite left out, and why
         self.used: dict[str, str] = {}  # the data read so far, by name, with its hash
         self.encoded = 0  # contents that were not in the cache
@@ -60,11 +83,33 @@ class Harness:
 
     def begin(self) -> None:
         """Forget what the suite before has used; its vectors stay."""
-        self.notes, self.used = [], {}
+        self.notes, self.used, self.overlap = [], {}, Overlap()
 
     def queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
         """Vectors of what is asked, unit rows [n, dim], in order."""
         return self._vectors(contents, "query", instruction)
+
+    def unseen(self, rows: Sequence[Sequence[Content]]) -> list[int]:
+        """The numbers of the rows that the model was not trained on; all of them with `keep_trained`, or where that is not known.
+
+        A row is what is asked and what answers it; it is known where the model saw either. Raises InputError where none is left.
+        """
+        known = [n for n, row in enumerate(rows) if any(self._trained_on(item(c, id="-")) for c in row)]
+        left = set() if self.keep_trained else set(known)
+        self.overlap = replace(self.overlap, rows=self.overlap.rows + len(rows), known=self.overlap.known + len(known))
+        if rows and len(left) == len(rows):
+            raise InputError(
+                f"the model was trained on all {len(rows):,} rows, so nothing is measured; --keep-trained shows what it knows by heart"
+            )
+        return [n for n in range(len(rows)) if n not in left]
+
+    def _trained_on(self, it: Item) -> bool:
+        if self.trained is None:
+            return False
+        key = content_hash(it.parts)
+        if key not in self._known:
+            self._known[key] = self.trained.knows(it)
+        return self._known[key]
 
     @property
     def one_look(self) -> bool:
@@ -125,6 +170,9 @@ class Harness:
             role = "document"
         hashes = [content_hash(it.parts) for it in items]
         said = f"{role}:{instruction or ''}"
+        if self.trained is not None:
+            met = sum(self._trained_on(it) for it in items)
+            self.overlap = replace(self.overlap, contents=self.overlap.contents + len(items), met=self.overlap.met + met)
         whole = hashlib.blake2b(("\n".join(hashes)).encode(), digest_size=16).hexdigest()
         self.used[f"contents {len(self.used):02} ({len(items)}, {asked})"] = whole
         pieces: list[Embeddings] = []

@@ -36,6 +36,7 @@ class SuiteResult:
     extra: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     encoded: int = 0  # contents that were not in the cache
+    overlap: Mapping[str, Any] = field(default_factory=dict)  # rows and contents that the model was trained on; {} where that is unknown
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class EvalReport:
                     "extra": dict(r.extra),
                     "seconds": round(r.seconds, 2),
                     "encoded": r.encoded,
+                    "overlap": dict(r.overlap),
                 }
                 for r in self.results
             ],
@@ -112,7 +114,17 @@ class EvalReport:
                         figures.append(Figure(f["name"], kept[str(n)], f["kind"], groups, f["note"], f["lower"]))
                         n += 1
                     results.append(
-                        SuiteResult(s["suite"], s["about"], figures, s["data"], s["notes"], s["extra"], s["seconds"], s["encoded"])
+                        SuiteResult(
+                            s["suite"],
+                            s["about"],
+                            figures,
+                            s["data"],
+                            s["notes"],
+                            s["extra"],
+                            s["seconds"],
+                            s["encoded"],
+                            s.get("overlap", {}),
+                        )
                     )
             return EvalReport(data["model"], data["run"], results, data["skipped"])
         except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as e:

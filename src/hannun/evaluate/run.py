@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +55,7 @@ def evaluate(
                 measured.extra,
                 seconds,
                 harness.encoded - before,
+                {} if harness.trained is None else asdict(harness.overlap) | {"kept": harness.keep_trained},
             )
         )
     if failure is not None and not results:

@@ -111,6 +111,14 @@ def count(network: nn.Module, name: str) -> int:
     return sum(p.numel() for _, p in parameters(network, [name]))
 
 
+def copied(network: nn.Module, source: str, names: Sequence[str]) -> None:
+    """Give the adapters of `names` the weights of another one, in place: where tasks begin at what all of them share."""
+    own = dict(parameters(network, [source, *names]))
+    for name in names:
+        for key, parameter in parameters(network, [name]):
+            parameter.data = own[key.replace(f".{name}.weight", f".{source}.weight")].data.clone()  # in its own kind of number
+
+
 def activate(network: nn.Module, name: str) -> None:
     """The next forward passes use this adapter, or the bare network where `name` is ""."""
     for _, layer in _layers(network):

@@ -30,8 +30,9 @@ from hannun.models.fused import Fused, Shape
 from hannun.models.hub import READ, model_folder
 from hannun.models.network import Network, Role, Row, content, decoded
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
-from hannun.models.saving import OWN, quiet, save_folder, whole, write_facts
+from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
 from hannun.models.two_tower import TowerConfig, TwoTower
+from hannun.seen import Seen
 
 ROWS = 32  # rows in a batch of texts
 PICTURES = 8  # rows in a batch with pictures, which are decoded a batch at a time
@@ -134,6 +135,8 @@ def open_model(folder: str | Path) -> Fused | OneSequence | TwoTower:
         raise MissingError(f"{folder}: holds no trained model of Hannun ({OWN} is not there); give the folder that `hannun train` wrote")
     with quiet():
         model: Fused | OneSequence | TwoTower = _own(path, "cpu")
+    if (trained := Seen.of(path)) is not None:
+        model.trained_on = trained  # what is trained further keeps what it has seen
     return model
 
 
@@ -149,6 +152,8 @@ def save(model: Fused | OneSequence | TwoTower, folder: Path) -> None:
         _save_sequence(model, folder)
     else:
         _save_towers(model, folder)
+    if (trained := getattr(model, "trained_on", None)) is not None and writes():
+        trained.save(folder)
 
 
 def _save_fused(model: Fused, folder: Path) -> None:
@@ -175,11 +180,12 @@ def _save_sequence(model: OneSequence, folder: Path) -> None:
     own = {k.replace(".base_layer.", "."): v for k, v in model.state_dict().items() if "lora_" in k or not k.startswith("_model.")}
     heads = {**asdict(model.heads), "tasks": [t.to_json() for t in model.heads.tasks]}
     rules = {**asdict(model.rules), "prompts": dict(model.rules.prompts), "template": dict(model.rules.template)}
+    network = {k: whole_tensor(v) for k, v in model.network_state().items()}  # of every process, before one of them writes
     save_folder(
         folder,
         {"kind": "one_sequence", "conventions": rules, "heads": heads},
         own,
-        lambda part: model.save_network(part / "network", model.template),
+        lambda part: model.save_network(part / "network", model.template, network),
         lambda part: stock_sequence(model, part),
     )
 

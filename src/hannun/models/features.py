@@ -86,12 +86,25 @@ class Features:
 class Vectors(NamedTuple):
     """What a trainable model says, in float32.
 
-    `dense` [n, dim] are unit rows; `tokens` [n, t, token_dim] are unit rows too, zero where `mask` [n, t] is False.
+    `dense` [n, dim] are unit rows; `tokens` [n, t, token_dim] are unit rows too, zero where `mask` [n, t] is False. `others` are further
+    tensors [n, …] by name, such as a caption's logits or a momentum teacher's vectors: gradient caching and gathering carry them too.
     """
 
     dense: Float[Tensor, "n dim"]
     tokens: Float[Tensor, "n t token_dim"] | None = None
     mask: Bool[Tensor, "n t"] | None = None
+    others: Mapping[str, Tensor] = {}
+
+    def named(self) -> dict[str, Tensor]:
+        """Every tensor by name, `others` among them."""
+        own = {"dense": self.dense, "tokens": self.tokens, "mask": self.mask}
+        return {k: v for k, v in own.items() if v is not None} | dict(self.others)
+
+    @staticmethod
+    def of(named: Mapping[str, Tensor]) -> Vectors:
+        """The inverse of `named`."""
+        rest = dict(named)
+        return Vectors(rest.pop("dense"), rest.pop("tokens", None), rest.pop("mask", None), rest)
 
 
 def embeddings(out: Vectors) -> Embeddings:

@@ -43,3 +43,14 @@ def model_folder(name_or_path: str) -> Path:
             f"{name_or_path}: no such folder, not in the hub's cache, and the hub cannot be reached ({type(e).__name__}); "
             "check the name and the connection, or give the path of a downloaded model"
         ) from None
+
+
+def backbone_folder(name_or_path: str) -> Path:
+    """The folder of what a training begins at. Raises MissingError that says how to bring it here."""
+    try:
+        return model_folder(name_or_path)
+    except MissingError as e:
+        raise MissingError(
+            f"the backbone is not here: {e}. Download it where there is a network (`hf download {name_or_path}`) and give its folder with "
+            "--backbone FOLDER"
+        ) from None

@@ -14,6 +14,7 @@ import copy
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -29,7 +30,7 @@ from hannun.item import Item
 from hannun.models import adapters
 from hannun.models.adapters import Task
 from hannun.models.features import Features, Vectors, embeddings
-from hannun.models.hub import model_folder
+from hannun.models.hub import backbone_folder
 from hannun.models.network import MAX_TOKENS, Role, Row, content, decoded, instructed, plain_text, shortened, side_of
 from hannun.models.pooling import POOLINGS, pooled
 from hannun.models.saving import quiet
@@ -84,11 +85,17 @@ class Heads:
         return Heads(**{**data, "dims": tuple(data["dims"]), "tasks": tuple(Task.from_json(t) for t in data["tasks"])})
 
 
+def _headed(head: Any, states: Any) -> Any:
+    """A head's output in its own kind of number, whatever the states are of."""
+    return head(states.to(next(p.dtype for k, p in head.named_parameters() if "lora_" not in k)))
+
+
 @final
 class OneSequence(nn.Module):  # type: ignore[misc]
     """A vision-language model with its chat template and processor; `processor` is its image processor for a Qwen class."""
 
     sees = True
+    reads_pixels = True  # its pictures may come decoded
     kinds: tuple[str, ...] = ()
 
     def __init__(self, network: Any, tokenizer: Any, processor: Any, conventions: Conventions, heads: Heads = Heads()) -> None:
@@ -119,17 +126,27 @@ class OneSequence(nn.Module):  # type: ignore[misc]
         self.side = side_of(self._images)
 
     @staticmethod
-    def open(folder: Path, device: str, conventions: Conventions, heads: Heads = Heads()) -> OneSequence:
-        """The model in a transformers folder, in evaluation mode; its heads and adapters, if any, untrained."""
+    def open(
+        folder: Path, device: str, conventions: Conventions, heads: Heads = Heads(), *, dtype: str = "", attention: str = ""
+    ) -> OneSequence:
+        """The model in a transformers folder, in evaluation mode; its heads and adapters, if any, untrained.
+
+        `dtype` names the kind of its numbers ("": the folder's, and float32 on a CPU), `attention` transformers' way of computing it.
+        """
         import transformers
 
         library: Any = transformers
         here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        dtype = torch.float32 if device == "cpu" else "auto"
+        kind = dtype or ("float32" if device == "cpu" else "auto")
+        chosen = {"attn_implementation": attention} if attention else {}
         level = library.logging.get_verbosity()
         library.logging.set_verbosity_error()  # it would report the head that is left out; what is missing is checked here
         try:
-            network, info = library.AutoModel.from_pretrained(folder, dtype=dtype, output_loading_info=True, **here)
+            network, info = library.AutoModel.from_pretrained(folder, dtype=kind, output_loading_info=True, **here, **chosen)
+        except ValueError as e:
+            if not attention:
+                raise
+            raise InputError(f"attention={attention!r} came, and the model has none of it ({str(e).splitlines()[0][:160]})") from None
         finally:
             library.logging.set_verbosity(level)
         if absent := sorted(info["missing_keys"]):
@@ -158,16 +175,32 @@ class OneSequence(nn.Module):  # type: ignore[misc]
         tasks: Sequence[Task] = (),
         rank: int = adapters.RANK,
         alpha: float = adapters.ALPHA,
+        dtype: str = "",
+        attention: str = "",
+        recompute: bool = False,
     ) -> OneSequence:
         """An image-text-to-text model of transformers, by path or hub id, with untrained heads and adapters: where training starts.
 
-        `dims` are the nested dimensions, the full one among them or not. Tasks' prompts are written as words before the content.
+        `dims` are the nested dimensions, the full one among them or not; a `dim` that is the states' own width needs no dense head. Tasks'
+        prompts are written as words before the content. `recompute` makes activations anew in the backward pass.
         """
+        from transformers import AutoConfig
+
         nested = tuple(sorted(d for d in set(dims) if d != dim))
-        heads = Heads(dim, token_dim, nested, bool(tasks), tuple(tasks), rank, alpha)
+        folder = backbone_folder(name_or_path)
+        width = int(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_text_config().hidden_size)
+        prefixed = any(p for t in tasks for p in t.prompts.values())
+        heads = Heads(0 if dim == width else dim, token_dim, nested, prefixed, tuple(tasks), rank, alpha)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         with quiet():
-            return OneSequence.open(model_folder(name_or_path), device, Conventions(pooling=pooling), heads)
+            model = OneSequence.open(folder, device, Conventions(pooling=pooling), heads, dtype=dtype, attention=attention)
+        if recompute:
+            model.recompute()
+        return model
+
+    def recompute(self) -> None:
+        """Keep the input of each layer alone and make the rest anew in the backward pass: a third more time, a fraction of the memory."""
+        self._model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
 
     @property
     def token_dim(self) -> int:
@@ -228,11 +261,13 @@ class OneSequence(nn.Module):  # type: ignore[misc]
         ended = f"written.rstrip() if written.rstrip().endswith({quoted}) else written + {quoted}"
         return f"{{%- set written -%}}{self._written}{{%- endset -%}}{{{{ {ended} }}}}"
 
-    def save_network(self, folder: Path, template: str | None) -> None:
+    def network_state(self) -> dict[str, Any]:
+        """The backbone's tensors without adapters, by the names that transformers knows."""
+        return {k.replace(".base_layer.", "."): v for k, v in self._model.state_dict().items() if "lora_" not in k}
+
+    def save_network(self, folder: Path, template: str | None, state: dict[str, Any] | None = None) -> None:
         """The backbone without adapters, its tokenizer and its processor as transformers writes them, with this chat template."""
-        state = self._model.state_dict()
-        bare = {k.replace(".base_layer.", "."): v for k, v in state.items() if "lora_" not in k}
-        self._model.save_pretrained(folder, state_dict=bare)
+        self._model.save_pretrained(folder, state_dict=self.network_state() if state is None else state)
         tokenizer, processor = copy.copy(self._tokenizer), copy.copy(self._processor)
         if self._gridded:
             tokenizer.chat_template = template
@@ -282,20 +317,30 @@ class OneSequence(nn.Module):  # type: ignore[misc]
         if not features.pixels:
             rows.pop("mm_token_type_ids", None)
         given = {k: self._placed(v) for k, v in (rows | dict(features.pixels)).items()}
-        hidden = self._model(**given, use_cache=False).last_hidden_state
+        with self._cast():
+            hidden = self._model(**given, use_cache=False).last_hidden_state
         mask = given["attention_mask"]
         state = pooled(hidden, mask, self._rules.pooling, given["input_ids"] == self._image_id)
-        dense = state[:, : self.dim] if self.dense_head is None else self.dense_head(state.to(hidden.dtype))
+        dense = state[:, : self.dim] if self.dense_head is None else _headed(self.dense_head, state)
         dense = normalize(dense.float(), dim=-1)
         if self.token_head is None:
             return Vectors(dense)
-        tokens = normalize(self.token_head(hidden).float(), dim=-1) * mask[..., None]
+        tokens = normalize(_headed(self.token_head, hidden).float(), dim=-1) * mask[..., None]
         return Vectors(dense, tokens, mask.bool())
 
     def vectors(self, rows: Sequence[Row], role: Role, instruction: str | None, task: str = "") -> Embeddings:
         """Vectors [n, dim]; `instruction` (or the task's or checkpoint's own prompt for the role) is the system turn."""
         with torch.inference_mode():
             return embeddings(self(self._features(rows, role, instruction, task)))
+
+    def _cast(self) -> AbstractContextManager[Any]:
+        """A backbone whose weights are of two kinds, part bfloat16 and part trained in float32, computes in the lower one."""
+        kinds = {p.dtype for k, p in self._model.named_parameters() if "lora_" not in k}
+        device = self._device.type
+        if len(kinds) < 2 or torch.is_autocast_enabled(device):
+            return nullcontext()
+        lower: AbstractContextManager[Any] = torch.autocast(device, min(kinds, key=lambda k: k.itemsize))
+        return lower
 
     def _placed(self, tensor: Any) -> Any:
         return tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else tensor.dtype)

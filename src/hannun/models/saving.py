@@ -30,11 +30,39 @@ def quiet() -> Iterator[None]:
             log.enable_progress_bar()
 
 
+def whole_tensor(tensor: Any) -> Any:
+    """A tensor on the CPU, made whole where it is divided among processes: then every one of them must call this."""
+    return (tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor).detach().cpu()
+
+
+def writes() -> bool:
+    """Whether this process is the one that writes."""
+    import torch.distributed as dist
+
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+
+
+def _together() -> None:
+    """Wait for all processes: none reads what the first has not written yet."""
+    import torch.distributed as dist
+
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+
+
 def whole(folder: Path, write: Callable[[Path], None]) -> None:
-    """`write` fills a folder beside, which then takes the place of `folder`.
+    """`write` fills a folder beside, which then takes the place of `folder`. Of several processes the first writes, and all wait for it.
 
     Raises StorageError where the disk is full; what was there before stays.
     """
+    try:
+        if writes():
+            _written(folder, write)
+    finally:
+        _together()
+
+
+def _written(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         with whole_folder(folder) as part, quiet():
             write(part)
@@ -57,9 +85,11 @@ def save_folder(
     """
     from safetensors.torch import save_file
 
+    state = {k: whole_tensor(v).contiguous().clone() for k, v in state.items()}
+
     def both(part: Path) -> None:
         write(part)
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in state.items()}, part / "weights.safetensors", {"format": "pt"})
+        save_file(state, part / "weights.safetensors", {"format": "pt"})
         write_facts(part, {**facts, **stock(part)})
 
     whole(folder, both)

@@ -26,9 +26,12 @@ from hannun.item import Image, Item
 from hannun.models.adapters import Role, Task
 from hannun.models.features import Features, Vectors, embeddings
 from hannun.models.frozen import Kept, stamp
+from hannun.models.hub import backbone_folder
 from hannun.models.network import Row, content, decoded, side_of
 from hannun.models.onnx import onnx_bytes, session
 from hannun.models.pooling import pooled
+from hannun.models.published import halves
+from hannun.models.saving import quiet
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -74,7 +77,9 @@ class Tower(nn.Module):  # type: ignore[misc]
 
     def states(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "n width"]:
         """[n, width] in float32: the mean of the last states over tokens or places, or what the dual class projects."""
-        out = getattr(self.backbone, self.method)(**{k: v for k, v in inputs.items() if k in self._takes})
+        kind = next(self.backbone.parameters()).dtype
+        given = {k: v.to(kind) if v.is_floating_point() else v for k, v in inputs.items() if k in self._takes}
+        out = getattr(self.backbone, self.method)(**given)
         if self.method != "forward":
             return (out if isinstance(out, Tensor) else out.pooler_output).float()
         hidden = out.last_hidden_state
@@ -123,12 +128,52 @@ class TwoTower(nn.Module):  # type: ignore[misc]
         text, image = (Tower(network, nn.Sequential(), f"get_{k}_features") for k in ("text", "image"))
         return TwoTower(text, image, processor.tokenizer, processor.image_processor, plan)
 
+    @staticmethod
+    def begin(
+        backbone: str,
+        *,
+        dim: int,
+        dims: Sequence[int] = (),
+        prompts: Mapping[str, str] | None = None,
+        limit: int = 512,
+        attention: str = "",
+    ) -> TwoTower:
+        """A dual class by path or hub id, or "TEXT + PICTURE" backbones under new linear heads: where training starts.
+
+        Of a dual class in the picture's place its vision tower is taken. Raises MissingError where one cannot be had.
+        """
+        from transformers import AutoImageProcessor, AutoModel, AutoProcessor, AutoTokenizer
+
+        folders = [backbone_folder(name) for name in halves(backbone)]
+        here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        chosen = {"attn_implementation": attention} if attention else {}
+        with quiet():
+            networks = [AutoModel.from_pretrained(f, dtype=torch.float32, **here, **chosen) for f in folders]
+            plan = TowerConfig((), 0.0, dict(prompts or {}), limit, tuple(d for d in dims if d < dim))
+            if len(folders) == 1:
+                return TwoTower.dual(networks[0], AutoProcessor.from_pretrained(folders[0], **here), plan)
+            images = AutoImageProcessor.from_pretrained(folders[1], backend="pil", **here)
+            words = AutoTokenizer.from_pretrained(folders[0], **here)
+        text, image = networks[0], vision(networks[1])
+        towers = [Tower(n, head(int(n.config.hidden_size), dim)) for n in (text, image)]
+        return TwoTower(towers[0], towers[1], words, images, plan)
+
+    def recompute(self) -> None:
+        """Keep the input of each layer alone and make the rest anew in the backward pass."""
+        for tower in (self.text, self.image):
+            tower.backbone.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+
     def train(self, mode: bool = True) -> TwoTower:
         """Training mode for what is trained; a frozen backbone never drops anything."""
         super().train(mode)
         for name in self.plan.frozen:
             getattr(self, name).backbone.eval()
         return self
+
+    @property
+    def reads_pixels(self) -> bool:
+        """Whether its pictures may come decoded: what a frozen backbone says is kept by a picture's bytes."""
+        return "image" not in self.plan.frozen
 
     @property
     def token_dim(self) -> int:
@@ -236,6 +281,18 @@ class TwoTower(nn.Module):  # type: ignore[misc]
         """Vectors [n, dim] of rows of decoded pictures."""
         with torch.inference_mode():
             return embeddings(self(self._features(rows, role, instruction).to(self.log_scale.device)))
+
+
+def vision(network: Any) -> Any:
+    """A dual class's vision tower as a model of its own, with the same weights; a picture backbone as it is."""
+    if not hasattr(network, "vision_model"):
+        return network
+    import transformers
+
+    made = getattr(transformers, type(network).__name__.replace("Model", "VisionModel"))(network.config.vision_config)
+    inner = getattr(made, "vision_model", made)
+    inner.load_state_dict(network.vision_model.state_dict())
+    return made
 
 
 def identity_head(width: int, hidden: int, dim: int) -> nn.Sequential:

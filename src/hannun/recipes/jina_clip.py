@@ -20,6 +20,7 @@ from hannun.datasets.split import share
 from hannun.datasets.texts import korsts, plain
 from hannun.item import Item, Pair
 from hannun.mini.model import HERE as MINI
+from hannun.models import published
 from hannun.models.backbones import e5, efficientnet
 from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head, identity_head
 from hannun.objectives.distill import similarities
@@ -37,6 +38,8 @@ from hannun.train.steps.contrastive import Contrast, losses
 _SOURCE = "from the source"
 PHOTOS, LONG, ALBUMS = 6000, 1000, 500  # training photos, those with a long text, and pages of them: as many as a CPU reads in minutes
 CLIP_TOKENS = 77  # what CLIP reads (Radford et al. 2021)
+WINDOW = 512  # what XLM-RoBERTa reads; jina-clip-v2's own variant reads 8,192
+SMALL = "multilingual-e5-small and EfficientNet-Lite2, both frozen"
 
 PAPER = Recipe(
     name="jina_clip",
@@ -49,11 +52,12 @@ PAPER = Recipe(
     dims=(64, 128, 256, 512, 768, 1024),
     temperature=0.07,
     source_temperature=5.0,
-    backbone="jinaai/jina-embeddings-v3's XLM-RoBERTa and EVA02-L/14",
+    backbone=f"{published.XLMR} + {published.CLIP_L}",
     pooling="mean",
     chunk=256,
     negatives=7,
     precision="bf16",
+    recompute=1,
     stages=(
         Stage("short", {"parallel": 1.0, "paraphrase": 1.0, "question": 1.0, "short": 3.0}, 100_000, 16_384, 2e-4),
         Stage("long", {"parallel": 1.0, "paraphrase": 1.0, "question": 1.0, "long": 3.0}, 1_000, 16_384, 5e-5),
@@ -63,7 +67,8 @@ PAPER = Recipe(
         "stages": f"{_SOURCE}: what each stage trains on; ours their steps, batches and rates",
         "dims": f"{_SOURCE} (v2): 1,024, truncatable to 64",
         "pooling": f"{_SOURCE}: the mean of the text tower's states",
-        "backbone": f"{_SOURCE} (v2)",
+        "backbone": "ours: XLM-RoBERTa-large and a ViT-L/14, the sizes of the source's (v2), which are a variant with code of its own "
+        "and EVA02-L/14, of which transformers has no class",
         "negatives": f"{_SOURCE}: seven hard negatives of a query in the last stage",
         "temperature": f"{_SOURCE}: learned, from 0.07",
         "chunk": "ours",
@@ -74,10 +79,11 @@ TINY = replace(
     size="tiny",
     dims=(384, 192, 96),
     temperature=0.05,
-    backbone="multilingual-e5-small and EfficientNet-Lite2, both frozen",
+    backbone=SMALL,
     chunk=0,
     negatives=1,
     precision="fp32",
+    recompute=0,
     ema=0.98,
     stages=(
         Stage("short", {"parallel": 0.3, "graded": 1.0, "question": 0.5, "paraphrase": 0.3, "short": 3.0}, 240, 256, 1e-3),
@@ -109,8 +115,16 @@ PICTURED = ("short", "long")  # the sources of (text, picture) pairs; the others
 
 
 def build(recipe: Recipe, limit: int = 256) -> TwoTower:
-    """The untrained towers. The text head begins as the identity: text–text starts at what e5 knows. `limit` tokens are read."""
+    """The untrained towers: what the recipe's `backbone` names under linear heads, or two frozen small ones.
+
+    There the text head begins as the identity: text–text starts at what e5 knows. `limit` tokens are read.
+    """
     torch.manual_seed(recipe.seed)
+    if recipe.backbone != SMALL:
+        made = TwoTower.begin(recipe.backbone, dim=max(recipe.dims), dims=recipe.dims, limit=WINDOW, attention=recipe.attention)
+        if recipe.recompute:
+            made.recompute()
+        return made
     text, image = e5.model(MINI), efficientnet.model()
     full = max(recipe.dims)
     width = text.config.hidden_size
@@ -184,6 +198,7 @@ class Two:
 
     def __init__(self, texts: Mixture, seen: Mixture) -> None:
         self.texts, self.seen = texts, seen
+        texts.record = self.record = seen.record  # one record of both
 
     def state(self) -> dict[str, Any]:
         """Where both are."""

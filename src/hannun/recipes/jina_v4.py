@@ -31,10 +31,11 @@ from hannun.mini.model import HERE as MINI
 from hannun.models import adapters
 from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
 from hannun.models.fused import Fused, Shape
-from hannun.models.one_sequence import HEADS, TARGETS
+from hannun.models.one_sequence import HEADS, TARGETS, OneSequence
+from hannun.models.published import shapes
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import skeleton, table
-from hannun.recipes.data import pairs
+from hannun.recipes.data import functions, pairs
 from hannun.recipes.skeleton import Training, mixed
 from hannun.train.own import OwnData
 from hannun.train.run import Moment
@@ -60,23 +61,25 @@ PAPER = Recipe(
     backbone="Qwen/Qwen2.5-VL-3B-Instruct",
     pooling="mean",
     chunk=32,
+    negatives=1,
     token_dim=128,
     lora_rank=32,
     lora_alpha=32,
     precision="bf16",
+    recompute=1,
     instructions={"retrieval": "prefixes"},
     weights={"late": 1.0, "agreement": 1.0, "cosent": 1.0},
     stages=(
         Stage("pairs", {"spread": 1.0, "caption": 1.0, "question": 1.0, "parallel": 1.0}, 10_000, 1024, 1e-4),
         Stage("retrieval", {"spread": 1.0, "asked": 1.0}, 2_000, 256, 5e-5),
         Stage("matching", {"graded": 2.0, "paraphrase": 1.0}, 2_000, 256, 5e-5),
-        Stage("code", {"code": 1.0}, 2_000, 256, 5e-5),
+        Stage("code", {"code": 1.0, "function": 1.0}, 2_000, 256, 5e-5),
     ),
     origins={
         "backbone": f"{_SOURCE}: Qwen2.5-VL-3B-Instruct",
         "pooling": f"{_SOURCE}: mean",
         "dims": f"{_SOURCE}: 2,048, truncatable to 128",
-        "token_dim": f"{_SOURCE}: 128",
+        "token_dim": f"{_SOURCE}: 128, of one length: only the dense vector is nested",
         "lora_rank": f"{_SOURCE}'s published adapters: 32, about 60 M parameters each",
         "lora_alpha": f"{_SOURCE}'s published adapters: 32",
         "instructions": f"{_SOURCE}: `Query:` and `Passage:` before the text; the seed's two adapters are `two-sided`",
@@ -94,9 +97,11 @@ TINY = replace(
     late_temperature=0.05,
     backbone="mini",
     chunk=0,
+    negatives=0,
     lora_rank=16,
     lora_alpha=32,
     precision="fp32",
+    recompute=0,
     stages=(
         Stage("pairs", {"spread": 2.0, "caption": 0.7, "question": 0.7, "parallel": 0.5}, 100, 40, 5e-4),
         Stage("retrieval", {"spread": 0.3, "asked": 2.0}, 80, 64, 5e-4),
@@ -126,18 +131,9 @@ def tasks(recipe: Recipe) -> tuple[Task, ...]:
 
 def adapter_sizes(recipe: Recipe = PAPER) -> dict[str, int]:
     """Parameters of each adapter on the paper's backbone, Qwen2.5-VL-3B, built on the meta device: no memory, no weights."""
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel
-
-    # Qwen2.5-VL-3B-Instruct's published config.json.
-    text = {
-        "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36, "num_attention_heads": 16, "num_key_value_heads": 2,
-        "vocab_size": 151_936, "tie_word_embeddings": True,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1_000_000.0, "mrope_section": [16, 24, 24]},
-    }  # fmt: skip
-    vision = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "out_hidden_size": 2048}
     with torch.device("meta"):
-        whole = torch.nn.ModuleDict({"network": Qwen2_5_VLModel(Qwen2_5_VLConfig(text_config=text, vision_config=vision))})
-        whole["token_head"] = torch.nn.Linear(2048, recipe.token_dim)
+        whole = torch.nn.ModuleDict({"network": shapes(PAPER.backbone)})
+        whole["token_head"] = torch.nn.Linear(2048, recipe.token_dim, bias=False)
         names = adapters.adapters(tasks(recipe))
         adapters.attach(whole, names, TARGETS + HEADS, recipe.lora_rank, recipe.lora_alpha)
     return {name: adapters.count(whole, name) for name in names}
@@ -195,8 +191,8 @@ def pages(data: Path, split: str, most: int | None = None) -> dict[str, list[Spr
     }
 
 
-def training(data: Path) -> dict[str, list[Pair]]:
-    """Training pairs by source."""
+def training(data: Path, several: bool = False) -> dict[str, list[Pair]]:
+    """Training pairs by source; triplets of code from the packages installed here only where a stage wants them."""
     measured = pairs.measured_sentences(data)
     held = {plain(s) for s in measured}
     made = pages(data, "train", SPREADS)
@@ -221,16 +217,24 @@ def training(data: Path) -> dict[str, list[Pair]]:
             if len(g) > 1
         ],
         "code": pairs.code(data, "train"),
+        "function": functions.triplets("train") if several else [],
     }
 
 
 # -------------------------------------------------------------------------------------------------------------------- training
 
 
-def build(recipe: Recipe, work: Path) -> Fused:
-    """The untrained model over mini's weights: pages are looked at whole and by their six cells."""
+def build(recipe: Recipe, work: Path) -> Any:
+    """The untrained model: a vision-language model by path or hub id, with the tasks' adapters on it from the start, as the source has it;
+    or one over mini's weights, whose pages are looked at whole and by their six cells.
+    """
     torch.manual_seed(recipe.seed)
     full = max(recipe.dims)
+    if recipe.backbone != "mini":
+        return OneSequence.begin(
+            recipe.backbone, dim=full, pooling=recipe.pooling, token_dim=recipe.token_dim, dims=recipe.dims, tasks=tasks(recipe),
+            rank=recipe.lora_rank, alpha=recipe.lora_alpha, attention=recipe.attention, recompute=bool(recipe.recompute),
+        )  # fmt: skip
     shape = Shape(
         dim=full,
         token_dim=recipe.token_dim,
@@ -245,8 +249,21 @@ def build(recipe: Recipe, work: Path) -> Fused:
     return model
 
 
+def shared(model: Any) -> str:
+    """The task whose adapters the first stage trains for all of them (arXiv:2506.18902, section 5: one adapter on pairs, then copied);
+    "" for a model that has none yet, whose own weights the first stage trains.
+    """
+    return model.tasks[0].name if model.tasks else ""
+
+
+def spread_out(model: Any) -> None:
+    """Every task begins at what the pairs taught the first one."""
+    first, *others = adapters.adapters(model.tasks)
+    adapters.copied(model, first, others)
+
+
 def stage(
-    model: Fused, each: Stage, task: str, made: Mapping[str, list[Pair]], recipe: Recipe, folder: Path, tell: Callable[[str], None],
+    model: Any, each: Stage, task: str, made: Mapping[str, list[Pair]], recipe: Recipe, folder: Path, tell: Callable[[str], None],
     watch: Callable[[Moment], None] | None, seed: int,
 ) -> None:  # fmt: skip
     """Train one stage, the whole model where `task` is "" and that task's adapters alone otherwise."""
@@ -254,7 +271,7 @@ def stage(
     if task:
         adapters.train_adapters(model, list(adapters.named(model.tasks, task).adapters.values()))
     batches = mixed(replace(recipe, instructions={}), made, each, seed=seed, task=task)
-    late = task in ("", "retrieval")
+    late = task in ("", "retrieval")  # the first stage's is one of them
     settings = replace(Contrast.of(recipe), dims=recipe.dims)
     settings = settings if late else replace(settings, late=0.0, agreement=0.0)
     schedule = replace(Schedule.of(recipe, each), seed=seed, log_every=20)
@@ -271,16 +288,18 @@ def run(
 ) -> list[str]:
     """Train on pairs, then an adapter for each task; save the model in `work`/model and measure it on a split."""
     pairs.missing(data, ("flickr8k", "fashion", "texts", "code"))
-    if recipe.backbone != "mini":
-        raise InputError(f"backbone={recipe.backbone!r} came; this command trains the tiny size (backbone=mini) on what is in {data}")
     chosen = tasks(recipe)
     model, tests = build(recipe, work), PageTests(data, split)
     lines = tests.pages(model, "start")
     first, *others = recipe.stages
-    made = training(data)
-    stage(model, first, "", made, recipe, work, tell, watch, recipe.seed)
-    lines += tests.pages(model, "trained on pairs")
-    model.with_tasks(chosen, recipe.lora_rank, recipe.lora_alpha)
+    made = training(data, any("function" in s.sources for s in recipe.stages))
+    begun = shared(model)
+    stage(model, first, begun, made, recipe, work, tell, watch, recipe.seed)
+    lines += tests.pages(model, "trained on pairs", begun)
+    if begun:
+        spread_out(model)
+    else:
+        model.with_tasks(chosen, recipe.lora_rank, recipe.lora_alpha)
     columns = {"none": tests.tasks(model, "")}
     for n, each in enumerate(others):
         stage(model, each, each.name, made, recipe, work, tell, watch, recipe.seed + n + 1)
@@ -296,7 +315,7 @@ def run(
 
 
 def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
-    """The same training on a user's own pairs."""
+    """The first stage's training on a user's own pairs; where there are adapters they teach the first, retrieval's."""
     return skeleton.own(lambda: build(recipe, training.work), data, start, training)
 
 

@@ -18,11 +18,14 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from hannun import collection
+from hannun.datasets.composed import OPEN
 from hannun.errors import DependencyError
-from hannun.item import Item, Text
+from hannun.item import Item, Pair, Text
 from hannun.load import load
 from hannun.mini.model import HERE as MINI
 from hannun.mini.model import Mini
+from hannun.models.adapters import Task
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
 from hannun.models.one_sequence import OneSequence
@@ -30,6 +33,7 @@ from hannun.recipe import Recipe
 from hannun.recipes import skeleton, table
 from hannun.recipes.data import composed
 from hannun.recipes.skeleton import Training, mixed
+from hannun.train import negatives
 from hannun.train.batches import Mixture
 from hannun.train.own import OwnData
 from hannun.train.run import Moment
@@ -38,6 +42,7 @@ from hannun.train.steps.contrastive import Contrast
 
 _SOURCE = "from the source"
 ROUNDS = 2000  # of the bootstrap
+SEARCH = Task("search", {"query": "", "document": ""}, {"query": "search", "document": "search"})  # one adapter, in a backbone too large
 
 PAPER = Recipe(
     name="kanana_v",
@@ -56,13 +61,15 @@ PAPER = Recipe(
     negatives=1,
     margin=0.1,
     precision="bf16",
+    recompute=1,
     instructions=composed.INSTRUCTIONS,
-    weights={"block": 0},
+    weights={"block": 0, "mined": 1},
     origins={
         "dims": f"{_SOURCE}: 64 … 2048",
         "pooling": f"{_SOURCE}: the last layer's state of [EOS]",
         "chunk": f"{_SOURCE} that gradients are cached; ours how many rows at a time",
         "negatives": f"{_SOURCE} that there are hard negatives; ours how many",
+        "weights": "ours: hard negatives of every mode are mined (mined=1) by searching the positives with mini, as `hannun mine` does",
         "instructions": f"{_SOURCE} that queries have them; ours how they read",
         "backbone": "ours: Kakao's own VLM is not named; any image-text-to-text model goes here",
         "temperature": "ours",
@@ -83,12 +90,15 @@ TINY = replace(
     temperature=0.05,
     backbone="mini",
     chunk=64,
+    weights={"block": 0, "mined": 0},
     precision="fp32",
+    recompute=0,
     sources={"composed": 5.0, "scene": 2.0, "product": 0.8, "photo": 1.2, "emoji": 0.4, "alike": 0.6, "sentence": 0.4},
     origins={
         **PAPER.origins,
         "dims": "ours: the source's 64 … 2048, as far as a small model goes",
         "backbone": "ours: a one-sequence model over mini's towers (hannun.models.fused)",
+        "weights": "ours: hard negatives by rule, for composed queries alone",
     },
 )
 SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
@@ -147,13 +157,42 @@ def build(recipe: Recipe, work: Path) -> Any:
         model = Fused.from_mini(MINI, Shape(dim=max(recipe.dims), cut=11, pooling=recipe.pooling, dims=recipe.dims))
         model.remember(work / f"states-{Mini().fingerprint}")  # what frozen layers say is of those layers alone
         return model
-    return OneSequence.begin(recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims)
+    return OneSequence.begin(
+        recipe.backbone, dim=max(recipe.dims), pooling=recipe.pooling, dims=recipe.dims, tasks=(SEARCH,) if adapted(recipe) else (),
+        rank=recipe.lora_rank, alpha=recipe.lora_alpha or recipe.lora_rank, attention=recipe.attention, recompute=bool(recipe.recompute),
+    )  # fmt: skip
 
 
-def mixture(recipe: Recipe, data: Path) -> Mixture:
-    """The recipe's sources, mixed; instructions by source."""
+def adapted(recipe: Recipe) -> str:
+    """The name of the adapter's task where an adapter is trained instead of the whole backbone; "" for none."""
+    return SEARCH.name if recipe.lora_rank and recipe.backbone != "mini" else ""
+
+
+def mined(pairs: Mapping[str, Sequence[Pair]], count: int, work: Path, tell: Callable[[str], None]) -> dict[str, list[Pair]]:
+    """Hard negatives for every mode: what a search of a source's positives by mini finds near a query and what does not answer it.
+
+    Those that a source has by rule come first. The collections lie in `work`/mined.
+    """
+    out = {}
+    for name, group in pairs.items():
+        shop = collection.open(work / "mined" / f"{name}.hannun", encoder=load("mini"))
+        with shop:
+            there = {p.positive.id: p.positive for p in group}
+            shop.add(list(there.values()))
+            report = negatives.MiningReport()
+            window = negatives.Window(count=count, product="product")
+            found = negatives.mine([replace(p, negatives=()) for p in group], shop, window, report)
+            out[name] = [replace(p, negatives=(*p.negatives, *m.negatives)[:count]) for p, m in zip(group, found, strict=True)]
+        tell(f"{name}: {report.lines()[0]}")
+    return out
+
+
+def mixture(recipe: Recipe, data: Path, work: Path | None = None, tell: Callable[[str], None] = print) -> Mixture:
+    """The recipe's sources, mixed; instructions by source. Hard negatives are mined in `work` where the recipe says so."""
     pairs = composed.train(data, recipe.sources, recipe.seed)
-    return mixed(recipe, pairs, block=int(recipe.weights.get("block", 0)))
+    if recipe.weights.get("mined") and recipe.negatives and work is not None:
+        pairs = mined(pairs, recipe.negatives, work, tell)
+    return mixed(recipe, pairs, task=adapted(recipe), block=int(recipe.weights.get("block", 0)))
 
 
 def fit(
@@ -165,9 +204,9 @@ def fit(
     watch: Callable[[Moment], None] | None = None,
 ) -> nn.Module:
     """Train it; killed and called again, it goes on."""
-    settings = replace(Contrast.of(recipe), products="product", also=composed.OPEN, own=True)
+    settings = replace(Contrast.of(recipe), products="product", also=OPEN, own=True)
     schedule = replace(Schedule.of(recipe), log_every=10, save_every=20)
-    return Training(recipe, folder, tell, watch).contrasted(model, mixture(recipe, data), settings, schedule)
+    return Training(recipe, folder, tell, watch).contrasted(model, mixture(recipe, data, folder.parent, tell), settings, schedule)
 
 
 def evaluate(
@@ -195,7 +234,7 @@ def run(
     Training(recipe, work).keep(model)
     tests = composed.tests(data)
     eighth = max(recipe.dims) // 8
-    mine = evaluate(table.of_model(model), tests, recipe.instructions, (0, eighth))
+    mine = evaluate(table.of_model(model, adapted(recipe)), tests, recipe.instructions, (0, eighth))
     theirs = evaluate(table.of_encoder(load("mini")), tests, {}, (0,))
     return figures(mine, theirs, tests, eighth)
 

@@ -7,16 +7,18 @@ install offline, multilingual-e5-small and EfficientNet-Lite2, whose heads it le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from hannun.datasets import pictures
+from hannun.errors import InputError
 from hannun.load import load
 from hannun.mini.model import HERE as MINI
-from hannun.models.backbones import e5, efficientnet
+from hannun.models import published
+from hannun.models.backbones import clip, e5, efficientnet
 from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head
 from hannun.recipe import Recipe
 from hannun.recipes import skeleton, table
@@ -29,6 +31,7 @@ from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast
 
 _SOURCE = "from the source"
+SMALL = "multilingual-e5-small and EfficientNet-Lite2, both frozen"
 PHOTOS, PRODUCTS = 6000, 1000  # training pictures: as many as a CPU reads in minutes
 
 PAPER = Recipe(
@@ -42,13 +45,15 @@ PAPER = Recipe(
     dims=(512,),
     temperature=0.07,
     source_temperature=1.0,
-    backbone="a ViT-B/32 and a 12-layer text Transformer, CLIP's",
+    backbone=published.NEW_CLIP,
     chunk=256,
+    weights={"crops": 2.0},
     weight_decay=0.2,
     precision="bf16",
     origins={
         "sources": f"{_SOURCE}: 708 million Korean and 476 million English pairs; here their shares",
-        "backbone": f"{_SOURCE}: ViT-B/32",
+        "backbone": f"{_SOURCE}: ViT-B/32, trained from new; ours that its tokenizer is learned from the training texts",
+        "weights": f"{_SOURCE} that parts of pictures are contrasted too (multi-crop); ours how many",
         "dims": f"{_SOURCE}: CLIP's ViT-B/32",
         "temperature": "ours, after CLIP (Radford et al. 2021): learned, from 0.07",
         "learning_rate": "ours, after CLIP (Radford et al. 2021)",
@@ -69,7 +74,8 @@ TINY = replace(
     dims=(384, 192, 96),
     temperature=0.05,
     source_temperature=5.0,
-    backbone="multilingual-e5-small and EfficientNet-Lite2, both frozen",
+    backbone=SMALL,
+    weights={},
     chunk=0,
     ema=0.98,
     precision="fp32",
@@ -88,9 +94,15 @@ TINY = replace(
 SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
 
 
-def build(recipe: Recipe) -> TwoTower:
-    """The untrained towers: a linear head on e5's mean, two layers on EfficientNet's."""
+def build(recipe: Recipe, texts: Sequence[str] = ()) -> TwoTower:
+    """The untrained towers: a new CLIP with a tokenizer learned from `texts`, a dual class by path or hub id, or two small frozen backbones
+    under a linear head on e5's mean and two layers on EfficientNet's.
+    """
     torch.manual_seed(recipe.seed)
+    if recipe.backbone == published.NEW_CLIP:
+        return _wide(TwoTower.dual(*clip.begin(texts, seed=recipe.seed)), recipe)
+    if recipe.backbone != SMALL:
+        return _wide(TwoTower.begin(recipe.backbone, dim=max(recipe.dims), dims=recipe.dims, attention=recipe.attention), recipe)
     text, image = e5.model(MINI), efficientnet.model()
     full, nested = max(recipe.dims), tuple(d for d in recipe.dims if d < max(recipe.dims))
     plan = TowerConfig(("text", "image"), 0.3, dict.fromkeys(("query", "document"), e5.PREFIXES["query"]), 256, nested)
@@ -100,6 +112,15 @@ def build(recipe: Recipe) -> TwoTower:
             torch.nn.init.eye_(said.head[0].weight)
             said.head[0].bias.zero_()
     return TwoTower(said, Tower(image, head(efficientnet.WIDTH, 1024, full)), e5.tokenizer(MINI), efficientnet.processor(), plan)
+
+
+def _wide(model: TwoTower, recipe: Recipe) -> TwoTower:
+    """The model, if its vectors are as long as the recipe's. Raises InputError."""
+    if model.dim != max(recipe.dims):
+        raise InputError(f"the backbone gives {model.dim} dimensions and the recipe has {max(recipe.dims)}; --set dims={model.dim}")
+    if recipe.recompute:
+        model.recompute()
+    return model
 
 
 def mixture(recipe: Recipe, data: Path) -> Mixture:
@@ -120,16 +141,17 @@ def run(
 ) -> list[str]:
     """Train, save the model in `work`/model, and measure it beside mini."""
     pairs.missing(data, ("flickr8k", "fashion", "emoji"))
-    model, training = build(recipe), Training(recipe, work, tell, watch)
+    batches, training = mixture(recipe, data), Training(recipe, work, tell, watch)
+    model = build(recipe, [p.query.text or "" for s in batches.sources.values() for window in s.windows for p in window()])
     model.remember(work / "states")
-    training.contrasted(model, mixture(recipe, data), Contrast.of(recipe), Schedule.of(recipe))
+    training.contrasted(model, batches, Contrast.of(recipe), Schedule.of(recipe))
     training.keep(model)
     return figures(model, data)
 
 
 def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
     """The same training on a user's own pairs."""
-    return skeleton.own(lambda: build(recipe), data, start, training)
+    return skeleton.own(lambda: build(recipe, [p.query.text or "" for p in data.train]), data, start, training)
 
 
 def figures(model: TwoTower, data: Path) -> list[str]:

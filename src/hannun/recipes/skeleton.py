@@ -24,7 +24,7 @@ from hannun.train.own import OwnData, retrieval
 from hannun.train.pairs import label
 from hannun.train.run import Moment, Resumable
 from hannun.train.schedule import Schedule
-from hannun.train.steps.contrastive import Contrast, contrastive
+from hannun.train.steps.contrastive import Contrast, ahead, contrastive
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,14 @@ class Training:
 
     def fit(self, model: nn.Module, step: Step, batches: Resumable, schedule: Schedule, folder: str = "") -> nn.Module:
         """Train; killed and called again, it goes on from its last checkpoint."""
-        for line in batches.small() if isinstance(batches, Mixture) else ():
-            self.tell(line)
         return train(model, step, schedule, self.work / folder, self.tell, batches=batches, watch=self.watch)
 
     def contrasted(self, model: nn.Module, batches: Mixture, settings: Contrast, schedule: Schedule, folder: str = "") -> nn.Module:
-        """Train by contrast alone."""
-        return self.fit(model, contrastive(batches, settings), batches, schedule, folder)
+        """Train by contrast alone; the recipe's `workers` make the next batches ready."""
+        for line in batches.small():
+            self.tell(line)
+        stream = ahead(batches, model, settings, self.recipe.workers)
+        return self.fit(model, contrastive(stream, settings), stream, schedule, folder)
 
     def keep(self, model: Any) -> None:
         """Save the trained model in `work`/model."""
@@ -94,12 +95,15 @@ def own(build: Callable[[], Any], data: OwnData, start: Path | None, training: T
         groups[largest] = [*groups.get(largest, []), *small]
     first = recipe.stages[0] if recipe.stages else None
     size = min((first or recipe).batch, len(_answers(data.train)))
-    batches = Mixture([from_pairs(k, v) for k, v in groups.items()], size, seed=recipe.seed, temperature=recipe.source_temperature)
+    task = model.tasks[0].name if getattr(model, "tasks", ()) else ""  # pairs teach the first adapter where there are some
+    batches = Mixture(
+        [from_pairs(k, v, task=task) for k, v in groups.items()], size, seed=recipe.seed, temperature=recipe.source_temperature
+    )
     settings = replace(Contrast.of(recipe), products=data.product, also=data.also, negatives=max(recipe.negatives, 1), own=True)
     schedule = replace(Schedule.of(recipe, first), log_every=10, save_every=20)
-    before = retrieval(table.of_model(model), data.dev)
+    before = retrieval(table.of_model(model, task), data.dev)
     training.contrasted(model, batches, settings, schedule, "run")
-    after = retrieval(table.of_model(model), data.dev)
+    after = retrieval(table.of_model(model, task), data.dev)
     training.keep(model)
     return [
         f"{'held-out pairs':28} {'after':>8}  {'before':>8}   difference [95 %]",

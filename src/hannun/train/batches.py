@@ -16,9 +16,11 @@ import numpy.typing as npt
 
 from hannun import shards
 from hannun.errors import HannunError, InputError
-from hannun.item import Pair
+from hannun.item import Item, Pair
+from hannun.models.features import Features
 from hannun.train import pairs as reading
 from hannun.train.distributed import world
+from hannun.train.record import TrainingRecord
 
 Rows = npt.NDArray[np.int64]
 
@@ -161,6 +163,7 @@ class Mixture:
         self._number = 0
         self._places = {s.name: _Place(s, seed, n) for n, s in enumerate(sources)}
         self._last = "none yet"
+        self.record = TrainingRecord()
 
     @property
     def sources(self) -> Mapping[str, MixtureSource]:
@@ -192,12 +195,19 @@ class Mixture:
             raise InputError(f"the source {drawn[0]!r} gave {len(taken)} different positives, expected 2 or more for a contrast")
         self._last = f"{self._number} ({', '.join(dict.fromkeys(drawn))}: {', '.join(repr(p.query.id) for p in taken[:3])}, …)"
         self._number += 1
+        self.record.add(taken)
         rank, processes = world()
         taken = taken[: len(taken) // processes * processes] if len(taken) >= processes else taken  # all processes go in step
         return Batch(self._number - 1, tuple(taken[rank::processes]), len(taken))
 
     def __str__(self) -> str:
         return self._last
+
+    def collate(self, model: Any, source: str, items: Sequence[Item], role: str) -> Features:
+        """A model's features of rows of one source, with that source's prompt and task."""
+        s = self._sources[source]
+        made: Features = model.collate(items, role, instruction=s.query_prompt if role == "query" else s.document_prompt, task=s.task)
+        return made
 
     def state(self) -> dict[str, Any]:
         """Where the stream is."""

@@ -12,8 +12,17 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from hannun.models.features import Vectors
+from hannun.models.saving import whole_tensor
+
+
+def lengthened(tensor: Tensor, more: int) -> Tensor:
+    """`more` zeros at the end of the second axis."""
+    return nn.functional.pad(tensor, (*(0, 0) * (tensor.ndim - 2), 0, more)) if more else tensor
 
 
 def world() -> tuple[int, int]:
@@ -46,17 +55,20 @@ def gathered(rows: Tensor) -> Tensor:
 
 
 def gathered_vectors(vectors: Vectors) -> Vectors:
-    """The same for both outputs of a network; token vectors are padded to the longest of all processes."""
+    """The same for all outputs of a network; token vectors are padded to the longest of all processes."""
     if world()[1] == 1:
         return vectors
-    if vectors.tokens is None or vectors.mask is None:
-        return Vectors(gathered(vectors.dense))
-    longest = torch.tensor(vectors.tokens.shape[1], device=vectors.tokens.device)
-    dist.all_reduce(longest, dist.ReduceOp.MAX)
-    more = int(longest) - vectors.tokens.shape[1]
-    pad = nn.functional.pad
-    mask = gathered(pad(vectors.mask.to(torch.uint8), (0, more))).bool()
-    return Vectors(gathered(vectors.dense), gathered(pad(vectors.tokens, (0, 0, 0, more))), mask)
+    return Vectors.of({k: _whole_rows(t) for k, t in vectors.named().items()})
+
+
+def _whole_rows(tensor: Tensor) -> Tensor:
+    """Rows of all processes; the second axis is lengthened with zeros to the longest of them."""
+    plain = tensor.to(torch.uint8) if tensor.dtype == torch.bool else tensor  # gloo gathers no bool
+    if plain.ndim > 1:
+        longest = torch.tensor(plain.shape[1], device=plain.device)
+        dist.all_reduce(longest, dist.ReduceOp.MAX)
+        plain = lengthened(plain, int(longest) - plain.shape[1])
+    return gathered(plain).to(tensor.dtype)
 
 
 def averaged(module: nn.Module) -> None:
@@ -64,7 +76,9 @@ def averaged(module: nn.Module) -> None:
     _, size = world()
     if size == 1:
         return
-    trained = [p for p in module.parameters() if p.requires_grad]
+    trained = [p for p in module.parameters() if p.requires_grad and not isinstance(p, DTensor)]  # sharded ones were averaged on the way
+    if not trained:
+        return
     used = torch.tensor([p.grad is not None for p in trained], dtype=torch.uint8, device=trained[0].device)
     dist.all_reduce(used, dist.ReduceOp.MAX)
     kept = [p for p, u in zip(trained, used.tolist(), strict=True) if u]
@@ -77,3 +91,64 @@ def averaged(module: nn.Module) -> None:
         for p in group:
             p.grad = flat[at : at + p.numel()].view_as(p).clone()
             at += p.numel()
+
+
+def sharded(module: nn.Module) -> nn.Module:
+    """The module with its weights divided among the processes, in place (FSDP2): every list's layers one by one, then the rest.
+
+    Scalars such as a temperature stay whole, and `averaged` sees to them. Every process must run chunks that use the same weights.
+    """
+    device = next(module.parameters()).device.type
+    mesh = init_device_mesh(device, (world()[1],))
+    scalars = {p for p in module.parameters() if p.ndim == 0}
+    for layers in [m for m in module.modules() if isinstance(m, nn.ModuleList) and len(m) > 1]:
+        for block in layers:
+            if any(p.ndim for p in block.parameters()):
+                fully_shard(block, mesh=mesh)
+    fully_shard(module, mesh=mesh, ignored_params=scalars)
+    return module
+
+
+def clipped(module: nn.Module, most: float) -> float:
+    """The norm of all gradients, divided ones counted whole; they are scaled down to `most` where it is larger."""
+    given = [p.grad for p in module.parameters() if p.grad is not None]
+    norm = torch.stack([whole(nn.utils.get_total_norm([g])).float().cpu() for g in given]).norm()
+    share = float(torch.clamp(most / (norm + 1e-6), max=1.0))
+    for g in given:
+        g.mul_(share)
+    return float(norm)
+
+
+def whole(value: Any) -> Any:
+    """Tensors in any nest of dicts and lists, each sharded one made whole on the CPU; every process must call it, in the same order."""
+    match value:
+        case Tensor():
+            return whole_tensor(value) if isinstance(value, DTensor) else value
+        case dict():
+            return {k: whole(v) for k, v in value.items()}
+        case list() | tuple():
+            return type(value)(whole(v) for v in value)
+    return value
+
+
+def divided(saved: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor as its process's share of it, where `like` is divided."""
+    if not isinstance(like, DTensor) or isinstance(saved, DTensor) or saved.shape != like.shape:
+        return saved
+    return distribute_tensor(saved.to(like.device), like.device_mesh, like.placements)
+
+
+def load(module: nn.Module, state: dict[str, Tensor]) -> Any:
+    """`module.load_state_dict(state, strict=False)`, of whole tensors, whether the module is divided or not."""
+    own = module.state_dict()
+    return module.load_state_dict({k: divided(v, own[k]) if k in own else v for k, v in state.items()}, strict=False)
+
+
+def load_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
+    """`optimiser.load_state_dict(state)`, of whole tensors, whether its parameters are divided or not."""
+    parameters = [p for g in optimiser.param_groups for p in g["params"]]
+    kept = {
+        n: {k: divided(v, parameters[n]) if isinstance(v, Tensor) and v.ndim else v for k, v in s.items()}
+        for n, s in state["state"].items()
+    }
+    optimiser.load_state_dict({**state, "state": kept})

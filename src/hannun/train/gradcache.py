@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from hannun.errors import InputError
 from hannun.models.features import Features, Vectors
+from hannun.train.distributed import lengthened
 
 
 @contextmanager
@@ -31,28 +32,26 @@ class _Replayed(torch.autograd.Function):  # type: ignore[misc]
     """One chunk: run without a graph, and again with one when the gradient of its vectors is there."""
 
     @staticmethod
-    def forward(ctx: Any, run: Callable[[], Vectors], devices: list[int], _: Tensor) -> Any:
+    def forward(ctx: Any, run: Callable[[], Vectors], devices: list[int], names: list[str], _: Tensor) -> Any:
         ctx.run, ctx.devices = run, devices
         ctx.state = torch.get_rng_state(), [torch.cuda.get_rng_state(d) for d in devices]
         kind = "cuda" if devices else "cpu"
         ctx.cast = kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
-        out = run()
-        ctx.tokens = out.tokens is not None
-        if out.tokens is None or out.mask is None:
-            return out.dense
-        ctx.mark_non_differentiable(out.mask)
-        return out.dense, out.tokens, out.mask
+        out = run().named()
+        ctx.mark_non_differentiable(*(t for t in out.values() if not t.is_floating_point()))
+        names.extend(out)
+        ctx.names = tuple(out)
+        return tuple(out.values())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
         kind, enabled, dtype = ctx.cast
         with _numbers(ctx.state, ctx.devices), torch.enable_grad(), torch.autocast(kind, dtype, enabled=enabled):
-            out = ctx.run()
-        pairs = [(out.dense, gradients[0])] + ([(out.tokens, gradients[1])] if ctx.tokens else [])
-        given = [(x, g) for x, g in pairs if g is not None and x.requires_grad]
+            out = ctx.run().named()
+        given = [(out[k], g) for k, g in zip(ctx.names, gradients, strict=True) if g is not None and out[k].requires_grad]
         if given:
             torch.autograd.backward([x for x, _ in given], [g for _, g in given])
-        return None, None, None
+        return None, None, None, None
 
 
 def cached(module: nn.Module, features: Features, chunk: int) -> Vectors:
@@ -71,25 +70,30 @@ def cached(module: nn.Module, features: Features, chunk: int) -> Vectors:
     hook = torch.zeros((), requires_grad=True)  # autograd runs a function backward only where some input wants a gradient
     pieces: list[Vectors] = []
     for part in features.split(chunk):
-        out = _Replayed.apply(_call(module, part), devices, hook)
-        pieces.append(Vectors(out) if isinstance(out, Tensor) else Vectors(*out))
+        names: list[str] = []
+        out = _Replayed.apply(_call(module, part), devices, names, hook)
+        pieces.append(Vectors.of(dict(zip(names, out, strict=True))))
     return joined(pieces)
 
 
 def joined(pieces: Sequence[Vectors]) -> Vectors:
-    """Vectors one under another; token vectors are padded with zeros to the longest. Gradients pass through."""
+    """Vectors one under another; what has a second axis of its own length is padded with zeros to the longest. Gradients pass through.
+
+    Raises InputError where the pieces have not the same outputs.
+    """
     if len(pieces) == 1:
         return pieces[0]
-    dense = torch.cat([p.dense for p in pieces])
-    tokens, masks = [p.tokens for p in pieces if p.tokens is not None], [p.mask for p in pieces if p.mask is not None]
-    if not tokens:
-        return Vectors(dense)
-    longest, pad = max(t.shape[1] for t in tokens), nn.functional.pad
-    return Vectors(
-        dense,
-        torch.cat([t if t.shape[1] == longest else pad(t, (0, 0, 0, longest - t.shape[1])) for t in tokens]),
-        torch.cat([m if m.shape[1] == longest else pad(m, (0, longest - m.shape[1])) for m in masks]),
-    )
+    named = [p.named() for p in pieces]
+    if any(n.keys() != named[0].keys() for n in named):
+        came = "; ".join(sorted({", ".join(n) for n in named}))
+        raise InputError(f"chunks with the outputs {came} came, expected the same of each; let the model give all of them for every row")
+    return Vectors.of({k: torch.cat(padded([n[k] for n in named])) for k in named[0]})
+
+
+def padded(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors [n, t, …] with zeros at the end of the second axis up to the longest; others as they are."""
+    longest = max((t.shape[1] for t in tensors if t.ndim > 1), default=0)
+    return [t if t.ndim < 2 or t.shape[1] == longest else lengthened(t, longest - t.shape[1]) for t in tensors]
 
 
 def _call(module: nn.Module, part: Features) -> Callable[[], Vectors]:
@@ -97,5 +101,5 @@ def _call(module: nn.Module, part: Features) -> Callable[[], Vectors]:
 
 
 def _vectors(out: Any) -> Vectors:
-    """A wrapper for several processes may hand a dataclass through as it is, or convert its tensors; both have the three fields."""
-    return Vectors(out.dense, out.tokens, out.mask)
+    """A wrapper for several processes may hand a dataclass through as it is, or convert its tensors; both have the fields."""
+    return Vectors(out.dense, out.tokens, out.mask, getattr(out, "others", {}))

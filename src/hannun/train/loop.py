@@ -22,11 +22,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from hannun.errors import HannunError, InputError, StorageError
-from hannun.train.distributed import averaged, world
+from hannun.train.distributed import averaged, clipped, sharded, world
 from hannun.train.run import Moment, Resumable, Run
 from hannun.train.schedule import Schedule, parameters, rate
 
 Step = Callable[[nn.Module, int], Mapping[str, Tensor]]
+After = Callable[[nn.Module, int], None]
 
 
 # This function is long because it is the loop: what happens in one update, in its order, with nothing between that must be looked up.
@@ -40,11 +41,12 @@ def train(
     batches: Resumable | None = None,
     validate: Callable[[nn.Module], float] | None = None,
     watch: Callable[[Moment], None] | None = None,
+    after: After | None = None,
 ) -> nn.Module:
     """Run the schedule; an existing `last.pt` in `folder` is continued.
 
     Args:
-        module: what is trained; parameters that want no gradient stay as they are and are not saved.
+        module: what is trained; parameters that want no gradient are saved where `after` moves them.
         step: (module, number of the call) → named losses, which are added up.
         schedule: the numbers.
         folder: where checkpoints, logs and the report go.
@@ -52,8 +54,10 @@ def train(
         batches: where the step takes its batches from, saved and restored with the checkpoints.
         validate: the module in eval mode → a figure, higher is better. The best state is kept and returned.
         watch: told of every update, for a progress bar.
+        after: (module, number of the update), called when the weights have moved: a momentum teacher follows, a queue takes in keys.
 
     Raises:
+        InputError: the folder holds a run of another model or schedule; the message says what differs.
         HannunError: a loss or gradient is not finite; the message names the step and batch, the last good checkpoint is kept.
         StorageError: the disk is full; the last checkpoint is kept.
     """
@@ -65,10 +69,10 @@ def train(
         raise InputError("a module without a trainable parameter came, expected at least one; unfreeze some")
     accelerator = Accelerator()
     if _sharded(accelerator):
-        raise InputError("a launch with sharded weights (FSDP, DeepSpeed) came, and checkpoints here hold whole ones; launch with DDP")
-    groups = parameters(module, schedule.weight_decay, schedule.rates)
-    optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=(0.9, 0.98))
-    module, optimiser = accelerator.prepare(module, optimiser)
+        raise InputError(
+            "a launch with accelerate's own FSDP or DeepSpeed came; launch with DDP or torchrun, and give Schedule(sharding='full')"
+        )
+    module, optimiser, groups, divides = _prepared(module, schedule, accelerator)
     bare = accelerator.unwrap_model(module)
     run = Run(bare, optimiser, schedule, folder, batches, accelerator.device, tell)
     run.resume()
@@ -79,25 +83,11 @@ def train(
             break
         for group, made in zip(optimiser.param_groups, groups, strict=True):
             group["lr"] = schedule.learning_rate * made["share"] * rate(number, schedule)
-        optimiser.zero_grad(set_to_none=True)
-        total = 0.0
-        with _unsynchronised(accelerator, module):
-            for call in range(number * schedule.accumulate, (number + 1) * schedule.accumulate):
-                with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=schedule.precision == "bf16"):
-                    losses = dict(step(module, call))
-                summed = torch.stack([*losses.values()]).sum()
-                if not torch.isfinite(summed):
-                    named = ", ".join(f"{k} {float(v.detach()):g}" for k, v in losses.items())
-                    raise HannunError(f"the loss at step {number} is not finite ({named}){run.batch()}; {run.remedy()}")
-                accelerator.backward(summed / schedule.accumulate)
-                total += float(summed.detach()) / schedule.accumulate
-                run.note(losses, summed)
-        averaged(bare)
-        if schedule.clip:
-            norm = float(accelerator.clip_grad_norm_(module.parameters(), schedule.clip))
-            if not math.isfinite(norm):
-                raise HannunError(f"the gradient at step {number} is not finite{run.batch()}; {run.remedy()}")
+        total = _gradients(module, bare, step, number, schedule, accelerator, run, divides)
         optimiser.step()
+        if after is not None:
+            with torch.no_grad():
+                after(bare, number)
         run.follow(number)
         done = number + 1
         speed = (done - last) / max(time.monotonic() - begun, 1e-9)
@@ -111,6 +101,58 @@ def train(
             run.save(done)
     run.finish()
     return bare.eval()
+
+
+def _prepared(module: nn.Module, schedule: Schedule, accelerator: Accelerator) -> tuple[nn.Module, Any, list[dict[str, Any]], bool]:
+    """The module and its optimiser for this launch, the groups of its parameters, and whether its weights are divided."""
+    kinds(module, schedule.precision)
+    divides = schedule.sharding == "full" and world()[1] > 1
+    if divides:
+        module = sharded(module.to(accelerator.device))
+    groups = parameters(module, schedule.weight_decay, schedule.rates)
+    optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas)
+    if divides:
+        return module, accelerator.prepare(optimiser), groups, True
+    module, optimiser = accelerator.prepare(module, optimiser)
+    return module, optimiser, groups, False
+
+
+def _gradients(
+    module: nn.Module, bare: nn.Module, step: Step, number: int, schedule: Schedule, accelerator: Accelerator, run: Run, divides: bool
+) -> float:
+    """Fill the gradients of one update, averaged over processes and clipped; returns the loss. Raises HannunError for one not finite."""
+    for p in bare.parameters():
+        p.grad = None
+    total = 0.0
+    with nullcontext() if divides else _unsynchronised(accelerator, module):
+        for call in range(number * schedule.accumulate, (number + 1) * schedule.accumulate):
+            half = schedule.precision != "fp32"
+            with run.speed.counting(), torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
+                losses = dict(step(module, call))
+            summed = torch.stack([*losses.values()]).sum()
+            if not torch.isfinite(summed):
+                named = ", ".join(f"{k} {float(v.detach()):g}" for k, v in losses.items())
+                raise HannunError(f"the loss at step {number} is not finite ({named}){run.batch()}; {run.remedy()}")
+            accelerator.backward(summed / schedule.accumulate)
+            total += float(summed.detach()) / schedule.accumulate
+            run.note(losses, summed)
+    averaged(bare)
+    if schedule.clip:
+        norm = clipped(module, schedule.clip) if divides else float(accelerator.clip_grad_norm_(module.parameters(), schedule.clip))
+        if not math.isfinite(norm):
+            raise HannunError(f"the gradient at step {number} is not finite{run.batch()}; {run.remedy()}")
+    return total
+
+
+def kinds(module: nn.Module, precision: str) -> None:
+    """What is trained in the kind of number that `precision` keeps it in, in place (see Schedule); "fp32" turns what is frozen too."""
+    for p in module.parameters():
+        if not p.is_floating_point():
+            continue
+        if precision == "fp32" or (precision == "bf16" and p.requires_grad):
+            p.data = p.data.float()
+        elif precision == "pure-bf16" and p.ndim:
+            p.data = p.data.bfloat16()
 
 
 def _sharded(accelerator: Accelerator) -> bool:

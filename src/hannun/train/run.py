@@ -20,9 +20,12 @@ from torch import Tensor, nn
 
 from hannun.errors import InputError, StorageError
 from hannun.files import whole
-from hannun.train import report
+from hannun.seen import Seen
+from hannun.train import distributed, report, speed
 from hannun.train.distributed import world
-from hannun.train.schedule import Schedule, rate
+from hannun.train.record import Recording
+from hannun.train.schedule import Schedule, differences, rate
+from hannun.train.speed import Speed
 
 
 class Resumable(Protocol):
@@ -69,28 +72,48 @@ class Run:
         self.sums: dict[str, float] = {}
         self.count = 0
         self.writer: Any = None
+        self.board: Any = None
+        self.speed = Speed(bare, device)
+        self._begun = {k: _sample(p) for k, p in bare.named_parameters(remove_duplicate=False) if not p.requires_grad}
 
     def _trained(self) -> dict[str, Tensor]:
-        """What training changes: parameters that want a gradient, and buffers (a frozen backbone is not saved again and again)."""
+        """What the optimiser changes: parameters that want a gradient, and buffers (a frozen backbone is not saved again and again)."""
         frozen = {k for k, p in self.bare.named_parameters(remove_duplicate=False) if not p.requires_grad}
         return {k: v for k, v in self.bare.state_dict().items() if k not in frozen}
+
+    def _changed(self) -> dict[str, Tensor]:
+        """What training changes in any way: a frozen parameter that an `after` hook moves, such as a momentum teacher's, is among it."""
+        own = dict(self.bare.named_parameters(remove_duplicate=False))
+        moved = {k: own[k].detach() for k, begun in self._begun.items() if not torch.equal(_sample(own[k]), begun)}
+        return {**self._trained(), **moved}
+
+    def _record(self) -> Any:
+        return self.batches.record if isinstance(self.batches, Recording) else None
 
     def resume(self) -> None:
         """Load `last.pt`, where there is one; log rows that came after it are dropped, since they are made again."""
         _seed(self.schedule.seed + world()[0])
         if self.checkpoint.exists():
-            saved = _read(self.checkpoint, self.device)
+            saved = _read(self.checkpoint)
             foreign = (
                 sorted(set(saved["module"]) ^ set(self.bare.state_dict())) if len(saved["module"]) > len(self.bare.state_dict()) else []
             )
             try:
-                missing = self.bare.load_state_dict(saved["module"], strict=False)
-                self.optimiser.load_state_dict(saved["optimiser"])
+                missing = distributed.load(self.bare, saved["module"])
+                distributed.load_optimiser(self.optimiser, saved["optimiser"])
             except (RuntimeError, ValueError) as e:
                 raise InputError(f"{self.checkpoint}: is of another model ({str(e).splitlines()[0]}); choose another folder") from None
             if missing.unexpected_keys or foreign or set(self._trained()) & set(missing.missing_keys):
                 raise InputError(f"{self.checkpoint}: is of another model; choose another folder")
-            self.average, self.start = saved["average"], saved["step"]
+            if changed := differences(saved["schedule"], self.schedule) if saved.get("schedule") else []:
+                what = f"was made with another schedule ({'; '.join(changed)})"
+                raise InputError(f"{self.checkpoint}: {what}; give that one again, or choose another folder")
+            own = self._trained()
+            kept = saved["average"]
+            self.average = None if kept is None else {k: distributed.divided(v, own[k]).to(own[k].device) for k, v in kept.items()}
+            self.start = saved["step"]
+            if (record := self._record()) is not None and saved.get("trained_on") is not None:
+                record.take(Seen(saved["trained_on"].cpu().numpy().view(np.uint64)))
             self.best, self.waited, self.stopped = saved.get("best", -math.inf), saved.get("waited", 0), saved.get("stopped", False)
             if self.batches is not None and saved.get("batches") is not None:
                 self.batches.restore(saved["batches"])
@@ -108,6 +131,7 @@ class Run:
                 from torch.utils.tensorboard import SummaryWriter
 
                 self.writer = SummaryWriter(str(board), purge_step=self.start + 1)
+            self.board = speed.board(self.folder, asdict(self.schedule))
 
     def note(self, losses: Mapping[str, Tensor], total: Tensor) -> None:
         """Add one call's losses to the interval's sums."""
@@ -115,14 +139,14 @@ class Run:
         for k, v in {**losses, "loss": total}.items():
             self.sums[k] = self.sums.get(k, 0.0) + float(v.detach())
 
-    def log(self, done: int, speed: float) -> None:
+    def log(self, done: int, steps_a_second: float) -> None:
         """One line told, one row written."""
         mean = {k: round(v / max(1, self.count), 4) for k, v in self.sums.items()}
         self.sums, self.count = {}, 0
         steps = self.schedule.steps
-        self.tell(f"step {done}/{steps}  {mean}  {speed:.2f} steps/s  {(steps - done) / speed:.0f} s left")
+        self.tell(f"step {done}/{steps}  {mean}  {steps_a_second:.2f} steps/s  {(steps - done) / steps_a_second:.0f} s left")
         learning = rate(done - 1, self.schedule) * self.schedule.learning_rate
-        self._write({"step": done, "rate": learning, "steps_per_second": round(speed, 3), **mean})
+        self._write({"step": done, "rate": learning, "steps_per_second": round(steps_a_second, 3), **self.speed.read(), **mean})
 
     def _write(self, row: dict[str, Any]) -> None:
         if world()[0]:
@@ -137,6 +161,8 @@ class Run:
             for k, v in row.items():
                 if k != "step":
                     self.writer.add_scalar(k, v, row["step"])
+        if self.board is not None:
+            self.board.log({k: v for k, v in row.items() if k != "step"}, step=row["step"])
 
     def judge(self, done: int, validate: Callable[[nn.Module], float], module: nn.Module) -> None:
         """Validate; keep the best state; count how long it has not improved. Leaves the random numbers as they were."""
@@ -150,8 +176,9 @@ class Run:
         better = figure > self.best
         if better:
             self.best, self.waited = figure, 0
+            kept = distributed.whole(self._changed())
             if world()[0] == 0:
-                _save({"module": self._trained(), "step": done, "validation": figure}, self.folder / "best.pt")
+                _save({"module": kept, "step": done, "validation": figure}, self.folder / "best.pt")
         else:
             self.waited += 1
         if own is not None:
@@ -176,12 +203,15 @@ class Run:
         if size > 1:
             numbers = [None] * size
             torch.distributed.all_gather_object(numbers, _randomness())
+        record = self._record()
+        module, optimiser, average = (distributed.whole(x) for x in (self._changed(), self.optimiser.state_dict(), self.average))
         if rank:
             return
         state = {
-            "module": self._trained(),
-            "optimiser": self.optimiser.state_dict(),
-            "average": self.average,
+            "module": module,
+            "optimiser": optimiser,
+            "average": average,
+            "trained_on": None if record is None else torch.from_numpy(record.seen().values.view(np.int64)),
             "step": done,
             "random": numbers[0],
             "others": dict(enumerate(numbers)),
@@ -197,11 +227,17 @@ class Run:
         """Put the state to be returned into the module, and write the report."""
         best = self.folder / "best.pt"
         if self.best > -math.inf and best.exists():
-            self.bare.load_state_dict(_read(best, self.device)["module"], strict=False)
+            distributed.load(self.bare, _read(best)["module"])
         elif self.average is not None:
             self.bare.load_state_dict(self.average, strict=False)
+        if (record := self._record()) is not None:
+            before = getattr(self.bare, "trained_on", None)  # of an earlier stage
+            self.bare.trained_on = record.seen() if before is None else before | record.seen()
         if self.writer is not None:
             self.writer.close()
+        if self.board is not None:
+            self.board.finish()
+        self.speed.close()
         if world()[0] == 0 and (self.folder / "log.jsonl").exists():
             page = report.html(self.folder.name, report.rows(self.folder / "log.jsonl"), asdict(self.schedule))
             _whole(self.folder / "report.html", page.encode())
@@ -214,6 +250,12 @@ class Run:
         """What to do about a number that is not finite, and what is kept."""
         kept = f"{self.checkpoint} holds the last good step" if self.checkpoint.exists() else "no checkpoint had been written yet"
         return f"lower the learning rate, or look at that batch. {kept}"
+
+
+def _sample(parameter: Tensor) -> Tensor:
+    """64 of its values: a parameter that moves moves there too."""
+    flat = getattr(parameter, "to_local", lambda: parameter)().detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // 64)][:64].clone()
 
 
 def _follow(average: dict[str, Tensor], now: Mapping[str, Tensor], decay: float) -> None:
@@ -248,14 +290,14 @@ def _restore(state: Mapping[str, Any]) -> None:
         torch.cuda.set_rng_state(each.cpu())
 
 
-def _read(path: Path, device: torch.device) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     """What `_save` wrote: tensors and plain values. Whatever else a file holds could run when it is read, and is refused.
 
     Older checkpoints hold NumPy's random numbers as an array, which is let in: it is data too.
     """
     try:
         with torch.serialization.safe_globals(_ARRAYS):
-            saved = torch.load(path, map_location=device, weights_only=True)
+            saved = torch.load(path, map_location="cpu", weights_only=True)  # loading moves it to where the module is
         if isinstance(saved, dict) and "module" in saved:
             return saved
         reason = "it holds something else"

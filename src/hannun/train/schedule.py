@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from torch import nn
@@ -18,7 +18,10 @@ class Schedule:
     """How a run goes.
 
     `warmup` is a share of `steps`; `curve` is "cosine", "rsqrt" or "constant"; `ema` 0 keeps no average; a checkpoint every
-    `save_every` steps. `accumulate` calls of the step make one update. `precision` is "fp32" or "bf16". With a validation,
+    `save_every` steps. `accumulate` calls of the step make one update. `betas` are AdamW's. `precision` is "fp32"; "bf16", which computes
+    in bfloat16 and keeps what is trained in float32, whatever the checkpoint came in; or "pure-bf16", which keeps the weights in bfloat16
+    too: half the memory, and small steps are rounded away. `sharding` "full" divides weights, gradients and the optimiser's state among
+    the processes (FSDP); "none" gives each process all of them. With a validation,
     `validate_every` steps (0: never), and after `patience` of them without a better one the run stops (0: goes to the end).
     `rates` are multiples of the learning rate for parts of the module, by name: a tower that knows its work already learns more
     slowly than a new head (discriminative fine-tuning, Howard and Ruder 2018).
@@ -29,6 +32,7 @@ class Schedule:
     warmup: float = 0.05
     weight_decay: float = 0.05
     clip: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.98)
     ema: float = 0.0
     seed: int = 0
     log_every: int = 50
@@ -36,14 +40,17 @@ class Schedule:
     curve: str = "cosine"
     accumulate: int = 1
     precision: str = "fp32"
+    sharding: str = "none"
     validate_every: int = 0
     patience: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, known in (("curve", CURVES), ("precision", PRECISIONS)):
+        for name, known in (("curve", CURVES), ("precision", PRECISIONS), ("sharding", SHARDINGS)):
             if getattr(self, name) not in known:
                 raise InputError(f"{name}={getattr(self, name)!r} came; {neighbours(str(getattr(self, name)), known)}")
+        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
+            raise InputError(f"betas={self.betas} came, expected two numbers from 0 to below 1")
         for name in ("steps", "log_every", "save_every", "accumulate"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)} came, expected 1 or more")
@@ -56,6 +63,7 @@ class Schedule:
             learning_rate=(stage or recipe).learning_rate,
             warmup=recipe.warmup,
             weight_decay=recipe.weight_decay,
+            betas=recipe.betas,
             ema=recipe.ema,
             seed=recipe.seed,
             curve=recipe.curve,
@@ -65,7 +73,24 @@ class Schedule:
 
 
 CURVES = ("cosine", "rsqrt", "constant")
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "pure-bf16")
+SHARDINGS = ("none", "full")
+_SAID = ("log_every", "save_every", "validate_every", "patience")  # how often it speaks: a run that goes on may change them
+
+
+def differences(saved: Mapping[str, Any], schedule: Schedule) -> list[str]:
+    """What a run with this schedule would do otherwise than the one that left `saved` (`asdict` of its schedule): "steps 400 → 100"."""
+    before, now = {**asdict(Schedule(1)), **saved}, asdict(schedule)
+    pairs = [(k, before[k], v) for k, v in now.items() if k not in _SAID]
+    return [f"{k} {_told(a)} → {_told(b)}" for k, a, b in pairs if _told(a) != _told(b)]
+
+
+def _told(value: Any) -> str:
+    return (
+        ", ".join(f"{k} {v}" for k, v in sorted(value.items()))
+        if isinstance(value, Mapping)
+        else str(value).replace("[", "(").replace("]", ")")
+    )
 
 
 def rate(step: int, schedule: Schedule) -> float:

@@ -25,9 +25,10 @@ def test_attribute_sentences_and_tags() -> None:
         "이 상품의 [색상]은 [빨강]입니다",
         "이 상품의 [색상]은 [검정]입니다",
     ]
-    assert list(tags.texts("단화", ["여성 단화"], {"굽": "3cm"})) == [
-        "[SHOPPING] 단화",
+    assert list(tags.texts("봄에 신는 단화", ["여성 단화"], {"굽": "3cm", "상품명": "로우컷 단화 W3"})) == [
+        "[PROMPT] 봄에 신는 단화",
         "[QUERY] 여성 단화",
+        "[SHOPPING] 로우컷 단화 W3",
         "[PROMPT] 이 상품의 [굽]은 [3cm]입니다",
     ]
     assert tags.untagged("[QUERY] 여성 단화") == ("QUERY", "여성 단화") and tags.untagged("[기타] x") == (None, "[기타] x")

@@ -25,6 +25,8 @@ def rows(harness: Harness, relative: str) -> list[dict[str, Any]]:
 
 def similarity(harness: Harness, name: str, pairs: list[tuple[str, str]], gold: list[float]) -> Figure:
     """Spearman's correlation of cosines with gold scores; both sentences are encoded as queries, since neither is searched."""
+    left = harness.unseen(pairs)
+    pairs, gold = [pairs[n] for n in left], [gold[n] for n in left]
     first, second = (harness.queries([p[k] for p in pairs]).dense for k in (0, 1))
     cosines = (first.astype(np.float64) * second).sum(axis=1)
     return Figure(f"{name} Spearman", np.stack([cosines, np.asarray(gold, np.float64)], axis=1), "spearman")
@@ -61,7 +63,9 @@ def korquad_pairs(harness: Harness, limit: int | None = None) -> tuple[list[str]
             for question in part["qas"]:
                 questions.append(question["question"])
                 answers.append(at)
-    return questions[:limit], list(paragraphs), np.array(answers[:limit], np.int64)
+    every = list(paragraphs)
+    left = harness.unseen([(q, every[a]) for q, a in zip(questions[:limit], answers[:limit], strict=True)])
+    return [questions[n] for n in left], every, np.array([answers[n] for n in left], np.int64)
 
 
 def korquad_figures(harness: Harness, limit: int | None = None) -> list[Figure]:
@@ -81,7 +85,8 @@ def korquad(harness: Harness) -> Measured:
 
 def xtd(harness: Harness) -> Measured:
     """XTD-10's 1,000 Korean captions (Aggarwal & Kale 2020) against the English ones, both ways; against the photos where they are."""
-    found = [r for r in rows(harness, _PARALLEL) if r["source"] == "xtd10"]
+    every = [r for r in rows(harness, _PARALLEL) if r["source"] == "xtd10"]
+    found = [every[n] for n in harness.unseen([(r["ko"], r["en"]) for r in every])]
     korean, english = [r["ko"] for r in found], [r["en"] for r in found]
     right = np.arange(len(found))
     q_ko, q_en = harness.queries(korean).dense, harness.queries(english).dense

@@ -18,7 +18,7 @@ from __future__ import annotations
 import io
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun.datasets import pictures, sentences
+from hannun.datasets.composed import OPEN, asked, changed, groups, make, product, title, without, worded
 from hannun.datasets.pictures import Picture, one_per_base
-from hannun.item import Image, Item, Pair, Text
+from hannun.item import Image, Item, Pair
 
 # What is taken of each source's training part: enough to learn from, and few enough for the frozen layers to read in minutes.
 PRODUCTS, PHOTOS, EMOJI, SENTENCES = 3000, 1000, 600, 600
@@ -53,17 +54,7 @@ MODES = {
     "alike": "I→I",
     "sentence": "T→T",
 }
-#: What a change may be of, and how it is said; {} is the word for the new value. Where none is named, any other will do.
-CHANGES: Mapping[str, tuple[str, ...]] = {
-    "colour": ("{} 것으로", "같은 종류로 {} 것", "이거 말고 {} 것"),
-    "kind": ("같은 색 {}", "이 색으로 {}", "이거랑 색이 같은 {}"),
-    "people": ("{} 것으로", "같은 걸로 {} 것", "이거 말고 {} 것"),
-    "any colour": ("다른 색으로", "색만 다른 것", "이거 말고 다른 색"),
-    "any kind": ("같은 색의 다른 종류", "이 색으로 다른 것", "색은 그대로, 종류만 다른 것"),
-}
-ABOUT = {"colour": "baseColour", "kind": "articleType", "people": "gender"}
-OPEN = ("any colour", "any kind")  # they have so many answers that a batch holds several: as facts, they say which
-EACH, NEAR = 3, 2  # changes of each product, and hard negatives of each change
+NEAR = 2  # hard negatives of each change
 
 
 @dataclass(frozen=True)
@@ -77,108 +68,8 @@ class Trial:
     skip: tuple[int, ...]  # the query's own row among the documents, or −1
 
 
-def make(id: str, text: str = "", image: Image | None = None, **facts: str) -> Item:
-    """An Item with text and/or picture."""
-    return Item(id, (*((Text(text),) if text else ()), *((image,) if image is not None else ())), facts)
-
-
-def kind(p: Picture) -> tuple[str, str]:
-    """What a change of colour leaves as it is: the article and whom it is for."""
-    return p.facts["articleType"], p.facts["gender"]
-
-
-def _colour(p: Picture) -> str:
-    return str(p.facts["baseColour"])
-
-
-def _product(p: Picture) -> str:
-    return "/".join((*kind(p), _colour(p)))
-
-
-def _title(p: Picture) -> Item:
-    return make(p.key, str(p.facts["productDisplayName"]), p.image, product=_product(p))
-
-
 def _answer(p: Picture) -> Item:
-    return replace(title := _title(p), facts={**title.facts, **{what: _without(p, what) for what in OPEN}})
-
-
-def _groups(products: Sequence[Picture], by: Callable[[Picture], object]) -> dict[object, list[int]]:
-    out: dict[object, list[int]] = {}
-    for n, p in enumerate(products):
-        out.setdefault(by(p), []).append(n)
-    return out
-
-
-def worded(data: Path, split: str) -> list[Picture]:
-    """Products of a split whose colour and kind have Korean words."""
-    words = sentences.table("fashion_words.json")
-    return [
-        p
-        for p in pictures.fashion(data)
-        if p.split == split
-        and _colour(p) in words["colours"]
-        and p.facts["articleType"] in words["types"]
-        and p.facts["productDisplayName"]
-    ]
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is asked of products[reference]: `what` is of CHANGES; products that answer, and those that only look as if they did."""
-
-    reference: int
-    what: str
-    words: str
-    answers: tuple[int, ...]
-    near: tuple[int, ...]
-
-
-def changed(products: Sequence[Picture], rng: random.Random, each: int = EACH) -> list[Change]:
-    """`each` changes of each product at most, of different sorts, that some of the products answer.
-
-    Every change keeps the facts that it does not speak of. Near are the product itself and its equals, and products that have the
-    named value and differ in what should stay.
-    """
-    table = sentences.table("fashion_words.json")
-    words = {"colour": table["colours"], "kind": table["types"], "people": table["genders"]}
-    where = {what: _groups(products, lambda p, f=fact: p.facts[f]) for what, fact in ABOUT.items()}  # type: ignore[misc]
-    rest = {what: _groups(products, lambda p, w=what: _without(p, w)) for what in ABOUT}  # type: ignore[misc]
-    equal = _groups(products, _product)
-    out = []
-    for n, p in enumerate(products):
-        made = []
-        for what in CHANGES:
-            about = what.removeprefix("any ")
-            fact = ABOUT[about]
-            others = [m for m in rest[about][_without(p, about)] if products[m].facts[fact] != p.facts[fact]]
-            near = equal[_product(p)]
-            if what == about:
-                values = sorted({products[m].facts[fact] for m in others} & set(words[about]))
-                if not values:
-                    continue
-                value = rng.choice(values)
-                others = [m for m in others if products[m].facts[fact] == value]
-                there = where[about][value]
-                near = near + sorted(set(rng.sample(there, min(len(near), len(there)))) - set(others))
-                said = rng.choice(words[about][value]["ko"])
-            if others:
-                form = rng.choice(CHANGES[what])
-                made.append(Change(n, what, form.format(said) if what == about else form, tuple(others), tuple(near)))
-        out += rng.sample(made, min(each, len(made)))
-    return out
-
-
-def _without(p: Picture, what: str) -> str:
-    """What a change leaves as it is."""
-    return "/".join(str(p.facts[f]) for f in ABOUT.values() if f != ABOUT[what.removeprefix("any ")])
-
-
-def asked(products: Sequence[Picture], change: Change) -> Item:
-    """A change as a query: the reference's picture and the words."""
-    p = products[change.reference]
-    right = {change.what: _without(p, change.what)} if change.what in OPEN else {}
-    return make(f"{p.key}+{change.what}", change.words, p.image, change=change.what, **right)
+    return replace(shown := title(p), facts={**shown.facts, **{what: without(p, what) for what in OPEN}})
 
 
 def described(p: Picture, rng: random.Random) -> str:
@@ -211,7 +102,7 @@ def train(data: Path, sources: Mapping[str, float], seed: int = 0) -> dict[str, 
     photos = sorted(photos, key=lambda p: ("captions_ko" not in p.facts, p.key))[:PHOTOS]
     out: dict[str, list[Pair]] = {}
     if "composed" in sources:
-        titles = [_title(p) for p in products]
+        titles = [title(p) for p in products]
         out["composed"] = []
         for c in changed(products, rng):
             near = tuple(titles[m] for m in rng.sample(c.near, min(NEAR, len(c.near))))
@@ -225,7 +116,7 @@ def train(data: Path, sources: Mapping[str, float], seed: int = 0) -> dict[str, 
             out["scene"].append(Pair(make(f"{p.key}/left", first, left), make(f"{p.key}/right", second, right)))
     if "product" in sources:
         out["product"] = [
-            Pair(make(f"{p.key}/words", described(p, rng)), make(p.key, "", p.image, product=_product(p)), ()) for p in products
+            Pair(make(f"{p.key}/words", described(p, rng)), make(p.key, "", p.image, product=product(p)), ()) for p in products
         ]
     if "photo" in sources:
         out["photo"] = [
@@ -244,11 +135,11 @@ def train(data: Path, sources: Mapping[str, float], seed: int = 0) -> dict[str, 
         ]
     if "alike" in sources:
         out["alike"] = []
-        for rows in _groups(products, _product).values():
+        for rows in groups(products, product).values():
             for n in rows if len(rows) > 1 else ():
                 other = products[rng.choice([m for m in rows if m != n])]
                 query = make(f"{products[n].key}/look", "", products[n].image)
-                out["alike"].append(Pair(query, make(other.key, "", other.image, product=_product(other))))
+                out["alike"].append(Pair(query, make(other.key, "", other.image, product=product(other))))
     if "sentence" in sources:
         told = [r for r in _korsts(data) if r["split"] == "train"]
         same = [(r["ko"][0], r["ko"][1]) for r in told if float(r["score"]) >= 4 and r["ko"][0] != r["ko"][1]]
@@ -266,7 +157,7 @@ def tests(data: Path, split: str = "test") -> list[Trial]:
     """One test for each source, on "test" or "dev"."""
     rng = random.Random(f"kanana {split}")
     products = worded(data, split)
-    shown = tuple(_title(p) for p in products)
+    shown = tuple(title(p) for p in products)
     looks = tuple(make(p.key, "", p.image) for p in products)
     every = changed(products, rng)
     queries = tuple(asked(products, c) for c in every)
@@ -280,8 +171,8 @@ def tests(data: Path, split: str = "test") -> list[Trial]:
     left = tuple(make(f"{p.key}/left", c[0], h[0]) for p, c, h in zip(photos, captions, cut, strict=True))
     right = tuple(make(f"{p.key}/right", c[1], h[1]) for p, c, h in zip(photos, captions, cut, strict=True))
     out.append(Trial("scene", left, right, one, none))
-    groups = _groups(products, _product)
-    answers = tuple(frozenset(groups[_product(p)]) for p in products)
+    equal = groups(products, product)
+    answers = tuple(frozenset(equal[product(p)]) for p in products)
     words = tuple(make(f"{p.key}/words", described(p, rng)) for p in products)
     out.append(Trial("product", words, looks, answers, (-1,) * len(products)))
     told = tuple(make(f"{p.key}/caption", c[2]) for p, c in zip(photos, captions, strict=True))
@@ -291,8 +182,8 @@ def tests(data: Path, split: str = "test") -> list[Trial]:
     if split == "test":
         single = tuple(frozenset([n]) for n in range(len(drawn)))
         out.append(Trial("emoji", names, tuple(make(p.key, "", p.image) for p in drawn), single, (-1,) * len(drawn)))
-    several = [n for n, p in enumerate(products) if len(groups[_product(p)]) > 1]
-    alike = tuple(frozenset(groups[_product(products[n])]) - {n} for n in several)
+    several = [n for n, p in enumerate(products) if len(equal[product(p)]) > 1]
+    alike = tuple(frozenset(equal[product(products[n])]) - {n} for n in several)
     out.append(Trial("alike", tuple(looks[n] for n in several), looks, alike, tuple(several)))
     pairs = [r["ko"] for r in _korsts(data) if r["split"] == split and float(r["score"]) >= 4]
     both: list[tuple[str, str]] = [(a, b) for a, b in pairs if a != b]

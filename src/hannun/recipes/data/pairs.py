@@ -129,13 +129,12 @@ def paraphrases(data: Path, split: str) -> list[list[str]]:
 
 
 def inferences(data: Path) -> list[Pair]:
-    """XNLI and KLUE-NLI: (premise → what follows, its contradiction as a hard negative)."""
+    """XNLI dev and KLUE-NLI dev: (premise → what follows, its contradiction as a hard negative). XNLI's test is for measuring."""
     found: dict[str, dict[str, str]] = {}
-    for name in ("xnli_ko_dev.tsv", "xnli_ko_test.tsv"):
-        path = data / "texts" / name
-        for line in path.read_text("utf-8").splitlines()[1:] if path.exists() else ():
-            first, second, label = line.split("\t")[:3]
-            found.setdefault(first, {})[label] = second
+    path = data / "texts/xnli_ko_dev.tsv"
+    for line in path.read_text("utf-8").splitlines()[1:] if path.exists() else ():
+        first, second, label = line.split("\t")[:3]
+        found.setdefault(first, {})[label] = second
     for r in rows(data / "texts/klue_nli_dev.jsonl"):
         found.setdefault(r["premise"], {})[r["gold_label"]] = r["hypothesis"]
     both = [(p, h) for p, h in found.items() if {"entailment", "contradiction"} <= set(h)]

@@ -208,10 +208,12 @@ def similarity_sets(data: Path) -> dict[str, tuple[list[str], list[str], npt.NDA
     return out
 
 
-def text_figures(data: Path, query: Encode) -> list[MiniFigure]:
-    """Spearman of the cosines with human scores."""
+def text_figures(data: Path, query: Encode, only: str = "") -> list[MiniFigure]:
+    """Spearman of the cosines with human scores; of the one set named `only`, where one is."""
     out = []
     for name, (a, b, gold) in similarity_sets(data).items():
+        if only and name != only:
+            continue
         cosine = (query(a) * query(b)).sum(1)
         out.append(MiniFigure(f"{name} Spearman", np.stack([cosine, gold], 1).astype(np.float64), "spearman"))
     return out

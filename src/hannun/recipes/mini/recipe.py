@@ -125,20 +125,7 @@ def prepare(
             features.cache(work, source, number, trained if number else mine, tell)
     described = {p.key: sentences.describe(p) for p in every}
     names = measure.classes_table(MINI / "classes.tsv")
-    pairs = [] if recipe.name.endswith("-free") else sentences.parallel(data)
-    pairs += [(k, e) for e, ks in sentences.dictionary().items() for k in ks]
-    pairs += [
-        (p.facts["name_ko"], p.facts["name_en"])
-        for p in every
-        if p.source == "emoji" and p.split == "train" and p.facts["name_ko"] and p.facts["name_en"]
-    ]
-    pairs += [(ko.split(",")[0].strip(), en.split(",")[0].strip()) for ko, en in names]
-    if "flickr8k" in recipe.sources:
-        own = sentences.translations()
-        photos = [(p, own[p.key.partition("/")[2]]) for p in every if p.source == "flickr8k" and p.key.partition("/")[2] in own]
-        pairs += [(ko, sentences.clean(p.facts["captions"][number])) for p, (ko, number) in photos]
-    free = recipe.name.endswith("-free")
-    general, passages = sentences.everyday(data), [] if free else sentences.passages(data)
+    pairs, general, passages = words(data, every, recipe, names)
     texts = TextVectors(work, frozen, threads, tell)
     wanted = [s.text for d in described.values() for s in d.sentences]
     wanted += [
@@ -151,6 +138,25 @@ def prepare(
     return Ready(
         recipe, every, described, texts, Views.load(work, list(recipe.sources), max(VIEWS.values())), pairs, general, passages, names
     )
+
+
+def words(
+    data: Path, every: Sequence[pictures.Picture], recipe: Recipe, names: Sequence[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], list[str], list[str]]:
+    """What is trained on besides pictures' own sentences: pairs of Korean and English, requests, and paragraphs."""
+    pairs = [] if recipe.name.endswith("-free") else sentences.parallel(data)
+    pairs += [(k, e) for e, ks in sentences.dictionary().items() for k in ks]
+    pairs += [
+        (p.facts["name_ko"], p.facts["name_en"])
+        for p in every
+        if p.source == "emoji" and p.split == "train" and p.facts["name_ko"] and p.facts["name_en"]
+    ]
+    pairs += [(ko.split(",")[0].strip(), en.split(",")[0].strip()) for ko, en in names]
+    if "flickr8k" in recipe.sources:
+        own = sentences.translations()
+        photos = [(p, own[p.key.partition("/")[2]]) for p in every if p.source == "flickr8k" and p.key.partition("/")[2] in own]
+        pairs += [(ko, sentences.clean(p.facts["captions"][number])) for p, (ko, number) in photos]
+    return pairs, sentences.everyday(data), [] if recipe.name.endswith("-free") else sentences.passages(data)
 
 
 def start(
@@ -350,7 +356,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         run(towers, steps, recipe, a.work / f"{recipe.name}-select")
         for dim in (384, 96, 48):
             sight = Sight(ready, towers, dim)
-            for figure in (*measure.selection_figures(ready.every, sight.query, sight.look), *measure.text_figures(a.data, sight.query)):
+            dev = measure.text_figures(a.data, sight.query, "KorSTS dev")  # the other sets are for measuring once
+            for figure in (*measure.selection_figures(ready.every, sight.query, sight.look), *dev):
                 print(f"{dim:3} {figure.name:44} {figure.value:.3f}", flush=True)
         return
     towers, steps = build(ready)

@@ -18,6 +18,7 @@ from hannun.serve.cli.options import Cache, Columns, Data, On
 if TYPE_CHECKING:
     from hannun.evaluate.report import EvalReport
     from hannun.evaluate.suites.suite import Suite
+    from hannun.seen import Seen
 
 _DATA = Path("../shared/data")
 
@@ -36,6 +37,9 @@ def evaluate(
         typer.Option(help="Measure retrieval on your own pairs instead: tables of pairs, items or clicks, tar shards; may be given again."),
     ] = None,
     columns: Columns = None,
+    keep_trained: Annotated[
+        bool, typer.Option("--keep-trained", help="Measure on rows too that the model was trained on; they are counted either way.")
+    ] = False,
     list_them: Annotated[bool, typer.Option("--list", help="Name the suites and stop.")] = False,
 ) -> int:
     """Measure a model on a suite, or on all: a table with intervals, and a report in JSON and HTML with a model card."""
@@ -51,7 +55,7 @@ def evaluate(
     if columns:
         raise InputError("--columns came without --pairs, and is of your own pairs; give them with --pairs")
     chosen = [suites.suite(name) for name in on] if on else list(suites.suites().values())
-    report = measured(model, chosen, data, dim, seed, cache, command("eval", model, on, dim, seed))
+    report = measured(model, chosen, data, dim, seed, cache, command("eval", model, on, dim, seed), keep_trained)
     folder = to or Path("eval") / (Path(model).name or "model")
     _written(report, folder)
     if json_out:
@@ -91,7 +95,14 @@ def _retrieval(model: str, pairs: list[Path], columns: str | None, dim: int | No
 
 
 def measured(
-    model: str, chosen: list[Suite], data: Path | None, dim: int | None, seed: int, cache: Path | None, command: str
+    model: str,
+    chosen: list[Suite],
+    data: Path | None,
+    dim: int | None,
+    seed: int,
+    cache: Path | None,
+    command: str,
+    keep_trained: bool = False,
 ) -> EvalReport:
     """The report of a model on suites. Raises MissingError where the folder of data sets is none."""
     from hannun.evaluate import run
@@ -101,7 +112,8 @@ def measured(
     if data is not None and not data.is_dir():
         raise MissingError(f"{data}: no such folder; give the folder of data sets with --data (docs/data.md says what belongs there)")
     said = typer.echo if sys.stderr.isatty() else lambda *_, **__: None
-    harness = Harness(load(model), data or _DATA, cache or cache_folder(), seed, dim)
+    encoder = load(model)
+    harness = Harness(encoder, data or _DATA, cache or cache_folder(), seed, dim, trained=trained_on(model), keep_trained=keep_trained)
     return run.evaluate(harness, chosen, command=command, started=lambda name: said(f"{name} …", err=True))
 
 
@@ -122,8 +134,26 @@ def _tables(report: EvalReport) -> None:
             interval = "" if f["low"] is None else f"[{f['low']:.3f}, {f['high']:.3f}]"
             table.add_row(f["name"], f"{f['value']:.3f}", interval, "" if f["low"] is None else str(f["n"]))
         terminal.print(table)
+        terminal.print(f"  {overlap(s['overlap'])}", style="dim", markup=False, highlight=False)
         for note in s["notes"]:
             terminal.print(f"  {note}", style="dim", markup=False, highlight=False)
+
+
+def trained_on(model: str) -> Seen | None:
+    """What a model says it was trained on: its folder's trained_on.npy, or the one beside mini's weights."""
+    from hannun.mini.model import HERE
+    from hannun.seen import Seen
+
+    return Seen.of(HERE if model == "mini" else Path(model.partition("#")[0]))
+
+
+def overlap(counted: dict[str, Any]) -> str:
+    """A suite's overlap with what the model was trained on, in one line."""
+    if not counted:
+        return "what the model was trained on is not known (its folder has no trained_on.npy)"
+    left = "measured all the same" if counted["kept"] else "left out"
+    rows = f"{counted['known']:,} of {counted['rows']:,} rows, {left}; " if counted["rows"] else ""
+    return f"trained on: {rows}{counted['met']:,} of {counted['contents']:,} contents that were read"
 
 
 def console() -> Any:

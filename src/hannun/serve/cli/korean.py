@@ -208,6 +208,14 @@ HELP = {
     "Its name; `hannun recipes` lists them.": "레시피 이름. `hannun recipes`가 목록을 보여 줍니다.",
     "Which of its sizes: paper, or tiny for a CPU.": "크기: paper, 또는 CPU용 tiny.",
     "Checkpoints, logs and the model go here; by default build/RECIPE-SIZE.": "체크포인트, 로그, 모델을 둘 곳. 기본값은 build/RECIPE-SIZE.",
+    "What the training begins at, in place of the recipe's: a model's folder or hub id.": (
+        "레시피의 것 대신 학습을 시작할 모델: 폴더 또는 허브 id."
+    ),
+    "Measure on rows too that the model was trained on; they are counted either way.": (
+        "모델이 학습한 행도 측정합니다. 어느 쪽이든 몇 개인지는 셉니다."
+    ),
+    "Parameters and memory of the real size, by batch, chunk and precision.": "실제 크기의 파라미터 수와, 배치·청크·정밀도별 메모리.",
+    "… of a model's folder in place of the recipe's.": "… 레시피의 것 대신 이 폴더의 모델로.",
     "Change a setting; may be given several times.": "설정을 바꿉니다. 여러 번 쓸 수 있습니다.",
     "Your own pairs in place of the data sets: tables of pairs, items or clicks, tar shards; may be given again.": (
         "데이터 세트 대신 내 데이터: 쌍, 항목, 클릭의 표나 tar 샤드. 여러 번 쓸 수 있습니다."

@@ -8,7 +8,7 @@ import contextlib
 import importlib.util
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,18 +21,41 @@ from hannun.recipe import Recipe
 
 def recipes(
     name: Annotated[str | None, typer.Argument(metavar="[RECIPE]", help="Show all settings of one, and where they are from.")] = None,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Parameters and memory of the real size, by batch, chunk and precision.")
+    ] = False,
+    backbone: Annotated[str, typer.Option(help="… of a model's folder in place of the recipe's.")] = "",
 ) -> int:
-    """List the recipes, or the settings of one."""
+    """List the recipes, or the settings of one; with --memory what its real size takes."""
     if name is None:
         for each in known():
             if (found := outline(each)) is not None:
-                typer.echo(f"{each:20} {', '.join(found.sizes):14} {found.about}")
+                typer.echo(f"{each:20} {', '.join(found.sizes) or 'own command':14} {found.about}")
+        return 0
+    if memory:
+        _memory(name, recipe_module(name).SIZES["paper"], backbone)
         return 0
     for size, recipe in numbers(name).items():
         typer.echo(f"{name} --size {size}: {recipe.about}")
         for setting, value, origin in recipe.rows():
             typer.echo(f"  {setting:22} {value[:90]:90}  {origin}")
     return 0
+
+
+def _memory(name: str, recipe: Recipe, backbone: str) -> None:
+    from hannun.train import plan
+
+    chosen = replace(recipe, backbone=backbone) if backbone else recipe
+    adapters = ("one", "two", "three") if name == "jina_v4" else ("one",) if recipe.lora_rank else ()
+    size = plan.size(chosen, adapters)
+    each = f", {len(size.adapters)} adapters of {next(iter(size.adapters.values())) / 1e6:.2f} M" if size.adapters else ""
+    typer.echo(f"{name} --size paper: {size.whole / 1e6:,.1f} M parameters ({chosen.backbone}), {size.trained / 1e6:,.1f} M trained{each}")
+    whole = chosen.batch or max(s.batch for s in chosen.stages)
+    for recompute in (0, 1):
+        typer.echo("activations made anew (--set recompute=1)" if recompute else "activations kept")
+        found = plan.needs(replace(chosen, recompute=recompute), adapters, (whole // 4, whole), (8, chosen.chunk))
+        for line in plan.table(found):
+            typer.echo(f"  {line}")
 
 
 @dataclass(frozen=True)
@@ -44,7 +67,7 @@ class Outline:
 
 
 def outline(name: str) -> Outline | None:
-    """A recipe's outline, read from its source: running that needs torch. None for one that has no SIZES and is not run by `train`."""
+    """A recipe's outline, read from its source: running that needs torch. One without SIZES has a command of its own."""
     spec = importlib.util.find_spec(f"hannun.recipes.{name}")
     if spec is None or spec.origin is None:
         return None
@@ -52,7 +75,8 @@ def outline(name: str) -> Outline | None:
     sizes = [n.value for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name) and n.target.id == "SIZES"]
     about = [k.value for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg == "about"]
     if not sizes or not isinstance(sizes[0], ast.Dict) or not about:
-        return None
+        said = (ast.get_docstring(tree) or "").partition("\n")[0]
+        return Outline((), said) if said else None
     return Outline(tuple(ast.literal_eval(k) for k in sizes[0].keys if k is not None), str(ast.literal_eval(about[0])))
 
 

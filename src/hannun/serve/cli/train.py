@@ -15,6 +15,7 @@ from hannun.errors import DependencyError, InputError, neighbours
 from hannun.serve.cli import recipes
 from hannun.serve.cli.index import reading_of
 from hannun.serve.cli.options import Columns
+from hannun.train.settled import settle
 
 if TYPE_CHECKING:
     from hannun.train.own import OwnData
@@ -27,6 +28,7 @@ def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Its name; `hannun recipes` lists them.")],
     size: Annotated[str, typer.Option(help="Which of its sizes: paper, or tiny for a CPU.")] = "tiny",
     data: Annotated[Path, typer.Option(help="The folder of data sets.")] = Path("../shared/data"),
+    backbone: Annotated[str, typer.Option(help="What the training begins at, in place of the recipe's: a model's folder or hub id.")] = "",
     work: Annotated[Path | None, typer.Option(help="Checkpoints, logs and the model go here; by default build/RECIPE-SIZE.")] = None,
     pairs: Annotated[
         list[Path] | None,
@@ -45,7 +47,7 @@ def train(
     module = recipes.recipe_module(recipe)
     if size not in module.SIZES:
         raise InputError(f"{recipe} has no size {size!r}; {neighbours(size, module.SIZES)}")
-    chosen = module.SIZES[size].changed(_settings(set_ or []))
+    chosen = module.SIZES[size].changed(({"backbone": backbone} if backbone else {}) | _settings(set_ or []))
     for name, given in (("--dev", dev), ("--columns", columns), ("--product", product), ("--start", start)):
         if given and not pairs:
             raise InputError(f"{name} came without --pairs, and is of your own pairs; give them with --pairs")
@@ -53,6 +55,7 @@ def train(
         raise DependencyError(f"{data}: no such folder; give the data with --data, or your own pairs with --pairs")
     folder = to or work or Path("build") / f"{recipe}-{size}"
     own = _own(pairs, dev or [], columns, product) if pairs else None
+    settle(folder, chosen)
     steps, batch = (chosen.stages[0].steps, chosen.stages[0].batch) if chosen.stages else (chosen.steps, chosen.batch)
     typer.echo(f"{recipe} --size {size}: {steps} steps of {batch} pairs; the first step tells how long they take here", err=True)
     with _watched(recipe) as (tell, watch):

@@ -8,7 +8,7 @@ processes, and every loss looks at the whole batch: InfoNCE on dense vectors, In
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import groupby
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hannun.errors import InputError
-from hannun.item import Item, Pair
+from hannun.item import Image, Item, Pair
 from hannun.models.features import Vectors
 from hannun.objectives.agreement import agreement
 from hannun.objectives.infonce import bounded, infonce
@@ -26,6 +26,7 @@ from hannun.objectives.matryoshka import matryoshka
 from hannun.objectives.ranking import cosent
 from hannun.objectives.tiles import TILE, cosines
 from hannun.recipe import Recipe
+from hannun.train.ahead import Ahead
 from hannun.train.batches import Batch, Mixture
 from hannun.train.distributed import gathered, gathered_vectors, world
 from hannun.train.gradcache import cached, joined
@@ -43,7 +44,8 @@ class Contrast:
     `margin` > 0 ignores keys that score above the positive + margin; `products` names the fact that two items of one product
     share; `also` names facts in which a query and a key that have the same value are no negatives of each other, where a query has
     many answers. `symmetric` contrasts keys with queries too. `cosent` weighs the loss over pairs that have a `score`, which then
-    are not contrasted.
+    are not contrasted. `crops` parts of each positive's picture are contrasted with its query too (multi-crop, Caron et al. 2020), each of
+    a share of the picture's area drawn from `crop_area`.
     """
 
     chunk: int = 0
@@ -62,6 +64,8 @@ class Contrast:
     also: tuple[str, ...] = ()
     symmetric: bool = True
     cosent: float = 1.0
+    crops: int = 0
+    crop_area: tuple[float, float] = (0.05, 0.4)
 
     @staticmethod
     def of(recipe: Recipe) -> Contrast:
@@ -79,10 +83,30 @@ class Contrast:
             negatives=recipe.negatives,
             margin=recipe.margin,
             cosent=w.get("cosent", 1.0),
+            crops=int(w.get("crops", 0)),
         )
 
 
-def contrastive(mixture: Mixture, settings: Contrast) -> Step:
+Stream = Mixture | Ahead
+
+
+def ahead(mixture: Mixture, model: Any, settings: Contrast, workers: int) -> Stream:
+    """The mixture, its batches made ready by `workers` threads; itself where that is 0."""
+    if not workers:
+        return mixture
+
+    def reads(batch: Batch) -> list[tuple[str, list[tuple[str, Item]]]]:
+        graded = [p for p in batch.pairs if "score" in p.query.facts]
+        others = [p for p in batch.pairs if "score" not in p.query.facts]
+        hard = [(p.source, x) for p in others for x in p.negatives[: settings.negatives]]
+        sides = [("query", [(p.source, p.query) for p in others]), ("document", [(p.source, p.positive) for p in others])]
+        sides += [("document", hard), ("query", [(p.source, p.query) for p in graded]), ("query", [(p.source, p.positive) for p in graded])]
+        return [(role, rows) for role, rows in sides if rows]
+
+    return Ahead(mixture, model, reads, workers)
+
+
+def contrastive(mixture: Stream, settings: Contrast) -> Step:
     """The step: takes the mixture's next batch, whatever its number. Hand the mixture to `train` as `batches` too."""
 
     def go(module: nn.Module, number: int) -> dict[str, Tensor]:
@@ -91,7 +115,7 @@ def contrastive(mixture: Mixture, settings: Contrast) -> Step:
     return go
 
 
-def losses(module: nn.Module, batch: Batch, mixture: Mixture, settings: Contrast) -> dict[str, Tensor]:
+def losses(module: nn.Module, batch: Batch, mixture: Stream, settings: Contrast) -> dict[str, Tensor]:
     """The named losses of one batch. Pairs that carry a `score` are ordered by it (CoSENT), the others are contrasted."""
     graded = [p for p in batch.pairs if "score" in p.query.facts]
     others = [p for p in batch.pairs if "score" not in p.query.facts]
@@ -103,7 +127,7 @@ def losses(module: nn.Module, batch: Batch, mixture: Mixture, settings: Contrast
     return out
 
 
-def _contrasted(module: nn.Module, pairs: Sequence[Pair], mixture: Mixture, settings: Contrast) -> dict[str, Tensor]:
+def _contrasted(module: nn.Module, pairs: Sequence[Pair], mixture: Stream, settings: Contrast) -> dict[str, Tensor]:
     model: Any = getattr(module, "module", module)
     queries = _embedded(module, [(p.source, p.query) for p in pairs], "query", mixture, settings)
     positives = _embedded(module, [(p.source, p.positive) for p in pairs], "document", mixture, settings)
@@ -127,6 +151,13 @@ def _contrasted(module: nn.Module, pairs: Sequence[Pair], mixture: Mixture, sett
             return infonce(a, b, scale, labels=(asked, known), margin=margin, owners=owners, symmetric=symmetric)
 
         out["dense"] = settings.dense * matryoshka(dense, q.dense, k.dense, settings.dims or (q.dense.shape[-1],))
+        for n in range(settings.crops):
+            seen = gathered_vectors(
+                _embedded(module, [(p.source, cropped(p.positive, settings)) for p in pairs], "document", mixture, settings)
+            )
+            same = (asked, gathered(_known([p.positive for p in pairs], [p.query for p in pairs], settings).to(device)))
+            part = infonce(q.dense, seen.dense, scale, labels=same, margin=margin, symmetric=symmetric)
+            out[f"crop_{n}"] = settings.dense * part / settings.crops
     if settings.late or settings.agreement:
         if q.tokens is None or q.mask is None or k.tokens is None or k.mask is None:
             raise InputError("a loss over token vectors is asked for, and the model gives none; give it a token head")
@@ -144,7 +175,24 @@ def _contrasted(module: nn.Module, pairs: Sequence[Pair], mixture: Mixture, sett
     return out
 
 
-def _ordered(module: nn.Module, pairs: Sequence[Pair], mixture: Mixture, settings: Contrast) -> Tensor:
+def cropped(it: Item, settings: Contrast) -> Item:
+    """The item with a random part of its first picture in its place, of 3:4 to 4:3; one without a picture as it is."""
+    if not it.images:
+        return it
+    picture = it.images[0].load()
+    low, high = settings.crop_area
+    share, shape, across, down = torch.rand(4).tolist()
+    area = (low + (high - low) * share) * picture.width * picture.height
+    ratio = (3 / 4) ** (1 - 2 * shape)
+    width, height = (
+        max(4, min(most, round(side))) for most, side in ((picture.width, (area * ratio) ** 0.5), (picture.height, (area / ratio) ** 0.5))
+    )
+    left, top = round(across * (picture.width - width)), round(down * (picture.height - height))
+    part = Image(picture.crop((left, top, left + width, top + height)))
+    return replace(it, parts=tuple(part if p is it.images[0] else p for p in it.parts))
+
+
+def _ordered(module: nn.Module, pairs: Sequence[Pair], mixture: Stream, settings: Contrast) -> Tensor:
     """CoSENT over pairs with scores, nested like the others; both sides are read as queries, since neither answers the other."""
     first = _embedded(module, [(p.source, p.query) for p in pairs], "query", mixture, settings)
     second = _embedded(module, [(p.source, p.positive) for p in pairs], "query", mixture, settings)
@@ -154,7 +202,7 @@ def _ordered(module: nn.Module, pairs: Sequence[Pair], mixture: Mixture, setting
 
 
 def _hard(
-    module: nn.Module, pairs: Sequence[Pair], mixture: Mixture, settings: Contrast, device: torch.device
+    module: nn.Module, pairs: Sequence[Pair], mixture: Stream, settings: Contrast, device: torch.device
 ) -> tuple[Vectors, Tensor, Tensor] | None:
     """Hard negatives of all processes, their labels [h, c] and their queries' rows in the gathered batch; None where there are none."""
     found = [(n, x) for n, p in enumerate(pairs) for x in p.negatives[: settings.negatives]]
@@ -171,15 +219,13 @@ def _hard(
     return Vectors(vectors.dense[kept], tokens, mask), labels[kept], owners[kept]
 
 
-def _embedded(module: nn.Module, items: Sequence[tuple[str, Item]], role: str, mixture: Mixture, settings: Contrast) -> Vectors:
+def _embedded(module: nn.Module, items: Sequence[tuple[str, Item]], role: str, mixture: Stream, settings: Contrast) -> Vectors:
     """(source, item) rows in order, run by run of one source, each with its source's prompt and task."""
     model: Any = getattr(module, "module", module)
     device = next(iter(module.parameters())).device
     pieces = []
     for source, run in groupby(items, key=lambda row: row[0]):
-        s = mixture.sources[source]
-        instruction = s.query_prompt if role == "query" else s.document_prompt
-        features = model.collate([x for _, x in run], role, instruction=instruction, task=s.task).to(device)
+        features = mixture.collate(model, source, [x for _, x in run], role).to(device)
         pieces.append(cached(module, features, settings.chunk or len(features)))
     return joined(pieces)
 

@@ -1,0 +1,237 @@
+"""An accelerator (or a CPU, with --toy) goes in; speed, memory and exactness of training at real sizes come out, in under 8 minutes.
+
+    python benchmarks/accelerator.py            # on one accelerator: real classes of some 300 million random weights
+    python benchmarks/accelerator.py --toy      # the same code on a CPU, in seconds: what the tests run
+
+`kanana` and `jina` train the two one-sequence recipes' losses on a Qwen2.5-VL class (texts and pictures, gradient caching, bfloat16 over
+float32 weights, AdamW): seconds a step, rows, tokens and pictures a second, MFU, and the peak memory at growing batches, which caching
+should hold flat. `peer` runs sentence-transformers' CachedMultipleNegativesRankingLoss on a BERT class beside ours, the same texts in the
+same run. `masters` shows how many weights 30 small steps leave bit-equal, and the losses, in bfloat16 with and without float32 weights.
+Weights are random: nothing here says how well a model finds anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+from torch import Tensor, nn
+
+from hannun.item import Image, Item, Pair, Text
+from hannun.models.adapters import RETRIEVAL
+from hannun.models.backbones import tiny
+from hannun.models.features import Features, Vectors
+from hannun.models.one_sequence import Conventions, Heads, OneSequence
+from hannun.objectives.infonce import infonce
+from hannun.train.batches import Mixture, from_pairs
+from hannun.train.gradcache import cached
+from hannun.train.loop import train
+from hannun.train.schedule import Schedule
+from hannun.train.steps.contrastive import Contrast, ahead, contrastive
+
+WORDS = [
+    f"{a} {b} {c}"
+    for a in ("빨간", "파란", "노란", "하얀")
+    for b in ("린넨", "면", "울", "데님")
+    for c in ("원피스", "가방", "셔츠", "운동화")
+]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large things are: on an accelerator, or as a toy."""
+
+    width: int
+    layers: int
+    pixels: int
+    chunk: int
+    batches: tuple[int, ...]
+    steps: int
+    rank: int
+    bert: dict[str, int]
+    peer: int
+
+
+REAL = Scale(
+    1536, 10, 336 * 336, 32, (64, 256, 1024), 4, 32,
+    {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}, 512,
+)  # fmt: skip
+TOY = Scale(
+    64, 2, 56 * 56, 2, (4, 8), 2, 4, {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 128}, 8,
+)  # fmt: skip
+
+
+def pairs(n: int) -> list[Pair]:
+    """Texts → pictures with a title, all different."""
+    rng = np.random.default_rng(0)
+    out = []
+    for k in range(n):
+        stream = io.BytesIO()
+        PIL.Image.fromarray(rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)).resize((336, 336)).save(stream, "JPEG")
+        said = WORDS[k % len(WORDS)]
+        out.append(Pair(Item(f"q{k}", (Text(f"{said} {k}"),)), Item(f"p{k}", (Image(stream.getvalue()), Text(f"{said} 상품 {k}")))))
+    return out
+
+
+def sequence(scale: Scale, device: str, adapted: bool) -> OneSequence:
+    """The recipes' model: [EOS] and nested dimensions, or mean and token vectors with one adapter."""
+    network, tokenizer, processor = tiny.qwen(WORDS, scale.width, scale.layers, scale.pixels)
+    nested = (scale.width // 8, scale.width)
+    heads = Heads(0, 128 if adapted else 0, nested[:1], adapted, (RETRIEVAL,) if adapted else (), scale.rank, scale.rank)
+    model = OneSequence(network, tokenizer, processor, Conventions(pooling="mean" if adapted else "lasttoken"), heads).to(device)
+    model.recompute()
+    return model
+
+
+def peak(device: str) -> float:
+    """GiB at most since the last call; 0 on a CPU."""
+    if device != "cuda":
+        return 0.0
+    found = torch.cuda.max_memory_allocated() / 2**30
+    torch.cuda.reset_peak_memory_stats()
+    return found
+
+
+def recipes(scale: Scale, device: str) -> None:
+    """Both recipes at growing batches."""
+    made = pairs(max(scale.batches))
+    for name, adapted in (("kanana", False), ("jina", True)):
+        model = sequence(scale, device, adapted)
+        whole, trained = (sum(p.numel() for p in model.parameters() if p.requires_grad or every) for every in (True, False))
+        print(f"\n{name}: {whole / 1e6:.0f} M parameters, {trained / 1e6:.1f} M trained, chunks of {scale.chunk}", flush=True)
+        settings = Contrast(
+            chunk=scale.chunk, dims=(scale.width // 8, scale.width), late=float(adapted), agreement=float(adapted), temperature=0.05
+        )
+        most = []
+        for size in scale.batches:
+            mixture = Mixture([from_pairs("s", made[:size], task="retrieval" if adapted else "")], size)
+            stream = ahead(mixture, model, settings, 4)
+            peak(device)
+            with tempfile.TemporaryDirectory() as folder:
+                schedule = Schedule(scale.steps, 1e-5, precision="bf16", log_every=1, save_every=10**6)
+                train(model, contrastive(stream, settings), schedule, Path(folder), lambda _: None, batches=stream)
+                rows = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
+            most.append(peak(device))
+            last = rows[-1]
+            told = "  ".join(
+                f"{k} {last[k]}" for k in ("rows_per_second", "tokens_per_second", "pictures_per_second", "teraflops", "mfu") if k in last
+            )
+            print(f"  batch {size:5,}: peak {most[-1]:6.2f} GiB   {told}   loss {rows[0]['loss']:.3f} → {last['loss']:.3f}", flush=True)
+        if most[0]:
+            print(f"  peak at {scale.batches[-1]:,} over that at {scale.batches[0]:,}: {most[-1] / most[0]:.2f}")
+        del model
+        if device == "cuda":
+            torch.cuda.empty_cache()
+
+
+def peer(scale: Scale, device: str) -> None:
+    """The same BERT, texts and temperature under sentence-transformers' cached loss and under ours, in turn."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
+    from transformers import BertConfig, BertModel
+
+    with tempfile.TemporaryDirectory() as folder:
+        tok = tiny.tokenizer(WORDS, ["[PAD]", "[SEP]"], pad="[PAD]", eos="[SEP]")
+        plain = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        BertModel(BertConfig(vocab_size=len(tok), **scale.bert, **plain)).save_pretrained(folder)
+        tok.save_pretrained(folder)
+        theirs = SentenceTransformer(folder, device=device).train()
+    texts = [[f"{WORDS[k % len(WORDS)]} {side} {k} " * 8 for k in range(scale.peer)] for side in ("찾기", "상품")]
+    inputs = [{k: v.to(device) for k, v in dict(theirs.preprocess(t)).items() if isinstance(v, Tensor)} for t in texts]
+    loss = CachedMultipleNegativesRankingLoss(theirs, scale=20.0, mini_batch_size=scale.chunk)
+
+    class Same(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = theirs
+
+        def forward(self, f: Features) -> Vectors:
+            return Vectors(torch.nn.functional.normalize(self.inner(dict(f.rows))["sentence_embedding"], dim=-1))
+
+    same, ours = Same(), [Features(f, (0,) * scale.peer) for f in inputs]
+
+    def they() -> None:
+        loss([dict(f) for f in inputs], torch.zeros(scale.peer, device=device)).backward()
+
+    def we() -> None:
+        q, d = (cached(same, f, scale.chunk) for f in ours)
+        infonce(q.dense.float(), d.dense.float(), 20.0, symmetric=False).backward()
+
+    runs: dict[str, Callable[[], None]] = {"sentence-transformers": they, "ours": we}
+    best, peaks = dict.fromkeys(runs, float("inf")), dict.fromkeys(runs, 0.0)
+    for _ in range(3):
+        for name, step in runs.items():
+            theirs.zero_grad(set_to_none=True)
+            peak(device)
+            begun = time.perf_counter()
+            with torch.autocast(device, torch.bfloat16):
+                step()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            best[name] = min(best[name], time.perf_counter() - begun)
+            peaks[name] = max(peaks[name], peak(device))
+    tokens = sum(int(f["attention_mask"].sum()) for f in inputs)
+    count = sum(p.numel() for p in theirs.parameters()) / 1e6
+    print(
+        f"\npeer: a BERT of {count:.0f} M, {scale.peer} pairs ({tokens:,} tokens) in chunks of {scale.chunk}, bfloat16, the best of three"
+    )
+    for name in runs:
+        print(f"  {name:22} {best[name]:8.3f} s a step  {tokens / best[name]:12,.0f} tokens/s  peak {peaks[name]:6.2f} GiB")
+    print(f"  ours over theirs: {best['ours'] / best['sentence-transformers']:.2f}", flush=True)
+
+
+def masters(device: str, steps: int = 30) -> None:
+    """A small CLIP at 1e-5 from a bfloat16 checkpoint, three ways: how many of its weights have not moved after `steps`, and the losses."""
+    made = pairs(16)
+    print(f"\nmasters: {steps} steps at 1e-5 from a bfloat16 checkpoint")
+    for precision in ("fp32", "bf16", "pure-bf16"):
+        from hannun.models.two_tower import TwoTower
+
+        network, processor = tiny.clip(WORDS)
+        model = TwoTower.dual(network.to(torch.bfloat16), processor).to(device)
+        before = {k: p.detach().float().clone() for k, p in model.named_parameters() if p.ndim > 1}
+        mixture = Mixture([from_pairs("s", made)], 16)
+        with tempfile.TemporaryDirectory() as folder:
+            schedule = Schedule(steps, 1e-5, warmup=0, curve="constant", weight_decay=0, precision=precision, log_every=steps // 3)
+            train(model, contrastive(mixture, Contrast(chunk=8)), schedule, Path(folder), lambda _: None, batches=mixture)
+            rows = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
+        still = [(p.detach().float() == before[k]).float() for k, p in model.named_parameters() if k in before and "embed" not in k]
+        share = float(torch.cat([s.reshape(-1) for s in still]).mean())
+        print(f"  {precision:10} bit-equal {share:6.1%}   loss {' → '.join(format(r['loss'], '.4f') for r in rows)}", flush=True)
+
+
+def main() -> None:
+    """See the module's first lines."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--toy", action="store_true", help="tiny sizes on a CPU")
+    parser.add_argument("--only", choices=["recipes", "peer", "masters"], action="append")
+    a = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() and not a.toy else "cpu"
+    if device == "cpu" and not a.toy:
+        parser.error("no accelerator is here; --toy runs the same code on a CPU")
+    scale: Any = TOY if a.toy else REAL
+    begun = time.perf_counter()
+    name = torch.cuda.get_device_name() if device == "cuda" else "a CPU"
+    print(f"{name}, torch {torch.__version__}")
+    chosen = a.only or ["recipes", "peer", "masters"]
+    if "recipes" in chosen:
+        recipes(scale, device)
+    if "peer" in chosen:
+        peer(scale, device)
+    if "masters" in chosen:
+        masters(device)
+    print(f"\n{time.perf_counter() - begun:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()

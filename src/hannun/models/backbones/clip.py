@@ -1,0 +1,31 @@
+"""Texts go in; a CLIP of the real class with new weights, and its processor with a tokenizer learned from the texts, come out.
+
+Where a system trains from nothing (KELIP does), this is where it begins: nothing is known until it is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from hannun.models.backbones.tiny import tokenizer
+from hannun.models.published import new_clip_config
+
+NAMES = {"pad": "<pad>", "bos": "<|startoftext|>", "eos": "<|endoftext|>"}
+
+
+def begin(texts: Sequence[str], config: Any = None, seed: int = 0) -> tuple[Any, Any]:
+    """CLIPModel of `config` (the ViT-B/32 by default, at most its 49,408 tokens) and CLIPProcessor."""
+    from transformers import CLIPImageProcessorPil, CLIPModel, CLIPProcessor
+
+    torch.manual_seed(seed)
+    config = config or new_clip_config()
+    said, seen = config.text_config, config.vision_config
+    window = said.max_position_embeddings
+    tok = tokenizer(texts, list(NAMES.values()), pad=NAMES["pad"], bos=NAMES["bos"], eos=NAMES["eos"], size=said.vocab_size, length=window)
+    for name in NAMES:
+        setattr(said, f"{name}_token_id", getattr(tok, f"{name}_token_id"))
+    side = {"height": seen.image_size, "width": seen.image_size}
+    return CLIPModel(config), CLIPProcessor(CLIPImageProcessorPil(size={"shortest_edge": seen.image_size}, crop_size=side), tok)
