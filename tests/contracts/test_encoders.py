@@ -60,16 +60,16 @@ def tuned() -> Encoder:
     """mini with a head of random numbers, as `hannun tune` writes one."""
     from hannun.load import load
     from hannun.mini.image import STATES
-    from hannun.mini.tuned import Head
+    from hannun.mini.tuned import TunedHead
     from hannun.train import tune
 
     rng = np.random.default_rng(0)
     scale = np.ones(STATES, np.float32)
-    head = Head(
+    head = TunedHead(
         0 * scale, scale, 0.01 * rng.standard_normal((STATES, 384)).astype(np.float32), np.eye(384, dtype=np.float32)[:4], -scale[:2]
     )
     with tempfile.TemporaryDirectory() as place:
-        tune.write(tune.Outcome(head, mini().calibration, [], True, ""), Path(place), {})
+        tune.write(tune.Tuning(head, mini().calibration, [], True, ""), Path(place), {})
         return load(place)
 
 

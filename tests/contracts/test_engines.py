@@ -16,7 +16,7 @@ import pytest
 from hannun.embeddings import Floats, unit
 from hannun.errors import CollectionBusy, HannunError, InputError
 from hannun.index.edge import Edge
-from hannun.index.engine import All, Among, Compare, Engine, Layout, Listing, Plan, Point, Words
+from hannun.index.engine import RISE, All, Among, Compare, Engine, Layout, Listing, Plan, Point, Words
 from hannun.search.where import parse_where
 
 DIM = 16
@@ -265,7 +265,7 @@ def test_scores_are_the_averaged_cosine_exactly(crowded: Engine, weights: tuple[
 
 @pytest.mark.parametrize("dim", DIMS)
 def test_what_is_the_same_as_the_query_comes_before_what_is_near(opener: Opener, dim: int) -> None:
-    """1 − (1 − s)·Π(1 − r) with r = (cos − 0.9)/0.1 of each part: a picture that is the query scores 1, one at 0.9 what it did."""
+    """1 − (1 − s)·Π(1 − RISE·r) with r = (cos − 0.9)/0.1 of each part: what is the query as a whole is first, and 0.9 changes nothing."""
     engine, random = opener(("text", "image")), np.random.default_rng(3)
     query, across = unit(np.eye(DIM)[0] + 0.0), np.eye(DIM)[1]
 
@@ -282,7 +282,7 @@ def test_what_is_the_same_as_the_query_comes_before_what_is_near(opener: Opener,
     found = engine.query(Plan(asked, weights, gains, limit=9, same=0.9))
     for m in found:
         heads = [unit(v[:dim]) for p in points if p.id == m.payload["id"] for v in p.vectors.values()]
-        apart = np.prod([1 - max(float(asked @ h) - 0.9, 0.0) / 0.1 for h in heads])
+        apart = np.prod([1 - RISE * max(float(asked @ h) - 0.9, 0.0) / 0.1 for h in heads])
         assert m.score == pytest.approx(1 - (1 - plain[str(m.payload["id"])]) * apart, abs=2e-5)
     assert {m.payload["id"] for m in found[:2]} == {"same", "both"} and plain["text"] > plain["same"]
 

@@ -17,7 +17,7 @@ from hannun.item import Content, Image
 from hannun.mini.image import STATES, ImageTower
 from hannun.mini.model import HERE, Mini
 from hannun.mini.text import WIDTH
-from hannun.mini.tuned import Head, Tuned, open_tuned
+from hannun.mini.tuned import Tuned, TunedHead, open_tuned
 from hannun.train import tune
 from tests.conftest import draw
 
@@ -27,16 +27,16 @@ def states() -> Floats:
     return ImageTower(HERE, states=True).states([Image(draw(seed=n)) for n in range(3)])
 
 
-def head(states: Floats, far: bool = False) -> Head:
+def head(states: Floats, far: bool = False) -> TunedHead:
     """One that turns every picture that lies near to the first two axes."""
     matrix = np.zeros((STATES, WIDTH), np.float32)
     matrix[:, :2] = 1.0
     middle = states[:1, :WIDTH] * (-1 if far else 1)
-    return Head(states.mean(0), states.std(0) + 1e-4, matrix, middle, np.array([0.1, 0.2], np.float32))
+    return TunedHead(states.mean(0), states.std(0) + 1e-4, matrix, middle, np.array([0.1, 0.2], np.float32))
 
 
-def written(folder: Path, given: Head) -> Path:
-    tune.write(tune.Outcome(given, Mini().calibration, [], True, ""), folder, {})
+def written(folder: Path, given: TunedHead) -> Path:
+    tune.write(tune.Tuning(given, Mini().calibration, [], True, ""), folder, {})
     return folder
 
 

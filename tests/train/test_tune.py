@@ -29,7 +29,7 @@ def pair(n: int, text: str, **facts: str) -> Pair:
     return Pair(Item(f"q{n}", (Text(text),)), Item(f"p{n}", (Image(encoded(draw(seed=n))),), facts), (), "own")
 
 
-def known(count: int = 220) -> tune.Known:
+def known(count: int = 220) -> tune.KnownPairs:
     """Pictures whose states tell which of four words is theirs, and whose own vectors do not."""
     own = tune.own_pairs([pair(n, WORDS[n % 4]) for n in range(count)])
     rng = np.random.default_rng(0)
@@ -38,18 +38,18 @@ def known(count: int = 220) -> tune.Known:
     which = own.pairs[np.argsort(own.pairs[:, 0]), 1]
     for n, w in enumerate(which.tolist()):
         states[n, WIDTH + 300 * w : WIDTH + 300 * (w + 1)] += 3
-    return tune.Known(own, states, Mini().encode_query(own.texts).dense)
+    return tune.KnownPairs(own, states, Mini().encode_query(own.texts).dense)
 
 
 @pytest.fixture
-def without_reading(monkeypatch: pytest.MonkeyPatch) -> tune.Known:
+def without_reading(monkeypatch: pytest.MonkeyPatch) -> tune.KnownPairs:
     made = known()
     monkeypatch.setattr(tune, "states_of", lambda *_: made.states)
-    monkeypatch.setattr(tune, "_remembered", lambda *_: tune.Measured("what it knew, MRR", np.ones(9), np.ones(9)))
+    monkeypatch.setattr(tune, "_remembered", lambda *_: tune.TuneLine("what it knew, MRR", np.ones(9), np.ones(9)))
     return made
 
 
-def test_words_that_pictures_tell_are_learnt_and_kept(without_reading: tune.Known, tmp_path: Path) -> None:
+def test_words_that_pictures_tell_are_learnt_and_kept(without_reading: tune.KnownPairs, tmp_path: Path) -> None:
     told: list[str] = []
     out = tune.tune(without_reading.own, tmp_path / "work", told.append, settings=QUICK)
     after = next(m for m in out.lines if m.name.startswith("more pictures, pictures → words, MRR"))
@@ -59,7 +59,7 @@ def test_words_that_pictures_tell_are_learnt_and_kept(without_reading: tune.Know
     assert sorted(f.name for f in (tmp_path / "work").iterdir()) == pieces and (again.head.matrix == out.head.matrix).all()
 
 
-def test_what_cannot_be_learnt_is_not_kept(without_reading: tune.Known, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_learnt_is_not_kept(without_reading: tune.KnownPairs, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = replace(without_reading, states=np.random.default_rng(5).permutation(without_reading.states))
     monkeypatch.setattr(tune, "states_of", lambda *_: noise.states)
     out = tune.tune(noise.own, None, lambda _: None, settings=QUICK)
@@ -67,9 +67,9 @@ def test_what_cannot_be_learnt_is_not_kept(without_reading: tune.Known, monkeypa
 
 
 def test_forgetting_is_refused() -> None:
-    better = tune.Measured("more pictures, MRR", np.full(50, 0.2), np.full(50, 0.9))
-    assert tune.verdict([better, tune.Measured("old, MRR", np.ones(50), np.ones(50))])[0]
-    kept, why = tune.verdict([better, tune.Measured("old, MRR", np.ones(50), np.full(50, 0.9))])
+    better = tune.TuneLine("more pictures, MRR", np.full(50, 0.2), np.full(50, 0.9))
+    assert tune.verdict([better, tune.TuneLine("old, MRR", np.ones(50), np.ones(50))])[0]
+    kept, why = tune.verdict([better, tune.TuneLine("old, MRR", np.ones(50), np.full(50, 0.9))])
     assert not kept and "forgot" in why
     kept, why = tune.verdict([better, replace(better, name="new products, MRR", before=better.after, after=better.before), better])
     assert not kept
@@ -128,7 +128,7 @@ def test_the_command_tells_refuses_and_writes(tmp_path: Path, capsys: pytest.Cap
         shop.add([{"id": e.id, "text": f"모델 {n % 4}번", "image": e.picture().resize((64, 64))} for n, e in enumerate(entries)])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tune, "LEAST", 4)
-    monkeypatch.setattr(tune, "_remembered", lambda *_: tune.Measured("what it knew, MRR", np.ones(9), np.ones(9)))
+    monkeypatch.setattr(tune, "_remembered", lambda *_: tune.TuneLine("what it knew, MRR", np.ones(9), np.ones(9)))
     status = run(["tune", "c.hannun", "--steps", "5", "--to", "model"])
     told = capsys.readouterr()
     assert "about 0:" in told.err and "what it knew" in told.out

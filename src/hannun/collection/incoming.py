@@ -24,7 +24,7 @@ def items_of(contents: Iterable[Content | Problem], seen: set[str], rooted: Root
         except HannunError as e:  # of this row alone; a picture without an id is read for one, and may be gone
             yield Problem(f"row {number}", str(e))
             continue
-        if PLACE in it.facts:
+        if PLACE in it.facts and SOURCE in it.facts:
             it = _homed(it, rooted)
         if it.id in seen:
             yield Problem(f"row {number}", f"the id {it.id!r} came before; the first one is kept, give this one another id", it.id)

@@ -133,6 +133,9 @@ class Point:
     tokens: Floats | None = None
 
 
+RISE = 0.98  # of the way to 1: how far the score of a point rises that has a part which is the same as the query
+
+
 @dataclass(frozen=True)
 class Plan:
     """Rank by the cosine of `query` with the weighted average of a point's vectors.
@@ -143,7 +146,8 @@ class Plan:
     each part and the stored v·v' of each pair. `gains` multiplies it by what counts of a point (the names of its parts in the
     layout's order, joined by "+": "text", "text+image"), so that kinds of points rank fairly together.
     `same`: a cosine with one of the parts from which on a point counts as the same as the query, so that it comes before what is only
-    near, of whichever kind: with r = (cos − same)/(1 − same) of each part, 0 below, a score s becomes 1 − (1 − s)·Π(1 − r). 1: off.
+    near, of whichever kind: with r = (cos − same)/(1 − same) of each part, 0 below, a score s becomes 1 − (1 − s)·Π(1 − RISE·r),
+    so that of two such points the one that is the same as a whole comes first. 1: off.
     The `candidates` nearest by each part are united, each is rescored by every part, and the formula orders them.
     With `tokens` [n, token dim] the `candidates` best of these are ordered anew by MaxSim, and those without token vectors
     fall out. `exact` compares with every point. `fields` names what is wanted of the payloads (None: all). `explain` fills

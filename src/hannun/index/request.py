@@ -30,7 +30,7 @@ from hannun.index.conditions import uid as uid
 from hannun.index.conditions import value as value
 from hannun.index.conditions import values as values
 from hannun.index.conditions import word as word
-from hannun.index.engine import All, Among, Condition, Layout, Listing, Plan, Point, Request, Words
+from hannun.index.engine import RISE, All, Among, Condition, Layout, Listing, Plan, Point, Request, Words
 from hannun.item import joined
 
 TOKENS = "tokens"
@@ -268,7 +268,7 @@ def _formula(plan: Plan, parts: Sequence[str], dim: int, norms: bool) -> Json:
         gain = {"sum": [{"mult": [factor, *(has[p] for p in some)]} for some, factor in _steps(plan.gains, parts).items()]}
         expression = {"mult": [gain, {"div": {"left": total, "right": {"sqrt": squared}, "by_zero_default": 0.0}}]}
         if plan.same < 1:
-            half = 0.5 / (1 - plan.same)  # (x + |x|) / 2 is x above 0, else 0
+            half = 0.5 * RISE / (1 - plan.same)  # (x + |x|) / 2 is x above 0, else 0
             above = {p: {"sum": [cosine(p), -plan.same]} for p in parts}
             other = [{"sum": [1.0, {"mult": [-half, {"sum": [above[p], {"abs": above[p]}]}]}]} for p in parts]
             expression = {"sum": [1.0, {"mult": [-1.0, {"sum": [1.0, {"mult": [-1.0, expression]}]}, *other]}]}

@@ -16,12 +16,12 @@ from hannun.mini.graph import Graph
 from hannun.mini.image import DEEP, LOOKS, STATES
 from hannun.mini.session import open_session
 from hannun.mini.text import WIDTH
-from hannun.mini.tuned import CLIP, Head
+from hannun.mini.tuned import CLIP, TunedHead
 
 OWN = "dense.mini"  # the untuned vector inside the new graph
 
 
-def with_head(image: Path, head: Head) -> Any:
+def with_head(image: Path, head: TunedHead) -> Any:
     """The `onnx.ModelProto` of an image.onnx and a head."""
     model = onnx.load(str(image))
     for node in model.graph.node:
@@ -35,7 +35,7 @@ def with_head(image: Path, head: Head) -> Any:
     return model
 
 
-def _build(g: Graph, head: Head) -> None:
+def _build(g: Graph, head: TunedHead) -> None:
     """Nodes from the states to `dense`."""
 
     def number(name: str, value: float) -> str:
@@ -69,7 +69,7 @@ def _build(g: Graph, head: Head) -> None:
     g.node("Div", [summed, length], "dense")
 
 
-def export(head: Head, mini: Path, folder: Path) -> float:
+def export(head: TunedHead, mini: Path, folder: Path) -> float:
     """Write image.onnx with the head, and mini's text.onnx and tokenizer.json, into a folder that is there.
 
     Returns the smallest cosine of its vectors to the head's own over probe pictures.

@@ -31,7 +31,7 @@ CLIP = 4.0  # deviations: what a picture has beyond them says nothing
 
 @final
 @dataclass(frozen=True, eq=False)
-class Head:
+class TunedHead:
     """What turns states [n, STATES] of pictures into vectors.
 
     `mean` and `spread` [p] standardise states; `matrix` [p, 384] is added to the vector; `centres` [k, 384] are where the pictures of
@@ -71,16 +71,16 @@ class Head:
         }
 
     @staticmethod
-    def of(arrays: Mapping[str, Any]) -> Head:
+    def of(arrays: Mapping[str, Any]) -> TunedHead:
         """The inverse of `arrays`."""
-        return Head(**{k: np.asarray(arrays[k], np.float32) for k in ("mean", "spread", "matrix", "centres", "near")})
+        return TunedHead(**{k: np.asarray(arrays[k], np.float32) for k in ("mean", "spread", "matrix", "centres", "near")})
 
 
 @final
 class Tuned:
-    """An Encoder over mini and a Head."""
+    """An Encoder over mini and a TunedHead."""
 
-    def __init__(self, name: str, head: Head, fingerprint: str, calibration: Calibration, threads: int | None = None) -> None:
+    def __init__(self, name: str, head: TunedHead, fingerprint: str, calibration: Calibration, threads: int | None = None) -> None:
         self.name, self.fingerprint, self.calibration, self.head = name, fingerprint, calibration, head
         self._mini, self._image = Mini(threads=threads), ImageTower(HERE, threads, states=True)
 
@@ -138,7 +138,7 @@ def open_tuned(folder: Path, threads: int | None = None) -> Tuned:
     if blake2b(data, digest_size=16).hexdigest() != facts["weights"]:
         raise InputError(f"{file}: is not what was written (damaged, or of another model); run `hannun tune` again")
     with np.load(file, allow_pickle=False) as arrays:
-        head = Head.of(arrays)
+        head = TunedHead.of(arrays)
     return Tuned(str(folder), head, fingerprint(facts), Calibration.from_json(facts["calibration"]), threads)
 
 

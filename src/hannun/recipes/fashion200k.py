@@ -25,7 +25,7 @@ from hannun import collection, metrics, sources
 from hannun.collection import Collection, Hit
 from hannun.datasets import sentences
 from hannun.errors import InputError
-from hannun.item import Item, Problem
+from hannun.item import Item, Problem, plain_facts
 from hannun.load import load
 
 KS = (10, 20, 50, 100)  # of the experiments
@@ -56,7 +56,7 @@ def products(data: Path, split: str = "test") -> Iterator[dict[str, Any]]:
     for found in sources.read(files):
         if isinstance(found, Problem):
             raise InputError(f"{found.where}: {found.reason}")
-        facts = {k: v for k, v in found.facts.items() if k != sources.SOURCE}
+        facts = plain_facts(found.facts)
         yield {"id": found.id, "text": str(facts.pop(DESCRIPTION)), "image": found.images[0], **facts}
 
 

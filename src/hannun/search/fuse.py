@@ -15,6 +15,7 @@ import numpy as np
 
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Calibration
+from hannun.index.engine import RISE
 from hannun.item import joined
 
 AWAY = 0.5  # how far a query moves from what is unwanted: chosen on the dev split of the fashion data (docs/search.md)
@@ -104,10 +105,10 @@ def averaged(scores: Mapping[str, float], weights: Mapping[str, float], agreemen
 
 
 def same(score: float, cosines: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """A score, raised to 1 where one of the parts that count is the same as the query (see `Plan.same`)."""
+    """A score, raised towards 1 where one of the parts that count is the same as the query (see `Plan.same`)."""
     apart = 1.0 - score
     for part in counted(cosines, weights):
-        apart *= 1 - min(max(cosines[part] - SAME, 0.0) / (1 - SAME), 1.0)
+        apart *= 1 - RISE * min(max(cosines[part] - SAME, 0.0) / (1 - SAME), 1.0)
     return 1 - apart
 
 

@@ -28,7 +28,7 @@ from hannun.metrics.checks import Array
 from hannun.mini.image import STATES, ImageTower
 from hannun.mini.model import HERE, Mini
 from hannun.mini.text import WIDTH
-from hannun.mini.tuned import FORMAT, KIND, OWN, WEIGHTS, Head
+from hannun.mini.tuned import FORMAT, KIND, OWN, WEIGHTS, TunedHead
 from hannun.train.heads import HeadSettings, Ints, Matched, centres, train
 
 NEW, MORE, MOST = 10, 15, 33  # % of products, % of the pictures of the others; and of small collections up to so much of both
@@ -55,7 +55,7 @@ class OwnPairs:
 
 
 @dataclass(frozen=True)
-class Measured:
+class TuneLine:
     """One line of the comparison: a reciprocal rank, or a hit, for each query, before and after."""
 
     name: str
@@ -73,12 +73,12 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Tuning:
     """What a tuning gave: the head, the lines of its comparison, whether it is kept, and why not."""
 
-    head: Head
+    head: TunedHead
     calibration: Calibration
-    lines: list[Measured]
+    lines: list[TuneLine]
     kept: bool
     why: str
 
@@ -209,14 +209,14 @@ def _minutes(seconds: float) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class KnownPairs:
     """What is known of a user's pairs before any training: states of pictures, vectors of texts asked for."""
 
     own: OwnPairs
     states: Floats
     texts: Floats
 
-    def standardised(self, rows: Ints) -> Head:
+    def standardised(self, rows: Ints) -> TunedHead:
         """A head that changes nothing, whose scales and gate are those of these pictures."""
         x = self.states[rows].astype(np.float32)
         vectors = unit(x[:, :WIDTH])
@@ -225,9 +225,9 @@ class Known:
         high = float(np.quantile(nearest, 0.05))
         near = np.array([high - 0.15, high], np.float32)
         spread = x.std(axis=0) + 1e-4
-        return Head(x.mean(axis=0), spread, np.zeros((x.shape[1], WIDTH), np.float32), middles, near)
+        return TunedHead(x.mean(axis=0), spread, np.zeros((x.shape[1], WIDTH), np.float32), middles, near)
 
-    def trained(self, rows: set[int], settings: HeadSettings, watch: Callable[[int], None] | None = None) -> Head:
+    def trained(self, rows: set[int], settings: HeadSettings, watch: Callable[[int], None] | None = None) -> TunedHead:
         """A head that was trained on the pairs of these pictures."""
         at = np.array(sorted(rows), np.int64)
         head = self.standardised(at)
@@ -241,7 +241,7 @@ class Known:
         data = Matched(unit(x[:, :WIDTH]), head.standard(x), self.texts, pairs, groups, {n: v for n, v in beside.items() if len(v)})
         return replace(head, matrix=train(data, settings, watch))
 
-    def ranks(self, head: Head, rows: set[int]) -> tuple[Ints, Ints]:
+    def ranks(self, head: TunedHead, rows: set[int]) -> tuple[Ints, Ints]:
         """Of held-out pictures the rank of the first of their texts among all texts, and of their texts that of the first such picture."""
         at = sorted(rows)
         pictures = head.vectors(self.states[at].astype(np.float32))
@@ -266,7 +266,7 @@ def _first(scores: Floats, right: Any) -> Ints:
 
 def tune(
     own: OwnPairs, work: Path | None, tell: Tell, progress: Callable[[int], None] = lambda n: None, settings: HeadSettings | None = None
-) -> Outcome:
+) -> Tuning:
     """Train and measure. Killed and called again with the same `work`, it goes on where it was. Raises InputError (see `checked`)."""
     checked(own)
     settings, journal, mini = settings or HeadSettings(), Journal(work), Mini()
@@ -278,7 +278,7 @@ def tune(
     new, more = held_out(own)
     if len(new) + len(more) < LEAST:
         raise InputError(f"{len(new) + len(more)} pictures could be held out to measure on, expected {LEAST} or more; give more items")
-    known = Known(own, states, mini.encode_query(own.texts).dense)
+    known = KnownPairs(own, states, mini.encode_query(own.texts).dense)
     rest = set(range(len(own.pictures))) - new - more
     mark = digest(mini.fingerprint, *own.keys, *own.texts, own.pairs.tobytes(), repr(settings), repr(sorted(own.beside)))
     again = _within(own, rest)
@@ -291,7 +291,7 @@ def tune(
     lines = compared(known, head, new, more)
     lines.append(_remembered(head, mini))
     kept, why = verdict(lines)
-    return Outcome(head, calibration(known, head, sorted(new | more)), lines, kept, why)
+    return Tuning(head, calibration(known, head, sorted(new | more)), lines, kept, why)
 
 
 def _within(own: OwnPairs, rest: set[int]) -> set[int]:
@@ -301,22 +301,22 @@ def _within(own: OwnPairs, rest: set[int]) -> set[int]:
     return chosen if len(chosen) >= 4 else set(sorted(rest)[:: max(2, len(rest) // 10)])
 
 
-def _weaker(head: Head, share: float) -> Head:
+def _weaker(head: TunedHead, share: float) -> TunedHead:
     """A share of what the head adds (Wortsman et al. 2022, arXiv:2109.01903)."""
     return replace(head, matrix=head.matrix * np.float32(share))
 
 
-def _kept(journal: Journal, key: str, make: Callable[[], Head]) -> Head:
+def _kept(journal: Journal, key: str, make: Callable[[], TunedHead]) -> TunedHead:
     def written() -> bytes:
         out = io.BytesIO()
         np.savez(out, **make().arrays())
         return out.getvalue()
 
     with np.load(io.BytesIO(journal.get(key, written)), allow_pickle=False) as arrays:
-        return Head.of(arrays)
+        return TunedHead.of(arrays)
 
 
-def compared(known: Known, head: Head, new: set[int], more: set[int]) -> list[Measured]:
+def compared(known: KnownPairs, head: TunedHead, new: set[int], more: set[int]) -> list[TuneLine]:
     """Before and after on what was held out: how often the right one is first, and its reciprocal rank."""
     start, lines = _weaker(head, 0.0), []
     for name, rows in (("new products", new), ("more pictures", more)):
@@ -324,26 +324,26 @@ def compared(known: Known, head: Head, new: set[int], more: set[int]) -> list[Me
             continue
         before, after = known.ranks(start, rows), known.ranks(head, rows)
         for way, b, a in zip(("pictures → words", "words → pictures"), before, after, strict=True):
-            lines.append(Measured(f"{name}, {way}, MRR", 1 / b.astype(np.float64), 1 / a.astype(np.float64)))
-            lines.append(Measured(f"{name}, {way}, among the first 5", (b <= 5).astype(np.float64), (a <= 5).astype(np.float64)))
+            lines.append(TuneLine(f"{name}, {way}, MRR", 1 / b.astype(np.float64), 1 / a.astype(np.float64)))
+            lines.append(TuneLine(f"{name}, {way}, among the first 5", (b <= 5).astype(np.float64), (a <= 5).astype(np.float64)))
     return lines
 
 
-def _remembered(head: Head, mini: Mini) -> Measured:
+def _remembered(head: TunedHead, mini: Mini) -> TuneLine:
     """What mini knew: pictures of the drawn catalogue by their Korean titles."""
     entries = [e for e in catalogue.entries() if e.split == "test" and e.category != "문서"][::2]
     states = ImageTower(HERE, states=True).states([Image(e.picture()) for e in entries])
     titles = mini.encode_query([e.title for e in entries]).dense
     right = np.array([[a.title == b.title for b in entries] for a in entries])
     before, after = (_first(titles @ v.T, right) for v in (unit(states[:, :WIDTH]), head.vectors(states)))
-    return Measured("what it knew: drawn catalogue, titles, MRR", 1 / before.astype(np.float64), 1 / after.astype(np.float64))
+    return TuneLine("what it knew: drawn catalogue, titles, MRR", 1 / before.astype(np.float64), 1 / after.astype(np.float64))
 
 
-def verdict(lines: Sequence[Measured]) -> tuple[bool, str]:
+def verdict(lines: Sequence[TuneLine]) -> tuple[bool, str]:
     """Whether a head is surely better on what was held out and has not lost what it knew; why not."""
     told = [m for m in lines if m.name.endswith("MRR")]
     *held, old = told
-    pooled = Measured("", np.concatenate([m.before for m in held]), np.concatenate([m.after for m in held]))
+    pooled = TuneLine("", np.concatenate([m.before for m in held]), np.concatenate([m.after for m in held]))
     d, low, high = pooled.difference()
     if low <= 0:
         return False, f"on what was held out it is not surely better ({d:+.3f} [{low:+.3f}, {high:+.3f}])"
@@ -357,7 +357,7 @@ def verdict(lines: Sequence[Measured]) -> tuple[bool, str]:
     return True, f"{d:+.3f} [{low:+.3f}, {high:+.3f}] in reciprocal rank on what was held out"
 
 
-def calibration(known: Known, head: Head, rows: Sequence[int]) -> Calibration:
+def calibration(known: KnownPairs, head: TunedHead, rows: Sequence[int]) -> Calibration:
     """The background of the tuned cosines: of pictures anew, of texts among themselves mini's."""
     was = Mini().calibration
     at = list(rows)[:600]
@@ -378,7 +378,7 @@ def _spread(values: Floats) -> tuple[float, float]:
     return (round(float(values.mean()), 5), round(float(values.std()), 5)) if len(values) else (0.0, 1.0)
 
 
-def write(outcome: Outcome, folder: Path, about: Mapping[str, Any]) -> None:
+def write(outcome: Tuning, folder: Path, about: Mapping[str, Any]) -> None:
     """The folder that `hannun.load` opens; hannun.json is written last. Raises StorageError."""
     out = io.BytesIO()
     np.savez(out, **outcome.head.arrays())
