@@ -166,7 +166,7 @@ def meant(proposals: Sequence[str]) -> None:
 
 
 def place(hit: Hit) -> str:
-    """Where what was found lies: its picture's file, or its id where the collection keeps the picture (a PDF's page, a video's scene)."""
+    """Where what was found lies: its picture's file, or its id where the collection keeps it (a page of a PDF, a scene of a video)."""
     picture = hit.item.images[0].source if hit.item.images else None
     kept = picture is None or isinstance(picture, bytes) or any(mark in hit.id for mark in ("#page-", "#t="))
     return hit.id if kept else str(hit.item.images[0])
