@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, final
 
 import numpy as np
 import PIL.Image
@@ -55,6 +55,26 @@ class Unchanged:
 
 
 Outcome = Encoded | Unchanged | Problem
+
+
+@final
+class Done(int):
+    """How many more items are done: what progress is told. A number as any other; of these items `skipped` were there already, so that
+    how long they took says nothing of how long the others will.
+    """
+
+    skipped: int
+
+    def __new__(cls, done: int, skipped: int) -> Done:
+        """`skipped` of `done` items."""
+        made = super().__new__(cls, done)
+        made.skipped = skipped
+        return made
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Done:
+        """A chunk as `encode` gives it."""
+        return cls(len(outcomes), sum(isinstance(o, Unchanged) for o in outcomes))
 
 
 @dataclass(frozen=True)
@@ -192,11 +212,12 @@ def embed(
         for chunk in _chunks(items, CHUNK):
             read = list(pool.map(_read, chunk))
             inputs = digest(encoder.fingerprint, role, *(r.hash if isinstance(r, _Read) else r.reason for r in read))
+            kept_there = journal.has(inputs)
             made, reasons = _unpacked(journal.get(inputs, lambda read=read: _packed(*_embedded(read, encoder, role, pool))))  # type: ignore[misc]
             rows.append(made)
             kept += [it for it, reason in zip(chunk, reasons, strict=True) if reason is None]
             problems += [_problem(it, HannunError(r)) for it, r in zip(chunk, reasons, strict=True) if r is not None]
-            progress(len(chunk))
+            progress(Done(len(chunk), len(chunk) if kept_there else 0))
     return concatenate(rows, encoder.dims[0]), kept
 
 

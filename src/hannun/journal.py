@@ -36,6 +36,10 @@ class Journal:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
 
+    def has(self, inputs: str) -> bool:
+        """Whether a piece seems to be there, as far as can be told without reading it."""
+        return self._folder is not None and (self._folder / inputs).exists()
+
     def get(self, inputs: str, make: Callable[[], bytes]) -> bytes:
         """What `make` gives, or gave in an earlier run of the same inputs (a `digest`). Raises StorageError where it cannot be kept."""
         if self._folder is None:

@@ -256,3 +256,13 @@ def test_no_store_without_a_layout(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         Edge(tmp_path / "bad", Layout(("text",), (8, 16)))
     assert not (tmp_path / "bad").exists()
+
+
+def test_vectors_come_as_they_were_stored_and_may_be_written_to() -> None:
+    """Single precision numbers pass through Python's doubles unchanged; a matrix of token vectors and an empty list too."""
+    rows = np.random.default_rng(0).normal(size=(3, 384)).astype(np.float32)
+    rows[0, :4] = 0, -0.0, np.float32(1e-42), np.finfo(np.float32).max
+    for wanted in (rows[0], rows, rows[:0, 0]):
+        given = binding.floats(wanted.tolist())
+        assert given.dtype == np.float32 and given.shape == wanted.shape and given.tobytes() == wanted.tobytes()
+        given += 1

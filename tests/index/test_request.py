@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,11 @@ def test_named_points_are_compared_directly() -> None:
 def test_conditions_on_ids_are_the_engines_own() -> None:
     assert form.condition(Compare("id", "=", "1")) == {"must": [{"has_id": [form.uid("1")]}]}
     assert form.uid("1") != form.uid("2") and form.uid("가") == form.uid("가")
+
+
+@pytest.mark.parametrize("id", ["", "1", "사진/바다 1.jpg", "🌊", "x" * 3000, *map(str, range(100, 140))])
+def test_the_engines_ids_are_name_based_uuids_of_version_5(id: str) -> None:
+    assert form.uid(id) == str(uuid.uuid5(uuid.UUID("6f0a9c55-57a6-5d64-9d0b-a1c6f2b8e0d3"), id))
 
 
 @pytest.mark.parametrize("value", ["빨강", "", "5", "bTrue", 5, -5, 0.5, -1e300, True, False, 2**63 - 1])

@@ -10,6 +10,7 @@ import pytest
 from hannun import collection
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Calibration
+from hannun.search import fuse
 from hannun.search.background import FEWEST, TAIL, Background
 from tests.conftest import draw
 from tests.toy import Toy
@@ -134,22 +135,30 @@ def test_a_mixed_collection_ranks_its_kinds_fairly(tmp_path: Path) -> None:
         assert shop.search(draw(seed=3, size=(12, 12)), limit=1)[0].id == "p3"
 
 
-@pytest.mark.parametrize("counts", [(t, p, b) for t in (0, 1, 5, 40) for p in (0, 1, 5, 40) for b in (0, 1, 5) if t + p + b > 1])
-def test_what_is_the_same_as_the_query_comes_first_in_every_mixture(tmp_path: Path, counts: tuple[int, int, int]) -> None:
-    """Texts, photos and products, few or many of each: a stored picture as the query finds its item, a stored text its own.
+def lost(folder: Path, texts: int, photos: int, both: int) -> list[str]:
+    """The ids of items that a query with the very picture, or the very text, of theirs does not find first, among so many of each kind.
 
     By the calibration what is related begins at 1.0 among things of the query's kind and at 0.1 among others: ten times the gain.
     """
     near, far = (0.7, 0.1), (0.01, 0.03)
     toy = Toy()
     toy.calibration = Calibration({"text": {"text": near, "image": far}, "image": {"text": far, "image": near}}, 0.1)
-    texts, photos, both = counts
     rows: list[dict[str, object]] = [{"id": f"t{n}", "text": f"글 {n} {'가나다라마바사'[n % 7]}{n * 37}"} for n in range(texts)]
     rows += [{"id": f"p{n}", "image": draw(seed=n, size=(12, 12))} for n in range(photos)]
     rows += [{"id": f"b{n}", "text": f"물건 {n}{n * 53}", "image": draw(seed=500 + n, size=(12, 12))} for n in range(both)]
-    with collection.open(tmp_path / "c", toy, words=False) as shop:
+    with collection.open(folder, toy, words=False) as shop:
         shop.add(rows)
-        for row in [r for r in rows if str(r["id"])[1:] in ("0", "4")]:
-            for kind in ("image", "text"):
-                if kind in row:
-                    assert shop.search({kind: row[kind]}, limit=1)[0].id == row["id"], (kind, row["id"])
+        asked = [(str(r["id"]), {k: r[k]}) for r in rows if str(r["id"])[1:] in ("0", "4") for k in ("image", "text") if k in r]
+        return [id for id, query in asked if shop.search(query, limit=1)[0].id != id]
+
+
+@pytest.mark.parametrize("counts", [(t, p, b) for t in (0, 1, 5, 40) for p in (0, 1, 5, 40) for b in (0, 1, 5) if t + p + b > 1])
+def test_what_is_the_same_as_the_query_comes_first_in_every_mixture(tmp_path: Path, counts: tuple[int, int, int]) -> None:
+    """Texts, photos and products, few or many of each: a stored picture as the query finds its item, a stored text its own."""
+    assert lost(tmp_path / "c", *counts) == []
+
+
+def test_what_is_the_same_would_be_lost_by_its_gain_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lift is what brings it up: where nothing is taken for the same, others with ten times the gain stand before it."""
+    monkeypatch.setattr(fuse, "SAME", 1.0)
+    assert lost(tmp_path / "c", 5, 5, 5)

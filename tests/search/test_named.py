@@ -6,7 +6,7 @@ import pytest
 
 from hannun.index import lexical
 from hannun.index.engine import All, Any_, Condition, Holds
-from hannun.search.named import MANY, every, verbatim
+from hannun.search.named import MANY, equal, every, verbatim
 
 
 def holds(condition: Condition | None, terms: lexical.Terms) -> bool:
@@ -102,3 +102,8 @@ def test_names_are_no_sentences(name: str) -> None:
 def test_what_has_a_sentence_as_it_stands() -> None:
     assert verbatim("미안하다 사랑한다", "드라마 <미안하다, 사랑한다> DVD")
     assert not verbatim("내일 서울 날씨 알려줘", "서울 날씨 내일 어떤지 알려줘")
+
+
+def test_a_text_is_the_querys_own_however_it_is_written() -> None:
+    texts = ["LG 세탁기", "ＬＧ세탁기", "lg  세탁기\n", "LG 세탁기 12kg", "세탁기", "", "LG 세탁기 " * 9]
+    assert equal("lg 세탁기", texts) == [True, True, True, False, False, False, False]

@@ -424,3 +424,18 @@ def test_words_count_where_there_are_texts(tmp_path: Path, monkeypatch: pytest.M
         assert len(photos.search("빨간 원피스")) == 3
         with pytest.raises(AssertionError, match="words were read"):
             texts.search("빨간 원피스")
+
+
+def test_what_has_the_querys_very_text_comes_first_by_meaning_alone(tmp_path: Path) -> None:
+    """Queries and documents of one text have two vectors, as with prefixes: here each query has that of 눈밭을 달리는 개들."""
+    toy, text = Toy(), "눈밭을 달리는 개"
+    toy.encode_query = lambda contents, *, instruction=None: toy.encode_document([f"{text}들"] * len(contents))  # type: ignore[method-assign]
+    with collection.open(tmp_path / "c", toy, words=False) as shop:
+        shop.add([{"id": "text", "text": f"{text}들"}, {"id": "both", "text": text, "image": draw(seed=3)}])
+        near = shop.search("바다", words=0)
+        assert [h.id for h in near] == ["text", "both"]
+        found = shop.search("눈밭을  달리는 개", words=0)
+        assert [h.id for h in found] == ["both", "text"] and [h.score for h in found] == [near[0].score] * 2
+        assert [h.id for h in shop.search(text, words=0, limit=1, offset=1)] == ["text"]
+        assert shop.why("both", text, words=0).why.rank == 1  # type: ignore[union-attr]
+        assert shop.search({"text": text, "image": draw(seed=9)}, words=0)[0].id == "text"

@@ -165,7 +165,7 @@ class Local:
         for chunk in encode.encode(given, self.encoder, self._known):
             self._store(chunk, report, self._engine)
             if progress is not None:
-                progress(len(chunk))
+                progress(encode.Done.of(chunk))
         self._engine.flush()
         report.require_some()
         return report

@@ -11,6 +11,7 @@ from hannun.embeddings import Floats
 from hannun.errors import InputError
 from hannun.item import Content, Problem
 
+#: Told how many more items are done: a `hannun.encode.Done`, which knows how many of them were there already.
 Progress = Callable[[int], None]
 #: What `add` takes: see `hannun.sources.frames`; frames and tables of other packages are known by what they can do.
 Contents = Iterable[Content | Problem] | Content | Any

@@ -22,6 +22,7 @@ from hannun.collection.records import Checked, Compacted, Contents, Map, Progres
 from hannun.collection.settings import Settings
 from hannun.collection.wire import array_of, content_json, example_json, row_json, why_of, words_given
 from hannun.embeddings import Floats
+from hannun.encode import Done
 from hannun.encoder import Encoder
 from hannun.errors import EncoderMismatch, HannunError, InputError, MissingError, StorageError
 from hannun.facts import FactRange
@@ -282,7 +283,7 @@ class Remote:
                 report.unchanged += job["unchanged"]
                 report.problems += [Problem(p["where"], p["reason"], p["id"]) for p in job["problems"]]
                 if progress is not None:
-                    progress(len(rows))
+                    progress(Done(len(rows), int(job["unchanged"])))
             rows.clear()
             size = 0
 

@@ -47,7 +47,7 @@ def copy(source: Side, target: Side, roots: Roots, progress: Progress | None) ->
         report.added += len(points)
         report.unchanged += len(some) - len(missing)
         if progress is not None:
-            progress(len(some))
+            progress(encode.Done(len(some), len(some) - len(missing)))
     return report
 
 
@@ -111,7 +111,7 @@ def encode_anew(source: Side, settings: Settings, encoder: Encoder, store: Store
         for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}):
             store(chunk, report, engine)
             if progress is not None:
-                progress(len(chunk))
+                progress(encode.Done.of(chunk))
         engine.delete(sorted(done.keys() - {str(p["id"]) for p in source.engine.scan(["id"])}))  # deleted since an earlier, killed run
         engine.flush()
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 from hannun.collection.points import batched, worded
 from hannun.collection.records import Progress, Report
 from hannun.collection.settings import Settings
+from hannun.encode import Done
 from hannun.index.conditions import kept
 from hannun.index.engine import Engine
 
@@ -41,7 +42,7 @@ def rewrite_words(engine: Engine, settings: Settings, writing: AbstractContextMa
         report.added += len(changed)
         report.unchanged += len(stored) - len(changed)
         if progress is not None:
-            progress(len(some))
+            progress(Done(len(some), len(some) - len(changed)))
     engine.flush()
     return report
 

@@ -17,6 +17,7 @@ from hannun.index.lexical import codes, hanja, names
 
 MANY = 16  # words of a query above which it describes, and names nothing
 _GLUED = 3  # words that one code may be written in
+_LONGER = 4  # times as long as another is no text that is the same when both are folded
 _INSIDE = re.compile(r"(?<=\d)\.(?=\d)")
 
 
@@ -42,6 +43,16 @@ def every(text: str, dictionary: Sequence[str] = ()) -> Condition | None:
 def verbatim(query: str, text: str) -> bool:
     """Whether a text has the letters of a query as they follow one another, whatever stands between them."""
     return _letters(hangul.folded(query)) in _letters(hangul.folded(text))
+
+
+def equal(query: str, texts: Sequence[str]) -> list[bool]:
+    """Whether each text is the query's own, but for how it is written (width, case, spaces)."""
+    own, length = _close(query), len(query)
+    return [len(t) <= _LONGER * length and length <= _LONGER * len(t) and _close(t) == own for t in texts]
+
+
+def _close(text: str) -> str:
+    return "".join(hangul.folded(text).split())
 
 
 def _all(words: Sequence[str], dictionary: Sequence[str]) -> Iterator[Condition]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from hannun.errors import InputError
-from hannun.index.engine import Condition
+from hannun.index.engine import All, Condition
 from hannun.item import Item
 from hannun.search import diversify
 from hannun.search.order import Order
@@ -89,6 +89,12 @@ class Options:
     def condition(self) -> Condition | None:
         """The parsed `where`."""
         return None if self.where is None else parse_where(self.where)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions that `where` is made of: each of them must hold."""
+        c = self.condition
+        return () if c is None else c.conditions if isinstance(c, All) else (c,)
 
     @cached_property
     def order(self) -> Order | None:

@@ -117,6 +117,12 @@ class Prepared:
         return sum(w > 0 for w in self.weights.values()) > 1
 
     @cached_property
+    def alone(self) -> str | None:
+        """The query's text, where it is all that is asked with, and its meaning counts among items of several kinds."""
+        asked = self.asked
+        return asked.words if self.several and self.words < 1 and asked.own is not None and asked.own.kinds == (Text.kind,) else None
+
+    @cached_property
     def spread(self) -> float:
         """The deviation of scores in the collection."""
         return 0.0 if self.background is None else self.background.spread(self.pointed.vector, self.weights, self.gains)

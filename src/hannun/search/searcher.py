@@ -22,9 +22,10 @@ from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
 from hannun.search.background import Background
 from hannun.search.hits import Found, Hit, PatchMap, Why, foremost, stored_item
+from hannun.search.named import equal
 from hannun.search.options import MAX_LIMIT, Options
 from hannun.search.order import DEPTH, Order
-from hannun.search.prepared import Prepared, both
+from hannun.search.prepared import FEW, Prepared, both
 from hannun.search.query import Asked
 from hannun.search.relevance import FITS, relevance
 from hannun.search.synonyms import Rule
@@ -88,7 +89,7 @@ class Searcher:
         found = {f.id: f for f in self._candidates(only, CANDIDATES, Among("id", (id,)))}.get(id) or Found(id, 0.0)
         found.payload = payload
         query = self._query(asked, replace(o, limit=1, offset=0))
-        notes = [f"`{written(c)}` does not hold" for c in _each(o.condition) if not self._engine.count(All((Among("id", (id,)), c)))]
+        notes = [f"`{written(c)}` does not hold" for c in o.conditions if not self._engine.count(All((Among("id", (id,)), c)))]
         if id in asked.named:
             notes.append("it is one of the query's own examples")
         if not notes:
@@ -158,9 +159,27 @@ class Searcher:
                 for f in rest:
                     f.score, f.last = f.score - BELOW, True
                 found += rest
+        found = self._equal_first(query, found)
         for rank, f in enumerate(found, start=1):
             f.rank = rank
         return found
+
+    def _equal_first(self, query: Prepared, found: list[Found]) -> list[Found]:
+        """Of the best FEW, whose texts a page fetches anyway, what has the query's very text comes first, with the score of the first.
+
+        A query and a document of one text may have two vectors, and beside a picture a text is half an item: others may be nearer.
+        """
+        text, top = query.alone, found[:FEW]
+        if text is None:
+            return found
+        self._fill(top)
+        texts = equal(text, [str((f.payload or {}).get("text") or "") for f in top])
+        same = {f.id: f for f, equally in zip(top, texts, strict=True) if equally and not f.last}
+        if list(same) == [f.id for f in top[: len(same)]]:
+            return found
+        for f in same.values():
+            f.score = top[0].score
+        return [*same.values(), *(f for f in found if f.id not in same)]
 
     def _deeper(self, query: Prepared, needed: int) -> list[Found]:
         """The first 50 are those of the best 100 candidates, the next 50 those of the best 200 that were not there, and so on.
@@ -382,9 +401,7 @@ class Searcher:
         return Why(parts, f.terms, f.picture, self._patches(it, f.picture or 0, query), f.rank, note)
 
     def _patches(self, it: Item, picture: int, query: Prepared) -> PatchMap | None:
-        if not it.images or query.words == 1 or not query.asked.words:
-            return None
-        seeing = cells(self._load())
+        seeing = cells(self._load()) if it.images and query.words < 1 and query.asked.words else None
         if seeing is None:
             return None
         try:
@@ -420,12 +437,8 @@ def _parts(row: Mapping[str, Floats], payload: Mapping[str, Any], query: Prepare
 
 
 def _found(match: Match) -> Found:
-    parts = {k: float(v) for k, v in match.parts.items()}
+    parts = {k: float(v) for k, v in match.parts.items()} if match.parts else {}
     return Found(str(match.payload["id"]), match.score, 0, match.payload if len(match.payload) > 1 else None, parts)
-
-
-def _each(condition: Condition | None) -> tuple[Condition, ...]:
-    return () if condition is None else condition.conditions if isinstance(condition, All) else (condition,)
 
 
 def _behind(place: int) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import qdrant_edge as qe
 
+from hannun.embeddings import Floats
 from hannun.errors import CollectionBusy, InputError, StorageError
 from hannun.index import request as form
 from hannun.index.engine import Layout
@@ -100,6 +103,13 @@ def but_ours() -> qe.PayloadSelector:
     return qe.PayloadSelector.Exclude([form.OURS])
 
 
+def floats(values: Sequence[Any]) -> Floats:
+    """A vector, or a matrix of token vectors, that came as a list of Python's numbers: `asarray` takes twice as long."""
+    if not values or not isinstance(values[0], float):
+        return np.asarray(values, dtype=np.float32)
+    return np.frombuffer(bytearray(struct.pack(f"{len(values)}f", *values)), dtype=np.float32)
+
+
 def _prefetch(query: Json) -> qe.Prefetch:
     return qe.Prefetch(
         limit=query["limit"],
@@ -140,6 +150,8 @@ def _expression(form: Any) -> qe.Expression:
     match form:
         case str(path):
             return e.Variable(path)
+        case float() | int():
+            return e.Constant(float(form))
         case {"mult": terms}:
             return e.Mult([_expression(t) for t in terms])
         case {"sum": terms}:

@@ -23,7 +23,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, final
 
-import numpy as np
 import qdrant_edge as qe
 
 from hannun.checksums import Damage
@@ -194,7 +193,7 @@ class Edge:
         wanted = [*self.layout.parts, *([form.TOKENS] if self.layout.tokens else [])]
         found = self._retrieve(ids, ["id"], wanted).values()
         rows = ((r.payload, r.vector) for r in found)
-        return {p["id"]: {n: np.asarray(x, dtype=np.float32) for n, x in v.items()} for p, v in rows if p and isinstance(v, dict)}
+        return {p["id"]: {n: binding.floats(x) for n, x in v.items()} for p, v in rows if p and isinstance(v, dict)}
 
     def points(self, ids: Sequence[str] | None = None) -> Iterator[Point]:
         """Whole points."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 import base64
 import html as escape
 import io
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import PIL.Image
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text as Styled
 
 from hannun.collection import Collection
+from hannun.encode import Done
 from hannun.errors import HannunError, MissingError
 from hannun.files import write_whole
 from hannun.item import Image, Problem
@@ -25,7 +29,7 @@ from hannun.search.hits import Hit, Why
 
 THUMBNAIL = 240  # pixels
 _SHOWN = 20  # problems listed one by one
-_RECENT = 10.0  # seconds that the rate and the time left are of: what was skipped before the encoder began does not count for long
+_RECENT = 10.0  # seconds of making, at least, that the rate and the time left are of
 _WIDE = 100_000  # columns
 
 
@@ -38,29 +42,84 @@ class Section:
     hits: Sequence[Hit]
 
 
+@final
+class Pace:
+    """How fast things are made: those of the last seconds of making, without what was skipped and the time that only skipping took."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._last = clock, clock()
+        self._recent: deque[tuple[float, int]] = deque()  # seconds, and how many were made in them
+
+    def told(self, done: int) -> None:
+        """So many more are done; a `Done` says how many of them were skipped."""
+        now = self._clock()
+        took, self._last = now - self._last, now
+        made = done - (done.skipped if isinstance(done, Done) else 0)
+        if made <= 0:
+            return
+        self._recent.append((took, made))
+        while sum(s for s, _ in self._recent) - self._recent[0][0] >= _RECENT:
+            self._recent.popleft()
+
+    @property
+    def rate(self) -> float | None:
+        """Made per second; None as long as nothing was."""
+        seconds = sum(s for s, _ in self._recent)
+        return sum(n for _, n in self._recent) / seconds if seconds > 0 else None
+
+    def left(self, waiting: float) -> float | None:
+        """Seconds until so many are done, if none of them is skipped; None as long as there is no rate."""
+        return 0.0 if waiting <= 0 else waiting / self.rate if self.rate else None
+
+
+@final
 class _Rate(ProgressColumn):
-    """Things per second over the last seconds."""
+    """Things made per second."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
 
     def render(self, task: Task) -> Styled:
-        speed = task.finished_speed or task.speed
-        return Styled(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
+        rate = self._pace.rate
+        return Styled(f"{rate:,.0f}/s" if rate else "", style="progress.data.speed")
+
+
+@final
+class _Left(ProgressColumn):
+    """Hours, minutes and seconds until all is done."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+
+    def render(self, task: Task) -> Styled:
+        left = None if task.total is None else self._pace.left(task.total - task.completed)
+        return Styled("-:--:--" if left is None else str(timedelta(seconds=round(left))), style="progress.remaining")
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error with count, rate and time left; the value is called with how many more are done."""
+    """A bar on standard error with count, rate and time left; the value is called with how many more are done (a `Done`, where some
+    were skipped: these are in the count, and in neither of the others)."""
+    pace = Pace()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _Rate(),
+        _Rate(pace),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(),
+        _Left(pace),
     )
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=_RECENT) as bar:
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=total or None)
-        yield lambda done: bar.advance(task, done)
+
+        def advance(done: int) -> None:
+            pace.told(done)
+            bar.advance(task, done)
+
+        yield advance
 
 
 def terminal() -> Console:
