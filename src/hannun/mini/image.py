@@ -59,6 +59,14 @@ class ImageTower:
         """The backbone's class scores before the softmax, float32 [n, 1000]: what ConSE, the baseline, is made of."""
         return self._run(pictures, "logits", (CLASSES,))
 
+    def seen(self, pictures: Iterable[Image]) -> tuple[Floats, Floats]:
+        """`dense` and `logits` of one pass."""
+        few = list(pictures)
+        parts = [self._load().run(["dense", "logits"], {"pixels": _batch(iter(few[k : k + _BATCH]))}) for k in range(0, len(few), _BATCH)]
+        if not parts:
+            return np.zeros((0, WIDTH), np.float32), np.zeros((0, CLASSES), np.float32)
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
     def _run(self, pictures: Iterable[Image], output: str, shape: tuple[int, ...]) -> Floats:
         found: list[Floats] = []
         source = iter(pictures)
