@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -14,6 +14,7 @@ from hannun.item import Image, item
 from hannun.serve import pictured
 from hannun.serve.http import bodies
 from hannun.serve.http.routes.answers import Served, answer
+from hannun.serve.http.service import Service
 
 Aspect = Annotated[str, Field(pattern=r"^([1-9]|1[0-6])[:x]([1-9]|1[0-6])$")]
 Category = Literal["상의", "원피스", "치마", "바지", "신발"]  # those of the fashion topic
@@ -88,7 +89,7 @@ async def thumbnail(body: ThumbnailBody, service: Served) -> Response:
     if body.id is not None:
         pictures = list((await service.engine(service.collection.get, body.id)).images)
     else:
-        pictures = [Image(item(await service.content({"image": p})).images[0].load()) for p in body.images]
+        pictures = [await _sent(service, p) for p in body.images]
     found = await service.engine(pictured.ranked, service.encoder, body.query, pictures, body.aspect, body.threshold)
     return answer({"pictures": found})
 
@@ -96,6 +97,9 @@ async def thumbnail(body: ThumbnailBody, service: Served) -> Response:
 @router.post("/tags", response_model=TagsOut)
 async def tags(body: TagsBody, service: Served) -> Response:
     """What is found in a picture: colour, type, pattern, each with its probability."""
-    given: dict[str, Any] = {"image": body.image}
-    picture = item(await service.content(given)).images[0]
-    return answer(await service.engine(pictured.findings, picture, body.category))
+    return answer(await service.engine(pictured.findings, await _sent(service, body.image), body.category))
+
+
+async def _sent(service: Service, picture: str) -> Image:
+    """A picture as it was sent: a window of it is told in its own pixels. Raises InputError."""
+    return item(await service.write(service.row, {"image": picture}), id="sent").images[0]
