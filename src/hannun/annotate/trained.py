@@ -69,15 +69,11 @@ class TrainedHeads:
             raise MissingError(f"{path}: no such heads; train them: python -m hannun.recipes.fashion_search --data FOLDER --to {path.name}")
         with np.load(path, allow_pickle=False) as f:
             told: dict[str, Any] = json.loads(str(f["told"]))
-            heads = {
-                key: TagHead(
-                    tuple(row["classes"]),
-                    *(f[f"{n}.{a}"].astype(np.float32) for a in ("mean", "scale", "inner", "inner_bias", "outer", "outer_bias")),
-                    float(row["temperature"]),
-                    float(row["threshold"]),
-                )
-                for n, (key, row) in enumerate(told["heads"].items())
-            }
+            heads = {}
+            for n, (key, row) in enumerate(told["heads"].items()):
+                w = {a: f[f"{n}.{a}"].astype(np.float32) for a in ("mean", "scale", "inner", "inner_bias", "outer", "outer_bias")}
+                made = (w["mean"], w["scale"], w["inner"], w["inner_bias"], w["outer"], w["outer_bias"])
+                heads[key] = TagHead(tuple(row["classes"]), *made, float(row["temperature"]), float(row["threshold"]))
         return TrainedHeads(heads, {k: tuple(r["reads"]) for k, r in told["heads"].items()}, str(told["fingerprint"]), str(told["about"]))
 
 
