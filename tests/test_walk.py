@@ -153,6 +153,8 @@ def own_data_is_right(home: Path, wrote: dict[str, str]) -> None:
     assert len(hits('hannun search "더 밝은 색"')) == 10
     assert hits('hannun search "겨울 코트"') == ["p3"]
     assert [sorted(Path(i).name for i in g["ids"]) for g in json.loads(of("hannun dupes"))] == [["IMG_1.jpg", "again.jpg"]]
+    assert "tagged by fashion-" in of("hannun tag") and "색: " in of("hannun tag")
+    assert re.search(r"^ → .*IMG_0", of("hannun thumbnail"), re.M)  # the red dress
     assert "checked" in of("hannun check") and "damaged" not in of("hannun check")
     assert (home / "my-backup.tar").stat().st_size > 0
     with hannun.open("my.hannun") as shop:
@@ -192,5 +194,5 @@ def test_each_command_of_both_languages_is_walked_or_named() -> None:
     assert set(INSTEAD) <= printed
     assert all(line in INSTEAD or line.startswith(("pip install ", "hannun ")) for line in printed)
     # What a newcomer's walk checks by outcome: a command that is new here needs one too.
-    checked = {"index", "search", "dupes", "check", "backup", "curate", "mine", "recipes", "eval"}
+    checked = {"index", "search", "dupes", "tag", "thumbnail", "check", "backup", "curate", "mine", "recipes", "eval"}
     assert {shlex.split(line)[1] for line in printed - set(INSTEAD) if line.startswith("hannun ")} == checked

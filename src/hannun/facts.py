@@ -21,6 +21,7 @@ from hannun.errors import InputError
 Scalar = str | int | float | bool
 
 CALLED = ("title", "folder", "place", "place_en")  # the facts that are a picture's words
+TAGS, BY = "tags", "by"  # the fact that says which others annotators found, with their scores, and under BY by which version
 
 MAX_DEPTH = 32  # of lists and dicts in a fact; a store's own JSON reader gives up at 128
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
@@ -43,6 +44,21 @@ def called(told: Mapping[str, Any]) -> str:
     """What a picture without a text is called: its title, its folder and where it was taken, as far as they are told; "" otherwise."""
     found = (told.get(name) for name in CALLED)
     return "\n".join(" ".join(map(str, v)) if isinstance(v, list) else v for v in found if isinstance(v, str | list))
+
+
+def found(told: Mapping[str, Any]) -> frozenset[str]:
+    """The names of facts that annotators found (`hannun.annotate`), by the fact TAGS."""
+    tags = told.get(TAGS)
+    return frozenset(k for k, v in tags.items() if isinstance(v, float | int)) if isinstance(tags, Mapping) else frozenset()
+
+
+def noted(told: Mapping[str, Any]) -> str:
+    """The words of what annotators found: each value, and what else it is called; "" where nothing was found."""
+    tags = told.get(TAGS)
+    if not isinstance(tags, Mapping):
+        return ""
+    values = [v for name in tags if name in found(told) and isinstance(v := told.get(name), str)]
+    return " ".join([*values, *(w for w in [tags.get("words")] if isinstance(w, str))])
 
 
 def fact(value: Any, depth: int = 0) -> Any:

@@ -14,7 +14,7 @@ from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage
 from hannun.encode import Encoded
 from hannun.errors import InputError
-from hannun.facts import called
+from hannun.facts import called, noted
 from hannun.index import lexical
 from hannun.index.engine import Point
 from hannun.item import PLACE, SOURCE, Image, Item, Member, plain_facts
@@ -60,12 +60,17 @@ def relocated(it: Item, payload: Mapping[str, Any], storage: Storage) -> dict[st
 
 def worded(points: Sequence[Point], settings: Settings) -> list[Point]:
     """The same points with the words of their texts, where the collection keeps words; a picture without a text has those of its name
-    and its folder."""
+    and its folder, and each those that annotators found."""
     if not settings.words:
         return list(points)
-    texts = (str(p.payload.get("text") or "") or called(p.payload.get("facts") or {}) for p in points)
+    texts = (_words(p.payload) for p in points)
     every = zip(points, lexical.documents(texts, settings.dictionary), strict=True)
     return [replace(p, words=terms.words, initials=terms.initials) for p, terms in every]
+
+
+def _words(payload: Mapping[str, Any]) -> str:
+    told = payload.get("facts") or {}
+    return "\n".join(w for w in (str(payload.get("text") or "") or called(told), noted(told)) if w)
 
 
 def _stored(picture: Image, storage: Storage) -> str | dict[str, Any]:

@@ -14,7 +14,7 @@ from hannun.collection.points import ORIGIN, batched, relocated, worded
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage, own_pictures
 from hannun.errors import InputError
-from hannun.facts import called, facts
+from hannun.facts import called, facts, noted
 from hannun.index.engine import Engine, Point
 from hannun.item import PLACE, Item, content_of
 
@@ -38,7 +38,8 @@ def change(engine: Engine, settings: Settings, ids: Iterable[str], told: Mapping
             former = point.payload.get("facts") or {}
             now = {k: v for k, v in {**former, **told}.items() if k not in gone}
             new = replace(point, payload={**point.payload, "facts": now})
-            (changed if called(now) == called(former) else renamed).append(new)
+            same = (called(now), noted(now)) == (called(former), noted(former))
+            (changed if same else renamed).append(new)
         engine.update([*changed, *worded(renamed, settings)])
     engine.flush()
 

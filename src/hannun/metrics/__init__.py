@@ -15,7 +15,7 @@ Everything is computed in float64, whatever comes in.
 """
 
 from hannun.metrics.checks import Array, Ints
-from hannun.metrics.classification import accuracy, guess, macro_f1
+from hannun.metrics.classification import accuracy, calibration_error, guess, macro_f1
 from hannun.metrics.correlation import average_ranks, spearman
 from hannun.metrics.generation import bert_score, clip_score, frechet_distance
 from hannun.metrics.late_interaction import maxsim
@@ -56,6 +56,7 @@ __all__ = [
     "image_to_text",
     "intra_list_distance",
     "macro_f1",
+    "calibration_error",
     "maxsim",
     "ndcg",
     "paired",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from hannun.errors import InputError
 from hannun.metrics import checks
 from hannun.metrics.checks import Ints
 from hannun.metrics.ranking import pessimistic_rank
@@ -36,3 +37,17 @@ def macro_f1(truth: npt.ArrayLike, guess: npt.ArrayLike) -> float:
     first, second = place[: len(t)], place[len(t) :]
     true, said, hits = (np.bincount(x, minlength=len(classes)) for x in (first, second, first[first == second]))
     return float((2 * hits / (true + said)).mean())
+
+
+def calibration_error(sure: npt.ArrayLike, right: npt.ArrayLike, bins: int = 15) -> float:
+    """The expected calibration error: how far probabilities of guesses [n] are from the share of them that is right, over equal bins.
+
+    The bins are 1/bins wide and count by how many guesses fall into each (Guo et al. 2017; 15 bins are the paper's).
+    """
+    p, r = checks.vector("sure", sure), np.asarray(right, np.float64)
+    if p.shape != r.shape:
+        raise InputError(f"{p.shape} probabilities and {r.shape} outcomes came, expected one for each")
+    place = np.minimum((p * bins).astype(np.int64), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    gaps = np.abs(np.bincount(place, p, bins) - np.bincount(place, r, bins))
+    return float(gaps.sum() / max(counts.sum(), 1))

@@ -71,6 +71,13 @@ class ImageTower:
         rows = [np.concatenate([v, deep[:, 0], looks.mean(axis=1), looks.std(axis=1)], axis=1) for v, deep, looks in given]
         return np.concatenate(rows).astype(np.float32) if rows else np.zeros((0, STATES), np.float32)
 
+    def seen(self, pictures: Iterable[Image]) -> tuple[Floats, Floats]:
+        """`dense` and `logits` of one pass."""
+        found = list(self._runs(pictures, ("dense", "logits")))
+        if not found:
+            return np.zeros((0, WIDTH), np.float32), np.zeros((0, CLASSES), np.float32)
+        return np.concatenate([dense for dense, _ in found]), np.concatenate([logits for _, logits in found])
+
     def _run(self, pictures: Iterable[Image], output: str, shape: tuple[int, ...]) -> Floats:
         found = [one for (one,) in self._runs(pictures, (output,))]
         return np.concatenate(found) if found else np.zeros((0, *shape), np.float32)

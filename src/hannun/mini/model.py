@@ -85,6 +85,11 @@ class Mini:
         """Unit vectors of 3 × 3 cells of each picture, row by row, in the space of the texts: float32 [n, 9, 384]."""
         return self._image.patches(pictures)
 
+    def seen(self, pictures: Sequence[Image]) -> tuple[Floats, Floats]:
+        """Unit vectors [n, 384] of pictures and the class scores [n, 1000] of the network behind them, of one pass."""
+        dense, logits = self._image.seen(pictures)
+        return unit(dense), logits
+
     def _texts(self, texts: Sequence[str], role: Role) -> Floats:
         return unit(self._text.encode(texts, role))
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from hannun import hangul
 from hannun.embeddings import Floats, unit
-from hannun.facts import CALLED, called
+from hannun.facts import called, noted
 from hannun.index.engine import Engine
 from hannun.item import joined
 from hannun.search.fuse import counted
@@ -86,9 +86,10 @@ def _kinds(sample: Background, dim: int, weighed: tuple[tuple[str, float], ...])
 
 def sampled(engine: Engine) -> Background:
     """A sample of the engine's points. They come in the order of hashes of their ids: at random."""
-    payloads = list(islice(engine.scan(["id", "text", *(f"facts.{name}" for name in CALLED)]), LOOKED_AT))
+    payloads = list(islice(engine.scan(["id", "text", "facts"]), LOOKED_AT))
     texts = [str(p["text"]) for p in payloads if p.get("text")]
-    named = [] if texts else [c for p in payloads if (c := called(p.get("facts") or {}))]
+    told = [] if texts else [p.get("facts") or {} for p in payloads]
+    named = [words for t in told if (words := f"{called(t)}\n{noted(t)}".strip())]
     lengths = [len(t) for t in texts or named]
     found: dict[tuple[str, ...], list[tuple[Floats, ...]]] = {}
     for row in engine.vectors([str(p["id"]) for p in payloads]).values():

@@ -18,9 +18,11 @@ import httpx2
 from hannun.errors import HannunError, InputError
 from hannun.item import Content, Image, item
 from hannun.search.hits import Hit
+from hannun.serve.dialogue import Turn, asked_with, remembered
 
 if TYPE_CHECKING:
     from hannun.collection import Collection
+    from hannun.serve.vlm import Answers
 
 SIDE = 768  # pixels of the longer side of a picture that is sent: what most models look at without cutting it up
 _TEXT = 4000  # characters of a passage
@@ -86,21 +88,46 @@ class ChatModel:
         return text.strip()
 
 
-def ask(collection: Collection, question: Content, model: ChatModel, *, where: str | None = None, limit: int = 6) -> Answer:
+def ask(
+    collection: Collection, question: Content, model: Answers, *, where: str | None = None, limit: int = 6, before: Sequence[Turn] = ()
+) -> Answer:
     """Answer a question (words, or words with a picture) from the `limit` nearest items for which `where` holds.
 
-    With nothing found the model is not asked. Raises InputError for a question without words.
+    `before` are the turns of a dialogue that the question follows up: it is searched for together with the question before it, and what
+    that answer cited stays among the sources. With nothing found the model is not asked. Raises InputError for a question without words.
     """
     it = item(question, id="question")
     if not it.text:
         raise InputError("a question without words came; write what you want to know")
-    hits = collection.search(question, where=where, limit=limit)
+    wanted = {"text": asked_with(it.text, before), **({"image": list(it.images)} if it.images else {})}
+    hits = _with_cited(collection, collection.search(wanted if before else question, where=where, limit=limit), before, limit)
     if not hits:
         return Answer("", ())
-    text = model.complete([{"role": "system", "content": _RULES}, {"role": "user", "content": _shown(it.text, it.images, hits)}])
+    said = {"role": "user", "content": _shown(it.text, it.images, hits)}
+    text = model.complete([{"role": "system", "content": _RULES}, *remembered(before), said])
     numbers = {int(n) for group in _CITED.findall(text) for n in re.split(r"\s*[,，]\s*", group)}
     sources = tuple(Source(n, hit, n in numbers) for n, hit in enumerate(hits, start=1))
     return Answer(text, sources, tuple(sorted(numbers - set(range(1, len(hits) + 1)))))
+
+
+def about(picture: Image, question: str, model: Answers, *, before: Sequence[Turn] = ()) -> Answer:
+    """Answer a question about one picture alone, without a collection. Raises InputError for a question without words."""
+    if not question.strip():
+        raise InputError("a question without words came; write what you want to know")
+    shown = _picture([picture])
+    if not shown:
+        picture.load(SIDE)  # raises what is wrong with it
+    said = {"role": "user", "content": [*shown, {"type": "text", "text": question}]}
+    rules = "Answer the question from the picture alone, in the language of the question. Where the picture does not show it, say so."
+    return Answer(model.complete([{"role": "system", "content": rules}, *remembered(before), said]), ())
+
+
+def _with_cited(collection: Collection, hits: Sequence[Hit], before: Sequence[Turn], limit: int) -> list[Hit]:
+    """The hits after what the last answer cited, at most `limit` in all but for these."""
+    ids = before[-1].cited if before else ()
+    kept = [Hit(it.id, 0.0, it) for it in collection.items(ids=list(ids))] if ids else []
+    there = {h.id for h in kept}
+    return [*kept, *(h for h in hits if h.id not in there)][: max(limit, len(kept))]
 
 
 def _shown(question: str, asked: Sequence[Image], hits: Sequence[Hit]) -> list[dict[str, Any]]:

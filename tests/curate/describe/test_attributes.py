@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hannun.annotate import schema
 from hannun.curate.describe import attributes, tags
 
 SEED = ["image_hash", "image_url", "image_size", "title", "query", "title_kelip_score", "query_count", "query_kelip_score",
@@ -32,6 +33,17 @@ def test_attribute_sentences_and_tags() -> None:
         "[PROMPT] 이 상품의 [굽]은 [3cm]입니다",
     ]
     assert tags.untagged("[QUERY] 여성 단화") == ("QUERY", "여성 단화") and tags.untagged("[기타] x") == (None, "[기타] x")
+
+
+def test_sentences_of_a_category_by_the_schema() -> None:
+    told = {"색": "red", "무늬": ["스트라이프", "격자"], "토스타일": "라운드 토", "skirt style": "주름", "총기장": None}
+    assert list(attributes.of_category(told, schema.read(), "치마")) == [
+        "이 상품의 [색]은 [빨강]입니다",
+        "이 상품의 [무늬]는 [줄무늬]입니다",
+        "이 상품의 [무늬]는 [격자]입니다",
+        "이 상품의 [스커트스타일]은 [주름]입니다",
+    ]
+    assert "이 상품의 [토스타일]은 [라운드 토]입니다" in list(attributes.of_category(told, schema.read(), "신발"))
 
 
 def test_a_style_must_lead() -> None:

@@ -103,7 +103,7 @@ def but_ours() -> qe.PayloadSelector:
     return qe.PayloadSelector.Exclude([form.OURS])
 
 
-def floats(values: Sequence[Any]) -> Floats:
+def floats(values: Any) -> Floats:
     """A vector, or a matrix of token vectors, that came as a list of Python's numbers: `asarray` takes twice as long."""
     if not values or not isinstance(values[0], float):
         return np.asarray(values, dtype=np.float32)

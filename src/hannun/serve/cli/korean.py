@@ -284,8 +284,37 @@ HELP = {
     "Its OpenAI-compatible address.": "모델의 OpenAI 호환 주소.",
     "A picture that the question is about.": "질문하려는 사진.",
     "How many items the model is given.": "모델에 줄 항목 수.",
+    "Ask about the picture alone, without a collection.": "컬렉션 없이 사진만 두고 묻습니다.",
+    "The model is a path or hub id, and answers here, without a server.": "모델이 경로나 허브 id이고, 서버 없이 여기서 답합니다.",
+    "A dialogue: kept in this file, and gone on with by the next question.": "대화: 이 파일에 남기고, 다음 질문이 이어 갑니다.",
     "Seconds to wait for the model.": "모델을 기다릴 시간(초).",
     "The answer and its sources as JSON.": "답과 근거를 JSON으로.",
+    # tag
+    "Find colour, type, pattern and other attributes of pictures, each with its probability, or *unknown*.": (
+        "사진의 색, 종류, 무늬 같은 속성을 확률과 함께 찾습니다. 모르면 모른다고 합니다."
+    ),
+    "Pictures, or folders of them.": "사진, 또는 사진 폴더.",
+    "Write what is found into this collection.": "찾은 것을 이 컬렉션에 씁니다.",
+    "What may be found: fashion, food, or a .toml file of your own.": "무엇을 찾을지: fashion, food, 또는 직접 쓴 .toml 파일.",
+    "Only the attributes of things of this category: 치마, 신발.": "이 종류가 갖는 속성만: 치마, 신발.",
+    "Heads that you trained, instead of those that come with it.": "함께 오는 것 대신 직접 학습한 분류기.",
+    "By prompts alone, without trained heads.": "학습한 분류기 없이 문장만으로.",
+    "Names and values in English.": "이름과 값을 영어로.",
+    "Also items that this version has looked at.": "이 버전이 이미 본 항목도 다시.",
+    # thumbnail
+    "Choose the pictures of documents that fit a query; none where none fits (then it exits with 1). Near-duplicates count once.": (
+        "문서에서 검색어에 맞는 사진을 고릅니다. 맞는 것이 없으면 고르지 않고 1로 끝납니다. 거의 같은 사진은 한 번만 셉니다."
+    ),
+    "HTML, Markdown and PDF files, or folders of pictures.": "HTML, Markdown, PDF 파일, 또는 사진 폴더.",
+    "What was searched for.": "검색한 말.",
+    "A picture that was searched for, alone or with words.": "검색한 사진. 혼자, 또는 말과 함께.",
+    "Cut to this shape: 1:1, 4:3, 320x180; whole when left out.": "이 비율로 자릅니다: 1:1, 4:3, 320x180. 빼면 자르지 않습니다.",
+    "The least score of a picture that is shown, 0 … 1.": "보여 줄 사진의 최저 점수, 0 … 1.",
+    "The share of the words by a picture (alt, caption) in its score, 0 … below 1.": (
+        "사진 곁의 글(alt, 설명)이 점수에서 차지하는 비율, 0 이상 1 미만."
+    ),
+    "How many pictures of a document are shown.": "문서마다 보여 줄 사진 수.",
+    "Write what is shown into this folder.": "고른 사진을 이 폴더에 씁니다.",
     # curate
     "Raw image–text records into clean Korean pairs.": "가공하지 않은 사진–글 기록에서 깨끗한 한국어 쌍을 만듭니다.",
     "Clean pairs out of raw sources. Run again after a stop, it goes on where it was.": (

@@ -37,6 +37,8 @@ from hannun.serve.cli import (
     search,
     serve,
     synonyms,
+    tag,
+    thumbnail,
     train,
     tune,
     update,
@@ -98,6 +100,8 @@ app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.command("mcp")(mcp.mcp)
 app.command("ask")(ask.ask)
+app.command("tag")(tag.tag)
+app.command("thumbnail")(thumbnail.thumbnail)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from hannun.serve.http.bodies import Failure
 from hannun.serve.http.guard import Guard
 from hannun.serve.http.jobs import Busy
 from hannun.serve.http.refused import failure
-from hannun.serve.http.routes import collection, embeddings, health, items, pictures, search
+from hannun.serve.http.routes import collection, embeddings, health, items, looks, pictures, search
 from hannun.serve.http.service import Service
 
 log = logging.getLogger("hannun.http")
@@ -71,7 +71,7 @@ def application(service: Service) -> Guard:
         responses=_REFUSALS,
     )
     app.state.service = service
-    for routes in (search, collection, pictures, embeddings, items, health):
+    for routes in (search, looks, collection, pictures, embeddings, items, health):
         app.include_router(routes.router)
     app.add_exception_handler(HannunError, lambda request, error: _mistake(request, error, service))
     app.add_exception_handler(HTTPException, _refusal)

@@ -34,6 +34,7 @@ async function patient(method, path, body, signal, keepalive) {
 
 export const collection = () => patient("GET", "/v1/collection");
 export const search = (query, signal) => patient("POST", "/v1/search", query, signal);
+export const thumbnail = (asked) => patient("POST", "/v1/thumbnail", asked);
 export const explain = (query) => patient("POST", "/v1/explain", query);
 export function facets(where, signal, field) {
   return patient("GET", `/v1/facets?${new URLSearchParams({ ...(where && { where }), ...(field && { field }) })}`, undefined, signal);

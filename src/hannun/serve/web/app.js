@@ -146,7 +146,7 @@ function open(hit) {
   opened = hits.indexOf(hit);
   const why = query(about?.parts ?? true); // asked for only when somebody wants to know
   const explain = why.query ? api.explain({ ...why, id: hit.id }).then((h) => h.explain) : null;
-  detail.open(hit, { explain, at: opened, of: opened < 0 ? 0 : hits.length, more: more && opened >= 0, mayWrite: about?.writable === true });
+  detail.open(hit, { explain, at: opened, of: opened < 0 ? 0 : hits.length, more: more && opened >= 0, mayWrite: about?.writable === true, query: state.words.trim() });
 }
 
 // The neighbour of what is shown; at the end of what has come, more is fetched.
@@ -283,7 +283,13 @@ function listen() {
     $("trouble-home").append($("trouble"));
     [...$("grid").querySelectorAll(".open")].find((o) => o.dataset.id === hit?.id)?.focus(); // where one was, not where one began
   };
-  detail.listen({ step, remove, like, unlike, changed: () => { meet().then(() => draw()).catch(trouble); }, trouble, closed });
+  const narrow = (field, value) => {
+    (state.facets[field] ??= new Set()).add(JSON.stringify(value));
+    $("detail").close();
+    view("grid");
+    go();
+  };
+  detail.listen({ narrow, step, remove, like, unlike, changed: () => { meet().then(() => draw()).catch(trouble); }, trouble, closed });
   adding.dropping({ ask: pictured, add, writable: () => about?.writable !== false });
   saved.listen();
   undo.listen();

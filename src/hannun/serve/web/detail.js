@@ -2,7 +2,9 @@
 
 import * as api from "./api.js";
 import * as edit from "./edit.js";
+import * as found from "./found.js";
 import { show, titleOf } from "./grid.js";
+import * as picker from "./picker.js";
 import * as undo from "./undo.js";
 import * as why from "./why.js";
 import { number, say } from "./words.js";
@@ -10,9 +12,11 @@ import { number, say } from "./words.js";
 const $ = (id) => document.getElementById(id);
 let current = null; // the hit that is shown
 let writable = false;
+let narrowed = () => {}; // what a click on a tag asks for
+let troubled = () => {};
 
 // explain: a promise of reasons, or null; at, of: its place in the list; of is 0 where there is none; more: whether the list goes on.
-export function open(hit, { explain = null, at = 0, of = 0, more = false, mayWrite = false } = {}) {
+export function open(hit, { explain = null, at = 0, of = 0, more = false, mayWrite = false, query = "" } = {}) {
   current = hit;
   writable = mayWrite;
   $("detail-title").textContent = titleOf(hit);
@@ -33,6 +37,7 @@ export function open(hit, { explain = null, at = 0, of = 0, more = false, mayWri
     b.append(i);
     return b;
   }));
+  $("detail-picker").replaceChildren(picker.offer(hit, query, (n) => { why.clear(); look(hit, n); }, troubled));
   facts();
   $("detail-previous").hidden = $("detail-next").hidden = $("detail-place").hidden = of < 2 && !more;
   // Not `disabled`: a disabled button that has the focus swallows the keys.
@@ -60,7 +65,10 @@ function look(hit, n) {
 function facts() {
   $("detail-editing").replaceChildren();
   $("detail-facts").hidden = false;
-  $("detail-facts").replaceChildren(...Object.entries(current.facts ?? {}).flatMap(([k, v]) => {
+  $("detail-tags").replaceChildren(...found.chips(current.facts, narrowed));
+  $("detail-place-card").replaceChildren(...[found.place(current.facts)].filter(Boolean));
+  const said = found.said(current.facts);
+  $("detail-facts").replaceChildren(...Object.entries(current.facts ?? {}).filter(([k]) => !said.has(k)).flatMap(([k, v]) => {
     const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
     dt.textContent = k;
     dd.textContent = Array.isArray(v) ? v.join(", ") : v !== null && typeof v === "object" ? JSON.stringify(v) : String(v);
@@ -97,7 +105,9 @@ function editing(changed, trouble) {
 }
 
 // step(±1) shows a neighbour; remove, like, unlike take the hit; changed: facts are others now; closed: the id that was last shown.
-export function listen({ step, remove, like, unlike, changed, trouble, closed }) {
+export function listen({ step, remove, like, unlike, changed, trouble, closed, narrow }) {
+  narrowed = narrow;
+  troubled = trouble;
   const go = (way) => {
     const button = way < 0 ? $("detail-previous") : $("detail-next");
     if (!button.hidden && button.getAttribute("aria-disabled") !== "true") step(way);

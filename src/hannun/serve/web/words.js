@@ -1,6 +1,12 @@
 // A key goes in, the page's words in Korean or English come out; elements carry their key in data-say, data-label or data-hint.
 
 const WORDS = {
+  tags: ["사진에서 찾은 속성", "Found in the picture"],
+  tagged: ["{name} {value}, 확률 {sure}. 누르면 이것만 봅니다", "{name} {value}, {sure} sure. Press to see only these"],
+  placeCard: ["장소", "Place"],
+  pickThumbnail: ["검색어에 맞는 사진 고르기", "Choose the picture that fits"],
+  thumbnailIs: ["{n}번째 사진이 가장 맞습니다 ({sure})", "Picture {n} fits best ({sure})"],
+  noThumbnail: ["검색어에 맞는 사진이 없습니다", "No picture fits the words"],
   skip: ["결과로 건너뛰기", "Skip to results"],
   view: ["보기", "View"],
   grid: ["격자", "Grid"],

@@ -1,0 +1,233 @@
+"""Thumbnails, tags, places: the figures of what Naver's MDS put in front of users, each on real pictures where there are some.
+
+    python benchmarks/mds.py --data ../shared/data [--parts thumbnails,tags,…] [--documents 300]
+
+thumbnails: documents assembled of Flickr8k's test photos, receipts and watermarked photos, graded by construction
+(`hannun.datasets.documents`); the threshold is chosen on one half of them and measured on the other. What the other parts measure stands at
+their functions. Parts that say drawn are of pictures that Hannun draws: landmarks with names are hardly to be had offline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageEnhance
+
+import hannun
+from hannun import catalogue, load, metrics
+from hannun.annotate import schema, written
+from hannun.annotate.trained import ATTRIBUTES, Tagger, TrainedHeads
+from hannun.catalogue import surfaces
+from hannun.catalogue.drawing import Sheet
+from hannun.catalogue.outfits import outfits
+from hannun.catalogue.palette import COLOURS
+from hannun.catalogue.things import THINGS
+from hannun.datasets import pictures
+from hannun.datasets.documents import documents
+from hannun.datasets.split import share
+from hannun.recipes import fashion_attributes, fashion_search, place_search, smart_thumbnail
+from hannun.recipes.data.garments import of_clothing, of_fashion
+from hannun.search.crop import crop
+from hannun.serve.tags import annotator, topics
+
+CACHE: Path | None = None
+
+
+def thumbnails(data: Path, most: int) -> None:
+    """The seed's table: first picture, text only, ours."""
+    encoder = load("mini")
+    half = smart_thumbnail.look(encoder, documents(data, "choose")[: most or None])
+    least = {}
+    for precision in (0.8, 0.9):
+        least[precision], coverage = smart_thumbnail.chosen(half, precision)
+        print(f"threshold {least[precision]:.4f} for a precision of {precision} on {len(half)} documents; coverage {coverage:.3f}")
+    for split in ("test", "ko"):
+        seen = smart_thumbnail.look(encoder, documents(data, split)[: most or None])
+        for precision, threshold in least.items():
+            print(f"\n{split}: {len(seen)} documents, the threshold of precision {precision}")
+            for row in smart_thumbnail.table(seen, threshold)[0 if precision == 0.8 else 3 :]:
+                print(row.told(), flush=True)
+
+
+def crops(data: Path, most: int) -> None:
+    """Drawn things set off the middle of a wide or tall picture: how much of the thing a square crop keeps, ours and about the middle."""
+    rng = random.Random(0)
+    kept: dict[str, list[float]] = {"ours": [], "middle": []}
+    things = [e for e in catalogue.entries() if e.category != "문서"]
+    for entry in rng.sample(things, min(most or 200, len(things))):
+        thing = entry.picture().resize((120, 120))
+        wide = rng.random() < 0.5
+        size = (rng.randint(220, 420), 120) if wide else (120, rng.randint(220, 420))
+        ground = PIL.Image.new("RGB", size, thing.getpixel((2, 2)))
+        at = rng.randint(0, max(size) - 120)
+        ground.paste(thing, (at, 0) if wide else (0, at))
+        box = crop(ground, 1.0)
+        start = box[0] if wide else box[1]
+        middle = (max(size) - 120) // 2
+        for name, place in (("ours", start), ("middle", middle)):
+            kept[name].append(max(0, 120 - abs(place - at)) / 120)
+    for name, shares in kept.items():
+        low, high = metrics.bootstrap(shares)
+        print(f"{name:8} share of the thing in the crop {np.mean(shares):.3f} [{low:.3f}, {high:.3f}] of {len(shares)} drawn pictures")
+
+
+def attributes(data: Path, most: int) -> None:
+    """Drawn outfits of two garments: accuracy by attribute, and how often the other garment's value is given, with and without the word."""
+    made = outfits(most or fashion_attributes.TESTED, 3, held_out=True)
+    for line in fashion_attributes.measured(TrainedHeads.load(ATTRIBUTES), made):
+        print(line)
+
+
+def tags(data: Path, most: int) -> None:
+    """The heads that come with Hannun on the half of the fashion test photos that did not calibrate them, beside prompts and chance."""
+    for line in fashion_search.measured(fashion_search.fashion(data, 0, CACHE), TrainedHeads.load()):
+        print(line)
+
+
+def clothing(data: Path, most: int) -> None:
+    """Phone photos of clothes (CC0): heads trained on the senders of "train" (a sixth of them calibrate), measured on those of "dev"."""
+    found = list(pictures.shards(data, "clothing"))
+    seen = fashion_search.features([(p.key, p.image) for p in found], CACHE)
+    parts = ["test" if p.facts["split"] == "dev" else "choose" if share(f"sender {p.facts['sender']}") < 17 else "train" for p in found]
+    for name, labels in (
+        ("17 labels as they are", [{"종류": str(p.facts["label"])} for p in found]),
+        ("in the schema's words", [of_clothing(p.facts) for p in found]),
+    ):
+        made = fashion_search.LabelledSet(seen, labels, parts)
+        trained = fashion_search.fitted(made, "clothing")
+        head = trained.heads["종류"]
+        rows = [n for n, part in enumerate(parts) if part == "test" and labels[n].get("종류") in head.classes]
+        truth = np.array([head.classes.index(labels[n]["종류"]) for n in rows])
+        p = trained.probabilities("종류", {k: v[rows] for k, v in seen.items()})
+        print(f"{name}: {len(head.classes)} values, {len(rows)} photos of dev senders\n  " + fashion_search.told(truth, p, head.threshold))
+
+
+def search(data: Path, most: int) -> None:
+    """Colour and type asked for in words ("검은색 운동화"), product photos without titles: P@10 without tags and with them, paired.
+
+    The photos are those of the half of the test split that did not calibrate the heads; right is what the official labels say.
+    """
+    found = [p for p in pictures.fashion(data, "test") if fashion_search.part_of("test", p.key) == "test"]
+    told = [of_fashion(p.facts) for p in found]
+    counts = Counter((t["색"], t["종류"]) for t in told if {"색", "종류"} <= set(t))
+    asked = [pair for pair, n in counts.items() if n >= 5]
+    words = {v.name: v.words[0] for v in schema.read().attribute("색").values}
+    figures = {}
+    with tempfile.TemporaryDirectory() as place, hannun.open(Path(place) / "c.hannun") as c:
+        c.add([{"id": str(n), "image": p.image} for n, p in enumerate(found)])
+        for way in ("without tags", "with tags"):
+            if way == "with tags":
+                written.tag(c, Tagger(TrainedHeads.load()))
+            ranked = [[int(h.id) for h in c.search(f"{words[colour]} {kind}", limit=10)] for colour, kind in asked]
+            right = [[(told[n].get("색"), told[n].get("종류")) == pair for n in row] for row, pair in zip(ranked, asked, strict=True)]
+            figures[way] = np.array([sum(r) / min(10, counts[pair]) for r, pair in zip(right, asked, strict=True)])
+            low, high = metrics.bootstrap(figures[way])
+            print(f"{way:13} P@10 {figures[way].mean():.3f} [{low:.3f}, {high:.3f}] of {len(asked)} queries, {len(found)} photos")
+    gain, low, high, p = metrics.paired(figures["with tags"], figures["without tags"])
+    print(f"paired: {gain:+.3f} [{low:+.3f}, {high:+.3f}], p {p:.4f}")
+
+
+def food(data: Path, most: int) -> None:
+    """The domain that was added by one file: grocery's photos by prompts alone, against chance. mini never saw them."""
+    names = {"Fruit": "과일", "Vegetables": "채소", "Packages": "포장 식품"}
+    found = list(pictures.shards(data, "grocery", "val"))[: most or None]
+    looking = annotator("food", zero_shot=True)
+    topic = schema.read(topics()["food"])
+    kinds = {v.english.split()[0]: v.name for v in topic.attribute("품목").values}
+    answers = looking.annotate([p.item for p in found])
+    for key, truth in (
+        ("분류", [names[p.facts["group"]] for p in found]),
+        ("품목", [kinds.get(str(p.facts["kind"]).lower().split("-")[0], "") for p in found]),
+    ):
+        told = [(t, next(f for f in fs if f.key == key)) for t, fs in zip(truth, answers, strict=True) if t]
+        right = np.array([f.value == t for t, f in told], float)
+        said = np.array([f.value is not None for _, f in told])
+        low, high = metrics.bootstrap(right)
+        common = Counter(t for t, _ in told).most_common(1)[0][1] / len(told)
+        print(
+            f"{key}: right {right.mean():.3f} [{low:.3f}, {high:.3f}] of {len(told)}, unknown {1 - said.mean():.3f}, "
+            f"right of the rest {right[said].mean():.3f}, chance {common:.3f}"
+        )
+
+
+def places(data: Path, most: int) -> None:
+    """Drawn places: three things of the catalogue on one ground; each photo of a place is cut, turned and lit in its own way."""
+    count = most or 40
+    rng = random.Random(5)
+    things = [e for e in catalogue.entries() if e.category == "사물"]
+    scenes = [(rng.sample(things, 3), rng.choice(sorted(surfaces.BACKGROUNDS))) for _ in range(count + count // 2)]
+
+    def photo(n: int, k: int) -> PIL.Image.Image:
+        three, ground = scenes[n]
+        own = random.Random(f"place {n}")
+        made = surfaces.BACKGROUNDS[ground](random.Random(f"{n}")).resize((320, 320))
+        for e, (x, y) in zip(three, ((10, 120), (110, 40), (200, 130)), strict=True):
+            sheet = Sheet(COLOURS[str(e.facts["color"])].rgb)
+            THINGS[str(e.facts["kind"])].draw(sheet, own)
+            made.paste(small := sheet.image.resize((120, 120)), (x, y), small)
+        mine = random.Random(f"photo {n} {k}")
+        side, turn = mine.randint(230, 300), mine.uniform(-8, 8)
+        x, y = mine.randint(0, 320 - side), mine.randint(0, 320 - side)
+        lit = PIL.ImageEnhance.Brightness(made.rotate(turn, PIL.Image.Resampling.BILINEAR)).enhance(mine.uniform(0.55, 1.25))
+        return lit.crop((x, y, x + side, y + side))
+
+    with tempfile.TemporaryDirectory() as place, hannun.open(Path(place) / "p.hannun", words=False) as c:
+        c.add(
+            [
+                {"id": f"{n}#{k}", "image": photo(n, k), "text": f"장소 {n}", "place": str(n), "region": ["국내"]}
+                for n in range(count)
+                for k in (0, 1)
+            ]
+        )
+        own = [place_search.find(c, photo(n, k), threshold=-1) for n in range(count) for k in (2, 3)]
+        strange = [place_search.find(c, photo(n, 2), threshold=-1)[0].score for n in range(count, len(scenes))]
+    first = [float(f[0].name == str(n)) for f, n in zip(own, (n for n in range(count) for _ in "ab"), strict=True)]
+    five = [float(str(n) in [p.name for p in f]) for f, n in zip(own, (n for n in range(count) for _ in "ab"), strict=True)]
+    best = [f[0].score for f in own]
+    auc = float(np.mean([(b > s) + 0.5 * (b == s) for b in best for s in strange]))
+    least, balance = place_search.chosen(best[::2], strange[::2])
+    kept = np.mean([b >= least for b in best[1::2]]), np.mean([s < least for s in strange[1::2]])
+    for name, some in (("top 1", first), ("top 5", five)):
+        low, high = metrics.bootstrap(some)
+        print(f"{name}: {np.mean(some):.3f} [{low:.3f}, {high:.3f}] of {len(some)} photos, {count} drawn places with two pictures each")
+    print(
+        f"no such place: AUC {auc:.3f} ({len(strange)} places that are not there); the threshold of one half, {least:.3f} "
+        f"(balanced {balance:.3f}), keeps {kept[0]:.3f} and refuses {kept[1]:.3f} of the other"
+    )
+
+
+PARTS: dict[str, Callable[[Path, int], None]] = {
+    "thumbnails": thumbnails,
+    "crops": crops,
+    "tags": tags,
+    "attributes": attributes,
+    "clothing": clothing,
+    "search": search,
+    "food": food,
+    "places": places,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--documents", type=int, default=0, help="at most so many documents of each split; 0 for all")
+    parser.add_argument("--cache", type=Path, help="an .npz that keeps features of pictures between runs")
+    given = parser.parse_args()
+    global CACHE
+    CACHE = given.cache
+    for name in given.parts.split(","):
+        print(f"\n== {name}")
+        PARTS[name](given.data, given.documents)
+
+
+if __name__ == "__main__":
+    main()
