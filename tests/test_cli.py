@@ -622,9 +622,7 @@ def test_the_list_of_recipes_and_every_help_need_no_torch(tmp_path: Path) -> Non
     )
     done = finished("-c", without, cwd=tmp_path)
     assert all(re.search(rf"^{name} +paper, tiny +\S", done.stdout, re.MULTILINE) for name in ("jina_clip", "jina_v4", "kanana_v", "kelip"))
-    assert done.returncode == 1 and done.stderr.splitlines() == [
-        "error: the recipe kelip needs torch; pip install -c constraints.txt '.[train]' in Hannun's folder"
-    ]
+    assert (done.returncode, done.stderr) == (0, "") and re.search(r"^kelip --size paper: ", done.stdout, re.MULTILINE)
 
 
 def test_the_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch) -> None:

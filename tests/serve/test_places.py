@@ -83,6 +83,8 @@ def test_no_route_tells_it(start: Start, place: Path, monkeypatch: pytest.Monkey
         "/v1/vectors": [{"ids": ["photos/in/1.png"]}],
         "/v1/rerank": [{"query": "가방", "documents": ["a", "b"]}],
         "/v1/embeddings": [{"input": "a"}],
+        "/v1/thumbnail": [{"query": "가방", "id": "photos/in/1.png"}, {"query": "가방", "id": "nobody"}],
+        "/v1/tags": [{"image": base64.b64encode(encoded(draw())).decode()}, {"image": "bm8="}],
         "/v1/items": [{"items": [{"id": "x", "text": "가"}, {"id": "y", "image": "bm8="}]}],
     }
     done = 0

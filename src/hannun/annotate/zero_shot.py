@@ -28,7 +28,7 @@ class ZeroShot:
     """An annotator of any schema; the prompts' vectors are made when first needed. Raises InputError for an encoder of joint vectors."""
 
     def __init__(self, encoder: Encoder, schema: Schema, english: bool = False) -> None:
-        if not {Text.kind, Image.kind} <= set(encoder.kinds):
+        if Text.kind not in encoder.kinds or Image.kind not in encoder.kinds:
             raise InputError(f"{encoder.name} has no vectors of texts and pictures apart; take one of two towers, such as mini")
         self._encoder, self._schema, self._english = encoder, schema, english
         self._prompts: list[Floats] | None = None

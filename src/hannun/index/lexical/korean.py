@@ -53,8 +53,11 @@ def words(text: str, tokens: Sequence[Any], dictionary: tuple[str, ...]) -> Iter
 
 
 def modifier(word: str, dictionary: tuple[str, ...]) -> str:
-    """The stem of a word that may stand before a noun, as 말린 and 삶은 do, which alone may be a name or a noun; "" for others."""
-    if not _HANGUL.fullmatch(word) or (ord(word[-1]) - 0xAC00) % 28 not in _ADNOMINAL:
+    """The stem of a word that may stand before a noun, as 말린 and 삶은 do, which alone may be a name or a noun; "" for others.
+
+    One syllable (간, 단) is a noun: as a verb it would be half of all that stands before nouns.
+    """
+    if len(word) < 2 or not _HANGUL.fullmatch(word) or (ord(word[-1]) - 0xAC00) % 28 not in _ADNOMINAL:
         return ""
     tokens = kiwi.tokenize(f"{word} 것", dictionary)
     made = [_general(t.tag) for t in tokens] in (["VV", "ETM", "NNB"], ["VA", "ETM", "NNB"])

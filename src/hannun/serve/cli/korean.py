@@ -246,7 +246,9 @@ HELP = {
     "… and by so much below it.": "… 그리고 이만큼 더 낮아야 합니다.",
     "A fact: items of equal value are one product.": "속성: 값이 같은 항목은 같은 상품입니다.",
     "Draw from the ranks instead of taking the hardest.": "가장 어려운 것 대신 순위 안에서 무작위로 뽑습니다.",
-    "List the recipes, or the settings of one.": "레시피의 목록, 또는 레시피 하나의 설정을 보여 줍니다.",
+    "List the recipes, or the settings of one; with --memory what its real size takes.": (
+        "레시피의 목록, 또는 레시피 하나의 설정을 보여 줍니다. --memory를 주면 실제 크기가 얼마나 필요한지 보여 줍니다."
+    ),
     "Show all settings of one, and where they are from.": "레시피 하나의 모든 설정과 그 출처를 보여 줍니다.",
     # serve, keys, mcp, ask
     "Serve a collection over HTTP, with its page. Every HANNUN_ variable is in docs/service.md.": (
