@@ -82,22 +82,8 @@ class Tuned:
 
     def __init__(self, name: str, head: TunedHead, fingerprint: str, calibration: Calibration, threads: int | None = None) -> None:
         self.name, self.fingerprint, self.calibration, self.head = name, fingerprint, calibration, head
+        self.dims, self.kinds, self.side = DIMS, KINDS, SIDE  # mini's
         self._mini, self._image = Mini(threads=threads), ImageTower(HERE, threads, states=True)
-
-    @property
-    def dims(self) -> tuple[int, ...]:
-        """mini's."""
-        return DIMS
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Text and picture of an item have a vector each."""
-        return KINDS
-
-    @property
-    def side(self) -> int:
-        """260 pixels."""
-        return SIDE
 
     def encode_query(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
         """Vectors of what is asked; `instruction` changes nothing."""

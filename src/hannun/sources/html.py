@@ -35,7 +35,8 @@ _BLOCKS = frozenset(
         "ul",
     )
 )
-_LAZY = ("data-src", "data-original", "data-lazy-src")  # where pages keep a picture that they show only when it is looked at
+#: Where a page keeps a picture's address, the one that it shows only when it is looked at first.
+SOURCES = ("data-src", "data-original", "data-lazy-src", "src")
 
 
 @final
@@ -98,7 +99,7 @@ class _Reader(HTMLParser):
         self._flush()
 
     def _picture(self, given: Mapping[str, str]) -> None:
-        source = next((v for name in (*_LAZY, "src") if (v := given.get(name, "").strip())), "")
+        source = next((v for name in SOURCES if (v := given.get(name, "").strip())), "")
         if source and len(self.pictures) <= MAX_PICTURES:
             words = dict.fromkeys(w for name in ("alt", "title") if (w := hangul.normalise(given.get(name, ""))))
             caption = self._figures[-1] if self._figures else []

@@ -19,6 +19,7 @@ from hannun.errors import InputError, MissingError
 from hannun.item import Image, Item
 from hannun.shards import PICTURES
 from hannun.sources import pdf
+from hannun.sources.html import SOURCES
 from hannun.sources.reading import walk
 from hannun.sources.tables import decode_text, ending
 
@@ -27,8 +28,6 @@ MOST = 500  # pictures of one document
 _BESIDE = 300  # characters of the running text before and after a picture that count as being by it
 _BLOCKS = frozenset({"p", "div", "section", "article", "li", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "figure", "br"})
 _SILENT = frozenset({"script", "style", "template", "head", "noscript"})
-#: Where pages that load their pictures late keep the address; the first that names a picture counts.
-_SOURCES = ("data-src", "data-original", "data-lazy-src", "src")
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ class _PageReader(HTMLParser):
         self._waiting = [p for p in self._waiting if len(p.after) < 2 * _BESIDE]
 
     def _seen(self, given: dict[str, str]) -> None:
-        source = next((v.strip() for k in _SOURCES if (v := given.get(k, "")).strip()), "")
+        source = next((v.strip() for k in SOURCES if (v := given.get(k, "")).strip()), "")
         if not source and given.get("srcset", "").strip():
             source = given["srcset"].split(",")[0].split()[0]
         if not source:
