@@ -845,6 +845,24 @@ def test_a_store_that_cannot_be_made(tmp_path: Path, options: Any, message: str)
         collection.open(tmp_path / "c", Toy(), **options)
 
 
+def test_a_careful_collection_stays_one(tmp_path: Path) -> None:
+    pictures = [{"id": str(n), "image": draw(seed=n)} for n in range(3)]
+    with hannun.open(tmp_path / "plain.hannun", Toy()) as plain, hannun.open(tmp_path / "c.hannun", Toy(), careful=True) as careful:
+        plain.add(pictures)
+        careful.add(pictures)
+        once, thrice = (c.vectors(["1"])["1"]["image"] for c in (plain, careful))
+        assert abs(once - thrice).max() > 1e-3 and not plain.info()["careful"]
+        careful.copy(tmp_path / "copy.hannun")
+    with hannun.open(tmp_path / "copy.hannun", Toy()) as c:
+        c.reindex(Toy("2"))
+        assert abs(c.vectors(["1"])["1"]["image"] - thrice).max() < 1e-6
+        assert c.info()["careful"]
+    with pytest.raises(InputError, match="was made with careful=True, but False came"):
+        hannun.open(tmp_path / "copy.hannun", careful=False)
+    with pytest.raises(InputError, match="gives pictures no vectors of their own"):
+        hannun.open(tmp_path / "joint.hannun", Toy(parts=False), careful=True)
+
+
 @pytest.mark.parametrize("options", [{"quantise": "int8"}, {"quantise": "binary"}, {"prefix": 32}, {"quantise": "int8", "prefix": 32}])
 def test_quantised_and_nested_stores_find_the_same(tmp_path: Path, options: Any) -> None:
     with (

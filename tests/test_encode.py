@@ -55,6 +55,20 @@ def test_several_pictures_give_their_mean_direction() -> None:
     assert row["image"] == pytest.approx(unit(Toy().encode_document(list(pictures)).dense.sum(axis=0)), abs=1e-6)
 
 
+def test_a_careful_look_is_the_mean_of_the_picture_its_mirror_image_and_its_middle() -> None:
+    picture = draw(size=(200, 100), seed=3)
+    whole, mirrored, middle = (p.load() for p in encode.looks(Image(picture), 100))
+    assert whole.size == mirrored.size == (200, 100) and middle.size == (172, 86)
+    assert whole.getpixel((10, 20)) == mirrored.getpixel((189, 20)) and whole.getpixel((14, 7)) == middle.getpixel((0, 0))
+    toy, album = Toy(), item({"id": "a", "text": "글", "image": [picture, draw(seed=4)]})
+    (found,) = encode.vectors([album], toy, careful=True)
+    by_hand = [unit(np.sum([toy.encode_document([look]).dense[0] for look in encode.looks(p, 16)], axis=0)) for p in album.images]
+    np.testing.assert_allclose(found["pictures"], np.stack(by_hand), atol=1e-6)
+    np.testing.assert_allclose(found["image"], unit(np.sum(by_hand, axis=0)), atol=1e-6)
+    (plain,) = encode.vectors([album], toy)
+    assert (found["text"] == plain["text"]).all() and np.abs(found["image"] - plain["image"]).max() > 1e-3
+
+
 def test_an_encoder_of_one_sequence_gives_one_joint_vector() -> None:
     (row,) = encode.vectors([item({"text": "빨강", "image": draw()})], Toy(parts=False))
     assert list(row) == ["joint"]

@@ -26,6 +26,7 @@ from hannun.errors import HannunError, InputError
 from hannun.item import SOURCE, Image, Item, Part, Problem, content_hash, plain_facts, require_content
 from hannun.journal import Journal, digest
 
+MIDDLE = 0.86  # of a picture's sides: what a careful look sees of its middle
 CHUNK = 64  # items: large enough to fill a batch by modality, small enough that little is lost when killed
 
 T = TypeVar("T")
@@ -91,6 +92,7 @@ def encode(
     items: Iterable[Item | Problem],
     encoder: Encoder,
     known: Callable[[Sequence[tuple[str, str]]], set[str]] | None = None,
+    careful: bool = False,
 ) -> Iterator[list[Outcome]]:
     """Encode items in chunks of CHUNK, in order; a Problem that comes in goes out unchanged.
 
@@ -99,6 +101,7 @@ def encode(
         encoder: gives the vectors.
         known: told the (id, hash) of a chunk, of an item that was read from a file also the hash that it had in earlier versions; returns
             the ids whose vectors need not be made again.
+        careful: whether each picture is encoded by three looks, see `looks`.
 
     Yields:
         One list for each chunk, an outcome for each item. An item that cannot be read or encoded, for whatever reason, makes a
@@ -122,7 +125,8 @@ def encode(
 
         for waiting in _ahead(decoding(), 1):
             settled = [w.result() if isinstance(w, Future) else w for w in waiting]
-            made = iter(each([r.ready for r in settled if isinstance(r, _Read)], lambda some: _finite(vectors(some, encoder)), encoder))
+            ready = [r.ready for r in settled if isinstance(r, _Read)]
+            made = iter(each(ready, lambda some: _finite(vectors(some, encoder, careful)), encoder))
             yield [_outcome(r, next(made)) if isinstance(r, _Read) else r for r in settled]
 
 
@@ -163,9 +167,28 @@ def _require_working(encoder: Encoder, it: Item, error: Exception) -> None:
         ) from error
 
 
-def vectors(items: Sequence[Item], encoder: Encoder) -> list[dict[str, Floats]]:
+def looks(picture: Image, side: int) -> list[Image]:
+    """The picture, its mirror image, and its middle: the mean of their vectors finds it more surely than its own (docs/search.md)."""
+    whole = picture.load(side)
+    width, height = (round(MIDDLE * length) for length in whole.size)
+    left, top = (whole.width - width) // 2, (whole.height - height) // 2
+    middle = whole.crop((left, top, left + max(width, 1), top + max(height, 1)))
+    return [Image(whole), Image(whole.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)), Image(middle)]
+
+
+def _looked_at(pictures: Sequence[Image], encoder: Encoder) -> Floats:
+    """Unit vectors [n, dim], each the mean of its looks; batches of CHUNK, so that few pictures are in memory."""
+    rows = []
+    for some in _chunks(pictures, CHUNK):
+        every = [look for p in some for look in looks(p, encoder.side)]
+        made = encoder.encode_document(every).dense
+        rows.append(unit(made.reshape(len(some), -1, made.shape[1]).sum(axis=1)))
+    return np.concatenate(rows)
+
+
+def vectors(items: Sequence[Item], encoder: Encoder, careful: bool = False) -> list[dict[str, Floats]]:
     """The vectors of each item by kind, float32 [dim]; items must have content that the encoder reads. Several parts of a kind give
-    their mean direction.
+    their mean direction. `careful`: pictures are encoded by three looks, where the encoder gives them vectors of their own.
 
     Of items with several pictures each one's vector is there too, as "pictures" [n, dim]; and "tokens" where the encoder gives them.
     """
@@ -183,7 +206,9 @@ def vectors(items: Sequence[Item], encoder: Encoder) -> list[dict[str, Floats]]:
         if not pieces:
             continue
         rows: dict[int, list[Floats]] = {}
-        for (n, _), vector in zip(pieces, encoder.encode_document([p for _, p in pieces]).dense, strict=True):
+        pictures = [p.images[0] for _, p in pieces] if careful and kind == Image.kind else []
+        made = _looked_at(pictures, encoder) if pictures else encoder.encode_document([p for _, p in pieces]).dense
+        for (n, _), vector in zip(pieces, made, strict=True):
             rows.setdefault(n, []).append(vector)
         for n, several in rows.items():
             found[n][kind] = unit(np.sum(several, axis=0))

@@ -66,6 +66,7 @@ class Local:
         quantise: Quantise | None = None,
         prefix: int | None = None,
         settings: Settings | None = None,
+        careful: bool | None = None,
     ) -> None:
         whole = None if dictionary is None else lexical.entries(dictionary)
         self._storage, self._encoder, self._checked, self._closed = storage, encoder, False, False
@@ -80,14 +81,14 @@ class Local:
             if settings is None:
                 self._encoder = encoder or load()
                 self._checked = True
-                settings = Settings.begun_by(self._encoder, words, whole, quantise, prefix)
+                settings = Settings.begun_by(self._encoder, words, whole, quantise, prefix, careful)
             storage.write(settings)
             self.settings = settings
         else:
             self.settings = stored
             if encoder is not None:
                 self._check(encoder)
-            stored.require(storage.name, words=words, dictionary=whole, quantise=quantise, prefix=prefix)
+            stored.require(storage.name, words=words, dictionary=whole, quantise=quantise, prefix=prefix, careful=careful)
         self._engine = storage.engine(self.settings)
         if self.settings.format != FORMAT:
             try:
@@ -162,7 +163,7 @@ class Local:
         report = Report(unread=unread)
         seen: set[str] = set()
         given = items_of(contents_of(found, self.rooted), seen, self.rooted)
-        for chunk in encode.encode(given, self.encoder, self._known):
+        for chunk in encode.encode(given, self.encoder, self._known, self.settings.careful):
             self._store(chunk, report, self._engine)
             if progress is not None:
                 progress(encode.Done.of(chunk))

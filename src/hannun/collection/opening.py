@@ -23,6 +23,7 @@ def open(
     dictionary: Sequence[str] | None = None,
     quantise: Quantise | None = None,
     prefix: int | None = None,
+    careful: bool | None = None,
 ) -> Collection:
     """Open the collection at `path`, or begin one there.
 
@@ -36,25 +37,27 @@ def open(
             out). It is kept with the collection.
         quantise: of a new collection: "int8" or "binary" vectors are searched first, and rescored by whole ones ("none" where left out).
         prefix: of a new collection: one of the encoder's dims that is searched first, and rescored by whole vectors (0: none).
+        careful: of a new collection: each picture is encoded by three looks, in three times the time (False where left out).
 
     Raises:
         MissingError: there is none and `create` is false.
         CollectionBusy: another process has it open.
         EncoderMismatch: it was made by another encoder than the one given.
         StorageError: the disk is full, read-only, or the files are damaged.
-        InputError: the folder holds something else, or the collection was made with another `words`, `dictionary`, `quantise` or `prefix`.
+        InputError: the folder holds something else, or the collection was made with another `words`, `dictionary`, `quantise`, `prefix` or
+            `careful`.
     """
     address = str(path)
     if address.startswith(("http://", "https://")):
-        if any(x is not None for x in (words, dictionary, quantise, prefix)):
+        if any(x is not None for x in (words, dictionary, quantise, prefix, careful)):
             raise InputError(
-                f"{address}: words, dictionary, quantise or prefix came with the address of a service, which has made its collection; "
-                "leave them out"
+                f"{address}: words, dictionary, quantise, prefix or careful came with the address of a service, which has made its "
+                "collection; leave them out"
             )
         return Remote(address, encoder)
     storage = storage_at(path, create)
     try:
-        return Local(storage, encoder, words, dictionary, quantise, prefix)
+        return Local(storage, encoder, words, dictionary, quantise, prefix, careful=careful)
     except BaseException:
         storage.close()
         raise

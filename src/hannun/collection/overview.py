@@ -130,6 +130,7 @@ def summary(name: str, engine: Engine, storage: Storage, settings: Settings) -> 
         "dictionary": list(s.dictionary),
         "tokens": s.tokens,
         "quantise": s.quantise,
+        "careful": s.careful,
         "prefix": s.prefix,
         "facts": dict(sorted(named.items())),
         "roots": dict(s.roots),

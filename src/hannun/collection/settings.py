@@ -38,6 +38,7 @@ class Settings:
         analysis: which revision of the analysis of words its terms were made by, see `hannun.index.lexical.ANALYSIS`.
         format: of the file it was read from.
         synonyms: lines of words that are searched as the same, see `hannun.search.synonyms`.
+        careful: whether each picture is encoded by three looks, see `hannun.encode.looks`.
     """
 
     encoder: str
@@ -57,6 +58,7 @@ class Settings:
     roots: Roots = field(default_factory=dict)
     format: int = FORMAT
     synonyms: tuple[str, ...] = ()
+    careful: bool = False
 
     @staticmethod
     def of(encoder: Encoder) -> Settings:
@@ -66,21 +68,36 @@ class Settings:
 
     @staticmethod
     def begun_by(
-        encoder: Encoder, words: bool | None, dictionary: tuple[str, ...] | None, quantise: Quantise | None, prefix: int | None
+        encoder: Encoder,
+        words: bool | None,
+        dictionary: tuple[str, ...] | None,
+        quantise: Quantise | None,
+        prefix: int | None,
+        careful: bool | None = None,
     ) -> Settings:
         """The settings of a new collection; None leaves one to the default. Raises InputError for a value that there is not."""
         if quantise not in (None, "none", "int8", "binary"):
             raise InputError(f"quantise={quantise!r} came, expected 'none', 'int8' or 'binary'")
         if prefix and prefix not in encoder.dims[1:]:
             raise InputError(f"prefix={prefix} came, expected one of the encoder's shorter dims {encoder.dims[1:]}, or 0")
-        made = Settings.of(encoder)
+        if careful and Image.kind not in encoder.kinds:
+            raise InputError(f"careful=True came, but the encoder {encoder.name!r} gives pictures no vectors of their own; leave it out")
+        made = replace(Settings.of(encoder), careful=bool(careful))
         return replace(made, words=words is not False, dictionary=dictionary or (), quantise=quantise or "none", prefix=prefix or 0)
 
     def require(
-        self, name: str, *, words: bool | None, dictionary: tuple[str, ...] | None, quantise: Quantise | None, prefix: int | None
+        self,
+        name: str,
+        *,
+        words: bool | None,
+        dictionary: tuple[str, ...] | None,
+        quantise: Quantise | None,
+        prefix: int | None,
+        careful: bool | None,
     ) -> None:
         """Raises InputError where the collection `name` was made otherwise than is asked for; None asks for nothing."""
-        for setting, wanted in (("words", words), ("dictionary", dictionary), ("quantise", quantise), ("prefix", prefix)):
+        asked = {"words": words, "dictionary": dictionary, "quantise": quantise, "prefix": prefix, "careful": careful}
+        for setting, wanted in asked.items():
             if wanted is not None and wanted != getattr(self, setting):
                 raise InputError(
                     f"{name}: was made with {setting}={getattr(self, setting)!r}, but {wanted!r} came; leave it out, "
@@ -114,6 +131,7 @@ class Settings:
             albums=self.albums,
             roots=self.roots,
             synonyms=self.synonyms,
+            careful=self.careful and Image.kind in new.kinds,
         )
 
     @property
@@ -156,6 +174,7 @@ class Settings:
             "analysis": self.analysis,
             "roots": dict(self.roots),
             **({"synonyms": list(self.synonyms)} if self.synonyms else {}),
+            **({"careful": True} if self.careful else {}),
         }
 
     def told(self) -> dict[str, Any]:
@@ -177,6 +196,7 @@ class Settings:
             settings = replace(settings, dictionary=tuple(data.get("dictionary", ())), conditions=int(data.get("conditions", 1)))
             roots = {str(name): str(root) for name, root in data.get("roots", {}).items()}
             settings = replace(settings, analysis=int(data.get("analysis", 1)), roots=roots, synonyms=tuple(data.get("synonyms", ())))
+            settings = replace(settings, careful=bool(data.get("careful", False)))
             return replace(settings, **{k: data[k] for k in ("words", "tokens", "quantise", "prefix", "albums")})
         except InputError:
             raise

@@ -108,7 +108,7 @@ def encode_anew(source: Side, settings: Settings, encoder: Encoder, store: Store
             for p in source.engine.scan([*STORED, *ORIGIN])
             for stored in [stored_item(p, source.storage.root)]
         )
-        for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}):
+        for chunk in encode.encode(waiting, encoder, lambda pairs: {i for i, h in pairs if done.get(i) == h}, settings.careful):
             store(chunk, report, engine)
             if progress is not None:
                 progress(encode.Done.of(chunk))

@@ -72,8 +72,8 @@ class ImageTower:
         return np.concatenate(rows).astype(np.float32) if rows else np.zeros((0, STATES), np.float32)
 
     def seen(self, pictures: Iterable[Image]) -> tuple[Floats, Floats]:
-        """`dense` and `logits` of one pass."""
-        found = list(self._runs(pictures, ("dense", "logits")))
+        """The vectors as they are before hubs are moved (see `hannun.recipes.mini.hubs`), and `logits`, of one pass."""
+        found = list(self._runs(pictures, ("plain", "logits")))
         if not found:
             return np.zeros((0, WIDTH), np.float32), np.zeros((0, CLASSES), np.float32)
         return np.concatenate([dense for dense, _ in found]), np.concatenate([logits for _, logits in found])

@@ -86,7 +86,8 @@ class Mini:
         return self._image.patches(pictures)
 
     def seen(self, pictures: Sequence[Image]) -> tuple[Floats, Floats]:
-        """Unit vectors [n, 384] of pictures and the class scores [n, 1000] of the network behind them, of one pass."""
+        """What heads read: unit vectors [n, 384] of pictures, not those of `encode_document` but those that the head of the network gives,
+        in which hubs are where they are; and the class scores [n, 1000] of the network behind them; of one pass."""
         dense, logits = self._image.seen(pictures)
         return unit(dense), logits
 

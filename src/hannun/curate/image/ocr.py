@@ -13,8 +13,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 
-from hannun import runtime
-from hannun.errors import DependencyError
+from hannun.annotate.lines import detector
 
 SIDE = 640  # pixels of the longer side: the least that decides as the default does on 97 % of the choosing half (docs/curate.md)
 DEFAULT_SIDE = 736  # rapidocr's own: of the shorter side
@@ -39,24 +38,7 @@ class TextDetector:
 
     def _load(self) -> Any:
         if self._model is None:
-            runtime.onnxruntime()  # before rapidocr loads it
-            try:
-                from rapidocr import RapidOCR
-            except ImportError:
-                raise DependencyError(
-                    "text detection needs rapidocr; pip install -c constraints.txt '.[curate]' in Hannun's folder"
-                ) from None
-            ocr = RapidOCR(
-                params={
-                    "Global.use_cls": False,
-                    "Global.use_rec": False,
-                    "Global.log_level": "error",
-                    "EngineConfig.onnxruntime.intra_op_num_threads": self._threads,
-                }
-            )
-            ocr._load_det_model()  # only through this are two of its three networks left out
-            self._model = ocr.text_det
-            self._model.limit_side_len, self._model.limit_type = (self.side, "max") if self.side else (DEFAULT_SIDE, "min")
+            self._model = detector(self._threads, *((self.side, "max") if self.side else (DEFAULT_SIDE, "min")))
         return self._model
 
     def find(self, picture: PIL.Image.Image) -> Boxes:

@@ -1,8 +1,8 @@
 """Trained towers and the frozen bodies go in; mini's two ONNX files and their card come out.
 
-`image.onnx`: `pixels` uint8 [n, 260, 260, 3] → `dense` [n, 384] unit rows, `patches` [n, 9, 384] unit rows (3 × 3 cells, row by
-row, the same space), `gate` [n, 1], `logits` [n, 1000]. `text.onnx`: `ids`, `mask` → `mean` [n, 384] as before, and `dense`
-[n, 384] unit rows of the joint space. Large weights are stored as fp16 and computed in fp32.
+`image.onnx`: `pixels` uint8 [n, 260, 260, 3] → `dense` [n, 384] unit rows, `plain` the same before hubs are moved, `patches`
+[n, 9, 384] unit rows (3 × 3 cells, row by row, the same space), `gate` [n, 1], `logits` [n, 1000]. `text.onnx`: `ids`, `mask` → `mean`
+[n, 384] as before, and `dense` [n, 384] unit rows of the joint space. Large weights are stored as fp16 and computed in fp32.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from hannun.recipes.mini import backbone
+from hannun.recipes.mini import backbone, hubs
 from hannun.recipes.mini.features import TOP
 from hannun.recipes.mini.towers import Towers
 
@@ -59,8 +59,8 @@ def halved(model: Any) -> Any:
     return model
 
 
-def image(towers: Towers, path: Path) -> None:
-    """Write `image.onnx`."""
+def image(towers: Towers, path: Path, known: hubs.Hubs | None) -> None:
+    """Write `image.onnx`; without hubs its `plain` is its `dense`."""
     import onnx
 
     names = ["dense", "patches", "gate", "logits"]
@@ -69,7 +69,7 @@ def image(towers: Towers, path: Path) -> None:
         Seeing(towers).eval(), (torch.zeros(2, backbone.SIDE, backbone.SIDE, 3, dtype=torch.uint8),), str(whole), input_names=["pixels"],
         output_names=names, dynamic_axes={k: {0: "n"} for k in ("pixels", *names)}, opset_version=17, dynamo=False,
     )  # fmt: skip
-    path.write_bytes(halved(onnx.load(str(whole))).SerializeToString())
+    path.write_bytes(hubs.built_in(halved(onnx.load(str(whole))), known).SerializeToString())
     whole.unlink()
 
 

@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +26,7 @@ from hannun.errors import DependencyError
 from hannun.mini.model import DIMS, fingerprint
 from hannun.mini.model import HERE as MINI
 from hannun.recipe import Recipe
-from hannun.recipes.mini import backbone, export, features, measure
+from hannun.recipes.mini import backbone, export, features, hubs, measure
 from hannun.recipes.mini.polish import polish
 from hannun.recipes.mini.pools import Pool, Views, pool
 from hannun.recipes.mini.step import MiniStep
@@ -295,36 +294,25 @@ def evaluate(ready: Ready, towers: Towers, data: Path, dim: int = 384) -> list[m
     return [*measure.picture_figures(sets, sight.query, sight.look, classes_seen(ready)), *measure.text_figures(data, sight.query)]
 
 
-def spread(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Mean and standard deviation of the cosines of unrelated rows; row i of both may be related and is left out."""
-    scores = (left @ right.T)[~np.eye(len(left), len(right), dtype=bool)]
-    return round(float(scores.mean()), 5), round(float(scores.std()), 5)
-
-
-def calibration(ready: Ready, towers: Towers) -> dict[str, Any]:
-    """The background of the cosines and the agreement of text and picture, over training splits (see hannun.encoder.Calibration)."""
+def hubs_of(ready: Ready, towers: Towers) -> hubs.Hubs | None:
+    """What the pictures of these towers are moved by; None where no source tells how pictures are asked for."""
     sight = Sight(ready, towers)
-    photos = [p for p in ready.every if p.split == "train" and p.source in ("flickr8k", "fashion")][::7][:2000]
-    photos = photos or [p for p in ready.every if p.split == "train"][::7][:2000]
-    words = [next((s.text for s in ready.described[p.key].sentences if s.korean), ready.described[p.key].sentences[0].text) for p in photos]
-    pairs = ready.pairs[:: max(1, len(ready.pairs) // 1000)]
-    seen, said = sight.look([p.key for p in photos]), sight.query(words)
-    every = np.concatenate([sight.query([k for k, _ in pairs]), sight.query([e for _, e in pairs[::-1]]), said])
-    asked, stored = every[0::3], every[1::3]
-    background = {
-        "text": {"text": spread(asked, stored), "image": spread(asked, seen)},
-        "image": {"text": spread(seen, stored), "image": spread(seen[0::2], seen[1::2])},
-    }
-    return {"background": background, "agreement": round(float((seen * said).sum(1).mean()), 5)}
+    described = [ready.described[p.key] for p in ready.every if p.split in ("train", "dev")]
+    said = [sight.query(texts) for texts in hubs.asked(described).values()]
+    seen = sight.look([p.key for p in hubs.calibrating(ready.every)])
+    return hubs.found(said, sight.query(hubs.shared(described, ready.names)), seen) if said else None
 
 
 def deliver(ready: Ready, towers: Towers, frozen: Path, to: Path) -> None:
     """image.onnx, text.onnx, tokenizer.json and space.json (calibration, dims, fingerprint) in `to`; `frozen` holds the encoder."""
     to.mkdir(parents=True, exist_ok=True)
-    export.image(towers, to / "image.onnx")
+    sight, known = Sight(ready, towers), hubs_of(ready, towers)
+    look = sight.look if known is None else lambda keys: known.moved(sight.look(keys))
+    export.image(towers, to / "image.onnx", known)
     export.text(towers, frozen / "text.onnx", to / "text.onnx")
     shutil.copyfile(frozen / "tokenizer.json", to / "tokenizer.json")
-    export.card(to / "space.json", fingerprint=fingerprint(to), dims=sorted(DIMS, reverse=True), calibration=calibration(ready, towers))
+    facts = hubs.calibration(ready.every, ready.described, ready.pairs, sight.query, look)
+    export.card(to / "space.json", fingerprint=fingerprint(to), dims=sorted(DIMS, reverse=True), calibration=facts)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

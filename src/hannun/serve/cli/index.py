@@ -16,6 +16,8 @@ from hannun.serve.cli.options import DEFAULT, Columns, Exif, Model, Numbers, To
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hannun.annotate.printed import PrintReader
+    from hannun.annotate.written import Tagged
     from hannun.collection import Collection, Progress, Quantise, Report
     from hannun.item import Item, Problem
     from hannun.sources import Reading, Survey
@@ -94,6 +96,10 @@ def index(
     dictionary: Annotated[Path | None, typer.Option(help="Of a new one: a file of words to take whole, one a line.")] = None,
     quantise: Annotated[str | None, typer.Option(help="Of a new one: search int8 or binary vectors first.")] = None,
     prefix: Annotated[int | None, typer.Option(help="Of a new one: search so many values of each vector first.")] = None,
+    careful: Annotated[
+        bool | None, typer.Option("--careful", help="Of a new one: three looks at each picture; finds better, in three times the time.")
+    ] = None,
+    read: Annotated[bool, typer.Option("--read", help="Read what is printed in pictures, as words to find them by.")] = False,
 ) -> int:
     """Read pictures, texts and rows into a collection. Run again, only what is new or changed is encoded."""
     from hannun import collection, sources
@@ -106,7 +112,9 @@ def index(
     if gone and not prune:
         raise MissingError(f"{gone[0]}: no such file or folder; check the path, or remove its items with --prune")
     found = sources.survey([p for p in paths if p not in gone], reading)
-    kept = collection.open(to, load(model) if model else None, words=words, dictionary=whole, quantise=_quantise(quantise), prefix=prefix)
+    reader = _reader() if read else None
+    encoder = load(model) if model else None
+    kept = collection.open(to, encoder, words=words, dictionary=whole, quantise=_quantise(quantise), prefix=prefix, careful=careful or None)
     with kept as opened, output.progress("indexing", sources.count(found)) as advance:
         outcome = read_into(opened, found, reading, prune=paths if prune else (), progress=advance)
         report, moved, failure = outcome.report, outcome.moved, outcome.failure
@@ -116,10 +124,14 @@ def index(
             raise failure
         opened.optimise()
         total = len(opened)
+    printed = _printed(to, reader) if reader is not None else None
     output.problems(report.problems)
     removed = f", {report.removed} removed" if prune else ""
     removed += f", {moved} moved" if moved else ""
     typer.echo(f"{report.added} added, {report.unchanged} unchanged{removed}, {len(report.problems)} problems; {to} now has {total} items")
+    if printed is not None:
+        found_in, looked_at = sum(printed.findings.values()), printed.items
+        typer.echo(f"print read: in {found_in} of {looked_at} items with pictures; {printed.unchanged} were read before")
     if found.unread:
         typer.echo(f"not read: {found.unread_kinds()}")
     if not total and not report.problems and not report.removed:
@@ -130,6 +142,25 @@ def index(
     if total and not failure:
         typer.echo(f'next: hannun search "빨간 원피스" --in {to}')
     return 0
+
+
+def _reader() -> PrintReader:
+    """Raises DependencyError, before anything is indexed, where print cannot be read here."""
+    from hannun.annotate.printed import PrintReader
+
+    reader = PrintReader()
+    _ = reader.version
+    return reader
+
+
+def _printed(to: str, reader: PrintReader) -> Tagged:
+    """What is printed in the pictures of a collection, as words of its items."""
+    from hannun import collection
+    from hannun.annotate.written import tag
+    from hannun.serve.cli import output
+
+    with collection.open(to) as opened, output.progress("reading", len(opened)) as advance:
+        return tag(opened, reader, progress=advance)
 
 
 def reading_of(columns: str | None, numbers: str | None, exif: bool) -> Reading:
