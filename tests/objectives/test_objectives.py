@@ -98,6 +98,17 @@ def test_similarities_are_zero_for_a_turned_copy() -> None:
     assert similarities(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), AXES).item() == pytest.approx(1.0)
 
 
+def test_similarities_are_differences_of_cosines() -> None:
+    rows = units(4, 3)
+    assert similarities(rows, rows).item() == pytest.approx(0, abs=1e-12)
+    half = torch.tensor([[1.0, 0.0], [0.6, 0.8]])  # a cosine of 0.6 where the teacher has 0
+    assert similarities(half, AXES).item() == pytest.approx(0.36)
+
+
+def test_similarities_leave_the_diagonal_out() -> None:
+    assert similarities(2 * AXES, AXES).item() == 0.0  # lengths differ, and no two rows' similarity does
+
+
 def test_similarities_give_the_teacher_no_gradient() -> None:
     teacher = torch.nn.functional.normalize(torch.randn(3, 2), dim=-1).requires_grad_()
     student = torch.nn.functional.normalize(torch.randn(3, 2), dim=-1).requires_grad_()
@@ -179,6 +190,29 @@ def test_sigmoid_of_two_orthogonal_pairs() -> None:
     assert sigmoid(AXES, AXES, 2.0, -1.0, tile=1).item() == pytest.approx(2 * math.log(1 + math.exp(-1)))
 
 
+@pytest.mark.parametrize("keys", [AXES[:1], units(2, 3)], ids=["too few", "another length"])
+def test_vectors_that_do_not_fit_are_refused(keys: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        infonce(AXES, keys, 1.0)
+    with pytest.raises(ValueError, match="expected"):
+        sigmoid(AXES, keys, 1.0, 0.0)
+    with pytest.raises(ValueError, match="expected"):
+        late_interaction(AXES[:, None], torch.ones(2, 1), keys[:, None], torch.ones(len(keys), 1), 1.0)
+
+
+def test_a_hard_negative_of_another_query_is_not_seen() -> None:
+    # Key 2 equals query 0 and belongs to query 1, which it is orthogonal to: query 0 loses against its own key's equal only where
+    # it sees it, and query 1 has two keys of cosine 0 beside its own.
+    rows = torch.cat([AXES, AXES[:1]])
+    loss = infonce(AXES, rows, 1.0, owners=torch.tensor([1]), symmetric=False)
+    assert loss.item() == pytest.approx((math.log(1 + math.exp(-1)) + math.log(1 + 2 * math.exp(-1))) / 2)
+
+
+def test_labels_of_other_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        infonce(AXES, AXES, 1.0, labels=(torch.zeros(2, 2, dtype=torch.long), torch.zeros(2, 1, dtype=torch.long)))
+
+
 TOKENS = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [9.0, 9.0]]])  # the last one is padding
 MASK = torch.tensor([[True, True], [True, False]])
 
@@ -200,6 +234,21 @@ def test_xtr_counts_only_tokens_that_were_retrieved() -> None:
     scores = maxsim(TOKENS, MASK, TOKENS, MASK, top=1)(slice(0, 1))
     assert scores.tolist() == [[1.0, 1.0]]
     assert maxsim(TOKENS, MASK, TOKENS, MASK, top=99)(slice(0, 1)).tolist() == [[1.0, 0.5]]
+
+
+def test_xtr_divides_by_the_tokens_of_each_key() -> None:
+    # Three keys of one token each, two query tokens: each finds its own axis, and nothing of the third key, which scores 0.
+    keys = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[-1.0, 0.0]]])
+    scores = maxsim(TOKENS[:1], MASK[:1], keys, torch.ones(3, 1, dtype=torch.bool), top=1)(EVERY)
+    assert scores.tolist() == [[1.0, 1.0, 0.0]]
+
+
+def test_contrast_goes_both_ways_unless_told() -> None:
+    scores = tiles.cosines(AXES, torch.cat([AXES, AXES[:1]]))
+    both, one = tiles.contrast(scores, 2, 3, 1.0), tiles.contrast(scores, 2, 3, 1.0, symmetric=False)
+    # Query 0 sees its key twice, so that way costs more than the way back, where the third key is not asked.
+    back = math.log(1 + math.exp(-1))
+    assert both.item() == pytest.approx((one.item() + back) / 2) and one.item() > back
 
 
 def test_late_interaction_is_infonce_over_maxsim_whatever_the_tile() -> None:
