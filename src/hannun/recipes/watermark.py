@@ -5,7 +5,7 @@
 Pictures get marks that are drawn here (text, logo with text, tiled, Korean, in a corner, in the middle); the head learns to tell
 them from the same pictures without. What it trains on is free to use: phone photos of clothes (CC0), photos of groceries (MIT), drawings
 of openclipart (public domain; `make build/clipart` unpacks Debian's package). The real watermarked photos of the data folder are never
-trained on; they, and marks drawn on photos of other sources' test splits, are what is reported, for the head that is there beside the new one.
+trained on; they, and marks drawn on photos of other sources' test splits, are what is reported, for the head before beside the new one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A module and the name of a torch.compile backend go in; its repeated layers run compiled from then on, or as they are, with the reason told.
+"""A module and the name of a torch.compile backend go in; its layers run compiled from then on, or as they are, with the reason told.
 
 Layer by layer: a Transformer's layers have one code, so it is compiled once and not as often as there are layers, and what is around
 them (rows of pictures and texts in any mixture, chunks) stays plain Python, which could not be traced.
