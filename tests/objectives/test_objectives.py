@@ -116,6 +116,24 @@ def test_similarities_give_the_teacher_no_gradient() -> None:
     assert teacher.grad is None and student.grad is not None
 
 
+def test_rows_that_do_not_fit_teach_nothing() -> None:
+    for student, teacher in ((AXES[:1], AXES[:1]), (AXES, units(3, 2))):
+        with pytest.raises(ValueError, match="two or more"):
+            similarities(student, teacher)
+    for second, scores in ((AXES[:1], torch.ones(2)), (AXES, torch.ones(1))):
+        with pytest.raises(ValueError, match="the same number"):
+            cosent(AXES, second, scores)
+
+
+def test_distances_are_of_rows_and_weights_are_shares() -> None:
+    student = torch.tensor([[2.0, 0.0], [0.0, 3.0], [1.0, 0.0]])  # as unit rows: equal, orthogonal and opposite to the teacher
+    teacher = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-5.0, 0.0]])
+    assert vectors(student, teacher).item() == pytest.approx((0 + 2 + 4) / 3)
+    scores, target = torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+    # ln 2 and 0 nats: weights of 0.1 and 0.3 count as 1/4 and 3/4.
+    assert distributions(scores, target, torch.tensor([0.1, 0.3])).item() == pytest.approx(math.log(2) / 4)
+
+
 def test_distributions_of_a_coin() -> None:
     # Equal scores guess one half each; a certain target is ln 2 away, a fair one 0. Weighted 3 to 1.
     scores, target = torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.5, 0.5]])
@@ -198,6 +216,9 @@ def test_vectors_that_do_not_fit_are_refused(keys: torch.Tensor) -> None:
         sigmoid(AXES, keys, 1.0, 0.0)
     with pytest.raises(ValueError, match="expected"):
         late_interaction(AXES[:, None], torch.ones(2, 1), keys[:, None], torch.ones(len(keys), 1), 1.0)
+    # As many keys as queries are enough; one token each is a dense vector.
+    late = late_interaction(AXES[:, None], torch.ones(2, 1), AXES[:, None], torch.ones(2, 1), 3.0)
+    assert late.item() == pytest.approx(infonce(AXES, AXES, 3.0).item()) and sigmoid(AXES, AXES, 1.0, 0.0).item() > 0
 
 
 def test_a_hard_negative_of_another_query_is_not_seen() -> None:
@@ -236,6 +257,12 @@ def test_xtr_counts_only_tokens_that_were_retrieved() -> None:
     assert maxsim(TOKENS, MASK, TOKENS, MASK, top=99)(slice(0, 1)).tolist() == [[1.0, 0.5]]
 
 
+def test_xtr_takes_the_nearest_where_all_are_far() -> None:
+    keys = torch.tensor([[[-1.0, 0.0]], [[-0.6, 0.8]]])  # cosines −1 and −0.6 to the one token: the second is the nearest
+    scores = maxsim(TOKENS[1:, :1], MASK[1:, :1], keys, torch.ones(2, 1, dtype=torch.bool), top=1)(EVERY)
+    assert scores.tolist() == [[0.0, pytest.approx(-0.6)]]
+
+
 def test_xtr_divides_by_the_tokens_of_each_key() -> None:
     # Three keys of one token each, two query tokens: each finds its own axis, and nothing of the third key, which scores 0.
     keys = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[-1.0, 0.0]]])
@@ -270,6 +297,20 @@ def test_matryoshka_goes_over_token_vectors_too() -> None:
     # One value of (1, 0) and (0, 1) is 1 and 0: of document 0's tokens the first is left, so it scores 1/2 for query 0.
     loss = matryoshka(lambda a, b: maxsim(a, MASK, b, MASK)(EVERY)[0, 0], TOKENS, TOKENS, (1, 2))
     assert loss.item() == pytest.approx((0.5 + 1.0) / 2)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4)], ids=["rows", "tokens"])
+def test_every_prefix_has_length_one_on_both_sides(shape: tuple[int, ...]) -> None:
+    seen: list[torch.Tensor] = []
+
+    def objective(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        seen.extend((a, b))
+        return (a * b).sum()
+
+    matryoshka(objective, 3 * units(*shape), 5 * units(*shape, seed=1), (2, 4))
+    assert [x.shape[-1] for x in seen] == [2, 2, 4, 4]
+    for x in seen:
+        torch.testing.assert_close(x.norm(dim=-1), torch.ones(shape[:-1]))
 
 
 def test_cosent_orders_by_score() -> None:
