@@ -129,9 +129,7 @@ def similar(model: Model, data: Path, threads: int) -> None:
         low, high = figure.interval()
         least, most = paired(figure, found["e5"][name])
         rest = "  ".join(f"{k} {found[k][name].value:.3f}" for k in list(ways)[1:]) + f"  mini − e5 [{least:+.3f}, {most:+.3f}]"
-        print(
-            f"{name} ({len(figure.outcomes):,} pairs): mini {figure.value:.3f} [{low:.3f}, {high:.3f}]  {rest}  mini − e5 [{least:+.3f}, {most:+.3f}]"
-        )
+        print(f"{name} ({len(figure.outcomes):,} pairs): mini {figure.value:.3f} [{low:.3f}, {high:.3f}]  {rest}")
 
 
 def one_list(model: Model, photos: Sequence[pictures.Picture], calibration: Calibration) -> list[tuple[str, float, float, float]]:

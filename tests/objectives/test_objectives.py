@@ -229,6 +229,16 @@ def test_a_hard_negative_of_another_query_is_not_seen() -> None:
     assert loss.item() == pytest.approx((math.log(1 + math.exp(-1)) + math.log(1 + 2 * math.exp(-1))) / 2)
 
 
+def test_zero_is_a_label_and_a_negative_is_none() -> None:
+    for label, expected in ((0, 0.0), (-1, math.log(1 + math.exp(-1)))):
+        labels = torch.full((2, 1), label)
+        assert infonce(AXES, AXES, 1.0, labels=(labels, labels)).item() == pytest.approx(expected)
+    # What a query is labelled with counts for that query: the second row of labels, for the second.
+    labels = torch.tensor([[0], [1]]), torch.tensor([[1], [2]])
+    loss = infonce(AXES, AXES, 1.0, labels=labels, symmetric=False)
+    assert loss.item() == pytest.approx(math.log(1 + math.exp(-1)) / 2)
+
+
 def test_labels_of_other_kinds_are_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         infonce(AXES, AXES, 1.0, labels=(torch.zeros(2, 2, dtype=torch.long), torch.zeros(2, 1, dtype=torch.long)))
