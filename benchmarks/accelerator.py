@@ -5,8 +5,9 @@
 
 `kanana` and `jina` train the two one-sequence recipes' losses on a Qwen2.5-VL class (texts and pictures, gradient caching, bfloat16 over
 float32 weights, AdamW): seconds a step, rows, tokens and pictures a second, MFU, and the peak memory at growing batches, which caching
-should hold flat. `peer` runs sentence-transformers' CachedMultipleNegativesRankingLoss on a BERT class beside ours, the same texts in the
-same run. `masters` shows how many weights 30 small steps leave bit-equal, and the losses, in bfloat16 with and without float32 weights.
+should hold flat. Texts are short and differ in one number, so losses fall little in so few steps. `peer` runs sentence-transformers'
+CachedMultipleNegativesRankingLoss on a BERT class beside ours, the same texts in the same run. `masters` shows the loss and how many
+weights small steps leave bit-equal, in float32, and in bfloat16 with and without float32 weights.
 Weights are random: nothing here says how well a model finds anything.
 """
 
@@ -32,6 +33,7 @@ from hannun.models.adapters import RETRIEVAL
 from hannun.models.backbones import tiny
 from hannun.models.features import Features, Vectors
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
+from hannun.models.two_tower import TwoTower
 from hannun.objectives.infonce import infonce
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.gradcache import cached
@@ -135,7 +137,7 @@ def recipes(scale: Scale, device: str) -> None:
 
 
 def peer(scale: Scale, device: str) -> None:
-    """The same BERT, texts and temperature under sentence-transformers' cached loss and under ours, in turn."""
+    """The same BERT, texts and temperature under sentence-transformers' cached loss and under ours, in turn; both losses are told."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
     from transformers import BertConfig, BertModel
@@ -160,22 +162,25 @@ def peer(scale: Scale, device: str) -> None:
 
     same, ours = Same(), [Features(f, (0,) * scale.peer) for f in inputs]
 
-    def they() -> None:
-        loss([dict(f) for f in inputs], torch.zeros(scale.peer, device=device)).backward()
+    def they() -> Tensor:
+        return loss([dict(f) for f in inputs], torch.zeros(scale.peer, device=device))
 
-    def we() -> None:
+    def we() -> Tensor:
         q, d = (cached(same, f, scale.chunk) for f in ours)
-        infonce(q.dense.float(), d.dense.float(), 20.0, symmetric=False).backward()
+        return infonce(q.dense.float(), d.dense.float(), 20.0, symmetric=False)
 
-    runs: dict[str, Callable[[], None]] = {"sentence-transformers": they, "ours": we}
+    runs: dict[str, Callable[[], Tensor]] = {"sentence-transformers": they, "ours": we}
     best, peaks = dict.fromkeys(runs, float("inf")), dict.fromkeys(runs, 0.0)
+    losses: dict[str, float] = {}
     for _ in range(3):
         for name, step in runs.items():
             theirs.zero_grad(set_to_none=True)
             peak(device)
             begun = time.perf_counter()
             with torch.autocast(device, torch.bfloat16):
-                step()
+                came = step()
+                came.backward()
+            losses[name] = float(came.detach())
             if device == "cuda":
                 torch.cuda.synchronize()
             best[name] = min(best[name], time.perf_counter() - begun)
@@ -186,28 +191,44 @@ def peer(scale: Scale, device: str) -> None:
         f"\npeer: a BERT of {count:.0f} M, {scale.peer} pairs ({tokens:,} tokens) in chunks of {scale.chunk}, bfloat16, the best of three"
     )
     for name in runs:
-        print(f"  {name:22} {best[name]:8.3f} s a step  {tokens / best[name]:12,.0f} tokens/s  peak {peaks[name]:6.2f} GiB")
+        told = f"{best[name]:8.3f} s a step  {tokens / best[name]:12,.0f} tokens/s  peak {peaks[name]:6.2f} GiB  loss {losses[name]:.4f}"
+        print(f"  {name:22} {told}")
     print(f"  ours over theirs: {best['ours'] / best['sentence-transformers']:.2f}", flush=True)
 
 
-def masters(device: str, steps: int = 30) -> None:
-    """A small CLIP at 1e-5 from a bfloat16 checkpoint, three ways: how many of its weights have not moved after `steps`, and the losses."""
-    made = pairs(16)
-    print(f"\nmasters: {steps} steps at 1e-5 from a bfloat16 checkpoint")
-    for precision in ("fp32", "bf16", "pure-bf16"):
-        from hannun.models.two_tower import TwoTower
+class Still:
+    """Which matrices of a model are as they were, asked after some of its steps: the share of their values."""
 
+    def __init__(self, model: nn.Module, steps: tuple[int, ...]) -> None:
+        self.before = {k: p.detach().float().clone() for k, p in model.named_parameters() if p.ndim > 1 and "embed" not in k}
+        self.steps, self.shares = steps, list[float]()
+
+    def __call__(self, module: nn.Module, number: int) -> None:
+        if number + 1 in self.steps:
+            now = dict(module.named_parameters())
+            same = [(now[k].detach().float() == v).float().reshape(-1) for k, v in self.before.items()]
+            self.shares.append(float(torch.cat(same).mean()))
+
+
+def masters(device: str, steps: tuple[int, ...] = (1, 10, 30, 60, 120)) -> None:
+    """A small CLIP at 1e-5 from a bfloat16 checkpoint, three ways: losses at some steps, and the weights that have not moved by then.
+
+    The checkpoint, the batches and their order are the same.
+    """
+    made = pairs(16)
+    print(f"\nmasters: 1e-5 from a bfloat16 checkpoint, at steps {', '.join(map(str, steps))}: loss; weights still bit-equal to the start")
+    for precision in ("fp32", "bf16", "pure-bf16"):
         network, processor = tiny.clip(WORDS)
         model = TwoTower.dual(network.to(torch.bfloat16), processor).to(device)
-        before = {k: p.detach().float().clone() for k, p in model.named_parameters() if p.ndim > 1}
-        mixture = Mixture([from_pairs("s", made)], 16)
+        still, mixture = Still(model, steps), Mixture([from_pairs("s", made)], 16)
+        plain = {"warmup": 0, "curve": "constant", "weight_decay": 0, "log_every": 1, "save_every": 10**6}
         with tempfile.TemporaryDirectory() as folder:
-            schedule = Schedule(steps, 1e-5, warmup=0, curve="constant", weight_decay=0, precision=precision, log_every=steps // 3)
-            train(model, contrastive(mixture, Contrast(chunk=8)), schedule, Path(folder), lambda _: None, batches=mixture)
-            rows = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
-        still = [(p.detach().float() == before[k]).float() for k, p in model.named_parameters() if k in before and "embed" not in k]
-        share = float(torch.cat([s.reshape(-1) for s in still]).mean())
-        print(f"  {precision:10} bit-equal {share:6.1%}   loss {' → '.join(format(r['loss'], '.4f') for r in rows)}", flush=True)
+            schedule = Schedule(max(steps), 1e-5, precision=precision, **plain)
+            step = contrastive(mixture, Contrast(chunk=8))
+            train(model, step, schedule, Path(folder), lambda _: None, batches=mixture, after=still)
+            rows = {r["step"]: r["loss"] for r in map(json.loads, (Path(folder) / "log.jsonl").read_text().splitlines())}
+        told = f"{' '.join(f'{rows[n]:8.4f}' for n in steps)};  {' '.join(f'{v:6.1%}' for v in still.shares)}"
+        print(f"  {precision:10} {told}", flush=True)
 
 
 def main() -> None:

@@ -121,6 +121,17 @@ def paired(first: measure.MiniFigure, second: measure.MiniFigure, resamples: int
     return metrics.paired(first.outcomes, second.outcomes, statistic=lambda x: measure.statistic(x, kind), rounds=resamples, swaps=1)[1:3]
 
 
+def similar(model: Model, data: Path, threads: int) -> None:
+    """Spearman on pairs of sentences that training has not seen: mini at three lengths beside e5, paired."""
+    ways = {"mini": trained(model)[0], "mini@96": trained(model, 96)[0], "mini@48": trained(model, 48)[0], "e5": e5(model, threads)[0]}
+    found = {k: {f.name: f for f in measure.text_figures(data, query)} for k, query in ways.items()}
+    for name, figure in found["mini"].items():
+        low, high = figure.interval()
+        least, most = paired(figure, found["e5"][name])
+        rest = "  ".join(f"{k} {found[k][name].value:.3f}" for k in list(ways)[1:]) + f"  mini − e5 [{least:+.3f}, {most:+.3f}]"
+        print(f"{name} ({len(figure.outcomes):,} pairs): mini {figure.value:.3f} [{low:.3f}, {high:.3f}]  {rest}")
+
+
 def one_list(model: Model, photos: Sequence[pictures.Picture], calibration: Calibration) -> list[tuple[str, float, float, float]]:
     """How fairly pictures and texts share one list, by cosines as they come and calibrated.
 
@@ -192,8 +203,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/mini"), help="where the catalogue is drawn")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--questions", type=int, default=1000, help="of KorQuAD's 5,774")
-    parser.add_argument("--only", default="table,speed")
+    parser.add_argument("--only", default="table,speed", help="table, speed, or similar: the pairs of sentences alone")
     a = parser.parse_args()
+    if a.only == "similar":
+        similar(Model(a.model, a.threads), a.data, a.threads)
+        return
     start = a.start or (a.work / "start" if (a.work / "start/image.onnx").exists() else None)
     clipart = a.clipart or (Path("build/clipart") if Path("build/clipart").exists() else None)
     names = measure.classes_table(MINI / "classes.tsv")

@@ -4,7 +4,8 @@
     python benchmarks/mutants.py metrics --sample 60    # so many of them, drawn by --seed
 
 One change at a time (a comparison, a sign, a number, a condition, a default) is put in the place of the module in a child of this process,
-which runs the part's tests and must fail. Survivors are printed with file, line and change: each wants a test, or changes nothing.
+which runs the part's tests and must fail. Survivors are printed with file, line and change: each wants a test, or changes nothing
+(docs/mutants.md says which, and why).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import io
 import os
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +33,8 @@ PARTS = {
     "metrics": (sorted((ROOT / "src/hannun/metrics").glob("*.py")), ["tests/metrics"]),
     "gradcache": ([ROOT / "src/hannun/train/gradcache.py"], ["tests/train/test_gradcache.py"]),
 }
-SLOW = "two_processes or sharded or memory"  # processes of their own would not see the change
+SLOW = "two_processes or sharded or memory or never_held"  # processes of their own would not see the change; bytes are no sign
+QUICK = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:unraisableexception"]  # the latter collects garbage for half a second
 COMPARED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot,
             ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
 RECKONED: dict[Any, Any] = {
@@ -123,19 +126,25 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.mutant.source, str(self.mutant.file), "exec"), module.__dict__)
 
 
-def survives(mutant: Mutant, tests: list[str], seconds: float) -> bool:
-    """Whether the tests pass all the same: in a child, which is ended after so many seconds (a change may loop for ever)."""
+def passes(tests: list[str], seconds: float, mutant: Mutant | None = None, told: Path | None = None) -> bool:
+    """Whether the tests pass, with one module changed: in a child, which is ended after so many seconds (a change may loop for ever).
+
+    `told` gets the names of the modules from outside that the tests have loaded.
+    """
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            relative = mutant.file.relative_to(ROOT / "src").with_suffix("")
-            parts = [p for p in relative.parts if p != "__init__"]
-            sys.meta_path.insert(0, Changed(".".join(parts), mutant))
+            if mutant is not None:
+                relative = mutant.file.relative_to(ROOT / "src").with_suffix("")
+                parts = [p for p in relative.parts if p != "__init__"]
+                sys.meta_path.insert(0, Changed(".".join(parts), mutant))
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 import pytest
 
-                code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-k", f"not ({SLOW})", *(str(ROOT / t) for t in tests)]))
+                code = int(pytest.main([*QUICK, "-k", f"not ({SLOW})", *(str(ROOT / t) for t in tests)]))
+            if told is not None:
+                told.write_text("\n".join(m for m in sys.modules if m.split(".")[0] not in ("hannun", "tests", "__main__", "conftest")))
         finally:
             os._exit(code)
     until = time.monotonic() + seconds
@@ -149,6 +158,19 @@ def survives(mutant: Mutant, tests: list[str], seconds: float) -> bool:
     return False
 
 
+def warmed(tests: list[str], seconds: float) -> bool:
+    """Whether the tests pass as the code stands; what they load from outside is loaded here, before the children part."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "modules"
+        if not passes(tests, seconds, told=told):
+            return False
+        for name in told.read_text().splitlines():
+            if name.split(".")[0] not in sys.modules:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name.split(".")[0])
+    return True
+
+
 def main() -> None:
     """See the module's first lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -159,18 +181,20 @@ def main() -> None:
     a = parser.parse_args()
     sys.path[:0] = [str(ROOT), str(ROOT / "src")]
     os.chdir(ROOT)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other packages' plugins take two seconds to import, for every mutant
+    files, tests = PARTS[a.part]
+    if not warmed(tests, 10 * a.seconds):
+        parser.error(f"{', '.join(tests)}: fail as the code stands; mend them first")
     with contextlib.suppress(ImportError):
-        import accelerate  # noqa: F401
         import torch
 
-        torch.set_num_threads(1)  # and what is slow to import is imported once, before the children part
-    files, tests = PARTS[a.part]
+        torch.set_num_threads(1)
     every = [m for f in files for m in mutants(f)]
     chosen = random.Random(a.seed).sample(every, min(a.sample or len(every), len(every)))
     print(f"{a.part}: {len(every)} mutants, {len(chosen)} tried", flush=True)
     left = []
     for m in chosen:
-        if survives(m, tests, a.seconds):
+        if passes(tests, a.seconds, m):
             left.append(m)
             print(f"  survives: {m.file.relative_to(ROOT)}:{m.line}  {m.what}", flush=True)
     print(f"{len(chosen) - len(left)} of {len(chosen)} noticed ({(len(chosen) - len(left)) / max(1, len(chosen)):.0%})")

@@ -33,8 +33,9 @@ class Recipe:
     `negatives` the hard negatives of each query, `token_dim` the length of token vectors (0: none), `lora_rank` 0 trains every weight.
     `weights` names what losses count, `rates` the parts of the model that learn at a multiple of the learning rate; `betas` are AdamW's.
     `attention` names transformers' way of computing it ("": its own choice), `recompute` 1 makes activations anew in the backward pass,
-    `workers` is the threads that read batches ahead. `stages`, where there are any, stand in place of `sources`, `steps`, `batch` and
-    `learning_rate`. `origins` says of a field where its value is from: "from the source: …" or "ours: …".
+    `workers` is the threads that read batches ahead, `compile` the backend of torch.compile ("": none). `stages`, where there are any,
+    stand in place of `sources`, `steps`, `batch` and `learning_rate`. `origins` says of a field where its value is from: "from the
+    source: …" or "ours: …".
     """
 
     name: str
@@ -71,6 +72,7 @@ class Recipe:
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.98)
     precision: str = "fp32"
+    compile: str = ""
     instructions: Mapping[str, str] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)

@@ -16,6 +16,8 @@ pytest.importorskip("transformers", reason="needs hannun[train]: transformers")
 sentence_transformers = pytest.importorskip("sentence_transformers", reason="needs hannun[train]: sentence-transformers")
 pytest.importorskip("peft", reason="needs hannun[train]: peft")
 
+from transformers.utils import is_torchvision_available  # noqa: E402
+
 from hannun.errors import InputError, MissingError  # noqa: E402
 from hannun.item import Item, item  # noqa: E402
 from hannun.load import load  # noqa: E402
@@ -169,13 +171,14 @@ def test_a_saved_model_gives_the_same_vectors(model: Model, saved: Path) -> None
 def test_stock_modules_give_the_same_vectors(model: Model, saved: Path) -> None:
     """Without Hannun: sentence-transformers alone loads what was saved, and nothing is run that the folder brings."""
     facts = json.loads((saved / "hannun.json").read_text())
-    if model.kind.startswith("qwen"):
+    if model.kind.startswith("qwen") and not is_torchvision_available():
         assert facts["stock"] == {} and "torchvision" in facts["own_format"]["everything"]
         pytest.skip("a Qwen-VL class needs torchvision inside sentence-transformers")
     inputs = [{"text": "빨간 줄무늬 원피스"}, {"image": B}]
     if isinstance(model, OneSequence):
         inputs.insert(1, {"text": "파란 가방", "image": A})
     rows = [0, 1, 2] if isinstance(model, OneSequence) else [0, 2]
+    alike = 1e-2 if model.kind.startswith("qwen") else 1e-5  # its stock processor makes pictures smaller by torchvision, ours by Pillow
     checked = 0
     for place, export in facts["stock"].items():
         for role in ("query", "document"):
@@ -187,15 +190,16 @@ def test_stock_modules_give_the_same_vectors(model: Model, saved: Path) -> None:
                 stock = sentence_transformers.SentenceTransformer(str(saved / place), device="cpu")
                 encode = stock.encode_query if role == "query" else stock.encode_document
                 found = np.concatenate([encode([x]) for x in inputs])
-                np.testing.assert_allclose(found, expected.dense.numpy()[rows], atol=1e-5)
+                np.testing.assert_allclose(found[0], expected.dense.numpy()[0], atol=1e-5)
+                np.testing.assert_allclose(found, expected.dense.numpy()[rows], atol=alike)
             else:
                 stock = sentence_transformers.MultiVectorEncoder(str(saved / place), device="cpu")
                 encode = stock.encode_query if role == "query" else stock.encode_document
                 for n, x in zip(rows, inputs, strict=True):
                     tokens = expected.tokens[n][expected.mask[n]].numpy()
-                    np.testing.assert_allclose(np.asarray(encode([x])[0]), tokens, atol=1e-5)
+                    np.testing.assert_allclose(np.asarray(encode([x])[0]), tokens, atol=alike)
             checked += 1
-    assert checked >= (6 if model.kind == "llava-tasks" else 1)
+    assert checked >= {"llava-tasks": 6, "qwen-vision": 0}.get(model.kind, 1)  # no stock pooling reads the picture's tokens alone
 
 
 def test_adapters_are_told_apart_and_saved_with_their_prompts(tmp_path: Path) -> None:

@@ -98,11 +98,40 @@ def test_similarities_are_zero_for_a_turned_copy() -> None:
     assert similarities(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), AXES).item() == pytest.approx(1.0)
 
 
+def test_similarities_are_differences_of_cosines() -> None:
+    rows = units(4, 3)
+    assert similarities(rows, rows).item() == pytest.approx(0, abs=1e-12)
+    half = torch.tensor([[1.0, 0.0], [0.6, 0.8]])  # a cosine of 0.6 where the teacher has 0
+    assert similarities(half, AXES).item() == pytest.approx(0.36)
+
+
+def test_similarities_leave_the_diagonal_out() -> None:
+    assert similarities(2 * AXES, AXES).item() == 0.0  # lengths differ, and no two rows' similarity does
+
+
 def test_similarities_give_the_teacher_no_gradient() -> None:
     teacher = torch.nn.functional.normalize(torch.randn(3, 2), dim=-1).requires_grad_()
     student = torch.nn.functional.normalize(torch.randn(3, 2), dim=-1).requires_grad_()
     similarities(student, teacher).backward()
     assert teacher.grad is None and student.grad is not None
+
+
+def test_rows_that_do_not_fit_teach_nothing() -> None:
+    for student, teacher in ((AXES[:1], AXES[:1]), (AXES, units(3, 2))):
+        with pytest.raises(ValueError, match="two or more"):
+            similarities(student, teacher)
+    for second, scores in ((AXES[:1], torch.ones(2)), (AXES, torch.ones(1))):
+        with pytest.raises(ValueError, match="the same number"):
+            cosent(AXES, second, scores)
+
+
+def test_distances_are_of_rows_and_weights_are_shares() -> None:
+    student = torch.tensor([[2.0, 0.0], [0.0, 3.0], [1.0, 0.0]])  # as unit rows: equal, orthogonal and opposite to the teacher
+    teacher = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-5.0, 0.0]])
+    assert vectors(student, teacher).item() == pytest.approx((0 + 2 + 4) / 3)
+    scores, target = torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+    # ln 2 and 0 nats: weights of 0.1 and 0.3 count as 1/4 and 3/4.
+    assert distributions(scores, target, torch.tensor([0.1, 0.3])).item() == pytest.approx(math.log(2) / 4)
 
 
 def test_distributions_of_a_coin() -> None:
@@ -179,6 +208,42 @@ def test_sigmoid_of_two_orthogonal_pairs() -> None:
     assert sigmoid(AXES, AXES, 2.0, -1.0, tile=1).item() == pytest.approx(2 * math.log(1 + math.exp(-1)))
 
 
+@pytest.mark.parametrize("keys", [AXES[:1], units(2, 3)], ids=["too few", "another length"])
+def test_vectors_that_do_not_fit_are_refused(keys: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        infonce(AXES, keys, 1.0)
+    with pytest.raises(ValueError, match="expected"):
+        sigmoid(AXES, keys, 1.0, 0.0)
+    with pytest.raises(ValueError, match="expected"):
+        late_interaction(AXES[:, None], torch.ones(2, 1), keys[:, None], torch.ones(len(keys), 1), 1.0)
+    # As many keys as queries are enough; one token each is a dense vector.
+    late = late_interaction(AXES[:, None], torch.ones(2, 1), AXES[:, None], torch.ones(2, 1), 3.0)
+    assert late.item() == pytest.approx(infonce(AXES, AXES, 3.0).item()) and sigmoid(AXES, AXES, 1.0, 0.0).item() > 0
+
+
+def test_a_hard_negative_of_another_query_is_not_seen() -> None:
+    # Key 2 equals query 0 and belongs to query 1, which it is orthogonal to: query 0 loses against its own key's equal only where
+    # it sees it, and query 1 has two keys of cosine 0 beside its own.
+    rows = torch.cat([AXES, AXES[:1]])
+    loss = infonce(AXES, rows, 1.0, owners=torch.tensor([1]), symmetric=False)
+    assert loss.item() == pytest.approx((math.log(1 + math.exp(-1)) + math.log(1 + 2 * math.exp(-1))) / 2)
+
+
+def test_zero_is_a_label_and_a_negative_is_none() -> None:
+    for label, expected in ((0, 0.0), (-1, math.log(1 + math.exp(-1)))):
+        labels = torch.full((2, 1), label)
+        assert infonce(AXES, AXES, 1.0, labels=(labels, labels)).item() == pytest.approx(expected)
+    # What a query is labelled with counts for that query: the second row of labels, for the second.
+    labels = torch.tensor([[0], [1]]), torch.tensor([[1], [2]])
+    loss = infonce(AXES, AXES, 1.0, labels=labels, symmetric=False)
+    assert loss.item() == pytest.approx(math.log(1 + math.exp(-1)) / 2)
+
+
+def test_labels_of_other_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        infonce(AXES, AXES, 1.0, labels=(torch.zeros(2, 2, dtype=torch.long), torch.zeros(2, 1, dtype=torch.long)))
+
+
 TOKENS = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [9.0, 9.0]]])  # the last one is padding
 MASK = torch.tensor([[True, True], [True, False]])
 
@@ -202,6 +267,27 @@ def test_xtr_counts_only_tokens_that_were_retrieved() -> None:
     assert maxsim(TOKENS, MASK, TOKENS, MASK, top=99)(slice(0, 1)).tolist() == [[1.0, 0.5]]
 
 
+def test_xtr_takes_the_nearest_where_all_are_far() -> None:
+    keys = torch.tensor([[[-1.0, 0.0]], [[-0.6, 0.8]]])  # cosines −1 and −0.6 to the one token: the second is the nearest
+    scores = maxsim(TOKENS[1:, :1], MASK[1:, :1], keys, torch.ones(2, 1, dtype=torch.bool), top=1)(EVERY)
+    assert scores.tolist() == [[0.0, pytest.approx(-0.6)]]
+
+
+def test_xtr_divides_by_the_tokens_of_each_key() -> None:
+    # Three keys of one token each, two query tokens: each finds its own axis, and nothing of the third key, which scores 0.
+    keys = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[-1.0, 0.0]]])
+    scores = maxsim(TOKENS[:1], MASK[:1], keys, torch.ones(3, 1, dtype=torch.bool), top=1)(EVERY)
+    assert scores.tolist() == [[1.0, 1.0, 0.0]]
+
+
+def test_contrast_goes_both_ways_unless_told() -> None:
+    scores = tiles.cosines(AXES, torch.cat([AXES, AXES[:1]]))
+    both, one = tiles.contrast(scores, 2, 3, 1.0), tiles.contrast(scores, 2, 3, 1.0, symmetric=False)
+    # Query 0 sees its key twice, so that way costs more than the way back, where the third key is not asked.
+    back = math.log(1 + math.exp(-1))
+    assert both.item() == pytest.approx((one.item() + back) / 2) and one.item() > back
+
+
 def test_late_interaction_is_infonce_over_maxsim_whatever_the_tile() -> None:
     a, b, mask = units(5, 4, 3).requires_grad_(), units(6, 3, 3, seed=1).requires_grad_(), torch.ones(5, 4, dtype=torch.bool)
     mask[2, 2:] = False
@@ -221,6 +307,20 @@ def test_matryoshka_goes_over_token_vectors_too() -> None:
     # One value of (1, 0) and (0, 1) is 1 and 0: of document 0's tokens the first is left, so it scores 1/2 for query 0.
     loss = matryoshka(lambda a, b: maxsim(a, MASK, b, MASK)(EVERY)[0, 0], TOKENS, TOKENS, (1, 2))
     assert loss.item() == pytest.approx((0.5 + 1.0) / 2)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4)], ids=["rows", "tokens"])
+def test_every_prefix_has_length_one_on_both_sides(shape: tuple[int, ...]) -> None:
+    seen: list[torch.Tensor] = []
+
+    def objective(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        seen.extend((a, b))
+        return (a * b).sum()
+
+    matryoshka(objective, 3 * units(*shape), 5 * units(*shape, seed=1), (2, 4))
+    assert [x.shape[-1] for x in seen] == [2, 2, 4, 4]
+    for x in seen:
+        torch.testing.assert_close(x.norm(dim=-1), torch.ones(shape[:-1]))
 
 
 def test_cosent_orders_by_score() -> None:

@@ -92,6 +92,21 @@ def test_without_a_gradient_it_is_a_plain_call() -> None:
     assert not out.dense.requires_grad and len(out.dense) == 9
 
 
+@pytest.mark.parametrize(("rows", "chunk", "calls"), [(9, 1, 18), (9, 4, 6), (9, 9, 1), (9, 20, 1)])
+def test_a_chunk_is_run_twice_and_a_batch_that_fits_once(rows: int, chunk: int, calls: int) -> None:
+    net, asked = Net(drop=0.0).train(), features(rows, 1, False)
+    counted: list[int] = []
+    net.register_forward_hook(lambda *_: counted.append(1))
+    found = cached(net, asked, chunk)
+    found.dense.sum().backward()
+    assert len(counted) == calls
+    torch.testing.assert_close(found.dense, net(asked).dense)
+    with torch.no_grad():
+        counted.clear()
+        cached(net, asked, 2)
+    assert len(counted) == 1
+
+
 def test_half_precision_is_replayed_in_half_precision() -> None:
     net, asked = Net(drop=0.0).train(), features(8, 1, False)
     results = []
@@ -112,6 +127,7 @@ def test_a_chunk_of_nothing_is_refused() -> None:
 def test_pieces_of_different_length_are_padded() -> None:
     one = Vectors(torch.ones(1, 2), torch.ones(1, 1, 2), torch.ones(1, 1, dtype=torch.bool))
     two = Vectors(torch.ones(1, 2), torch.ones(1, 3, 2), torch.ones(1, 3, dtype=torch.bool))
+    assert joined([one]) is one
     both = joined([one, two])
     assert both.tokens is not None and both.mask is not None
     assert both.tokens.shape == (2, 3, 2) and both.mask.tolist() == [[True, False, False], [True, True, True]]

@@ -22,6 +22,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from hannun.errors import HannunError, InputError, StorageError
+from hannun.train.compiled import compiled
 from hannun.train.distributed import averaged, clipped, sharded, world
 from hannun.train.run import Moment, Resumable, Run
 from hannun.train.schedule import Schedule, parameters, rate
@@ -72,6 +73,7 @@ def train(
         raise InputError(
             "a launch with accelerate's own FSDP or DeepSpeed came; launch with DDP or torchrun, and give Schedule(sharding='full')"
         )
+    compiled(module, schedule.compile, tell)
     module, optimiser, groups, divides = _prepared(module, schedule, accelerator)
     bare = accelerator.unwrap_model(module)
     run = Run(bare, optimiser, schedule, folder, batches, accelerator.device, tell)

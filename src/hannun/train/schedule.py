@@ -21,7 +21,8 @@ class Schedule:
     `save_every` steps. `accumulate` calls of the step make one update. `betas` are AdamW's. `precision` is "fp32"; "bf16", which computes
     in bfloat16 and keeps what is trained in float32, whatever the checkpoint came in; or "pure-bf16", which keeps the weights in bfloat16
     too: half the memory, and small steps are rounded away. `sharding` "full" divides weights, gradients and the optimiser's state among
-    the processes (FSDP); "none" gives each process all of them. With a validation,
+    the processes (FSDP); "none" gives each process all of them. `compile` names a backend of torch.compile ("inductor") for the layers; ""
+    leaves them as they are. With a validation,
     `validate_every` steps (0: never), and after `patience` of them without a better one the run stops (0: goes to the end).
     `rates` are multiples of the learning rate for parts of the module, by name: a tower that knows its work already learns more
     slowly than a new head (discriminative fine-tuning, Howard and Ruder 2018).
@@ -41,6 +42,7 @@ class Schedule:
     accumulate: int = 1
     precision: str = "fp32"
     sharding: str = "none"
+    compile: str = ""
     validate_every: int = 0
     patience: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Schedule:
             seed=recipe.seed,
             curve=recipe.curve,
             precision=recipe.precision,
+            compile=recipe.compile,
             rates=recipe.rates,
         )
 

@@ -16,7 +16,7 @@ from hannun.errors import DependencyError, InputError, MissingError
 from hannun.mini.session import open_session
 
 #: Labels that say yes; a classifier without any of them must have two classes, of which the second counts.
-POSITIVE = ("nsfw", "porn", "explicit", "sexy", "adult", "unsafe", "watermark", "watermarked")
+POSITIVE = ("nsfw", "porn", "hentai", "explicit", "sexy", "adult", "unsafe", "watermark", "watermarked")
 
 
 def classifier(place: str) -> Scorer:
@@ -52,7 +52,8 @@ def _onnx(path: Path) -> Scorer:
         raise InputError(f"{path}: takes {given.shape}, expected pictures [n, 3, side, side]")
     classes = session.get_outputs()[0].shape[-1]
     count = classes if isinstance(classes, int) else 2
-    yes = positives([str(n) for n in range(count)], str(path))
+    named = session.get_modelmeta().custom_metadata_map.get("labels", "")  # `hannun.recipes.adult` writes them
+    yes = positives(named.split(",") if named else [str(n) for n in range(count)], str(path))
 
     def score(pictures: Sequence[PIL.Image.Image]) -> list[float]:
         return probability(session.run(None, {given.name: pixels(pictures, side)})[0], yes) if pictures else []

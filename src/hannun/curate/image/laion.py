@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from hannun.curate.image.scorer import Scorer, pixels, probability
 from hannun.errors import InputError
 
-SIDE = 320  # pixels, as their example resizes to
+SIDE = 256  # pixels, squeezed to a square: as both scripts of theirs that run it (inference.py, example_use.py) resize to
+BILINEAR = PIL.Image.Resampling.BILINEAR  # torchvision's way of resizing where none is named
 WIDTH, DEPTH = 1.2, 1.4  # of B3 over B0
 # Kind of block, kernel, stride, expansion, channels, repeats: EfficientNet-B0's stages.
 _STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
@@ -114,6 +115,6 @@ def detector(path: Path) -> Scorer:
 
     def score(pictures: Sequence[PIL.Image.Image]) -> list[float]:
         with torch.no_grad():
-            return probability(net(torch.from_numpy(pixels(pictures, SIDE))).numpy(), [0]) if pictures else []
+            return probability(net(torch.from_numpy(pixels(pictures, SIDE, BILINEAR))).numpy(), [0]) if pictures else []
 
     return score

@@ -13,13 +13,13 @@ from hannun.embeddings import Floats
 Scorer = Callable[[Sequence[PIL.Image.Image]], list[float]]
 
 # ImageNet's, as timm's models want
-_MEAN, _SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
+MEAN, SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 
 
-def pixels(pictures: Sequence[PIL.Image.Image], side: int) -> Floats:
+def pixels(pictures: Sequence[PIL.Image.Image], side: int, sampling: PIL.Image.Resampling = PIL.Image.Resampling.BICUBIC) -> Floats:
     """Pictures squeezed to squares and normalised as ImageNet's: float32 [n, 3, side, side]."""
-    rows = [np.asarray(p.convert("RGB").resize((side, side), PIL.Image.Resampling.BICUBIC), np.float32) / 255 for p in pictures]
-    return ((np.stack(rows) - _MEAN) / _SPREAD).transpose(0, 3, 1, 2).astype(np.float32)
+    rows = [np.asarray(p.convert("RGB").resize((side, side), sampling), np.float32) / 255 for p in pictures]
+    return ((np.stack(rows) - MEAN) / SPREAD).transpose(0, 3, 1, 2).astype(np.float32)
 
 
 def probability(logits: Floats, positive: Sequence[int]) -> list[float]:

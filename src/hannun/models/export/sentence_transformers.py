@@ -18,6 +18,10 @@ from sentence_transformers.base.modules import Normalize, Router, Transformer
 from sentence_transformers.base.modules.dense import Dense
 from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import nn
+from transformers import AutoImageProcessor, AutoTokenizer
+from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING_NAMES
+from transformers.utils import is_torchvision_available
 
 from hannun.models import adapters
 from hannun.models.adapters import Task
@@ -25,8 +29,10 @@ from hannun.models.one_sequence import OneSequence
 from hannun.models.two_tower import Tower, TowerConfig, TwoTower
 
 TORCHVISION = (
-    "a Qwen-VL class needs torchvision inside sentence-transformers (its video processor); the network/ folder is plain transformers"
+    "a Qwen-VL class needs torchvision inside sentence-transformers (its video processor), and it is not installed here; "
+    "the network/ folder is plain transformers"
 )
+RESIZED = "torchvision makes a large picture smaller in another way than Pillow: vectors of such pictures differ by some thousandths"
 
 
 def roles(tasks: tuple[Task, ...]) -> dict[str, tuple[str, dict[str, str]]]:
@@ -44,7 +50,9 @@ def stock_sequence(model: OneSequence, folder: Path) -> Mapping[str, Any]:
     """Write `folder`/stock/NAME/dense and …/tokens for each adapter or role; returns what was written and what is our own format."""
     own: dict[str, str] = {}
     if model.gridded:
-        return {"stock": {}, "own_format": {"everything": TORCHVISION}}
+        if not is_torchvision_available():
+            return {"stock": {}, "own_format": {"everything": TORCHVISION}}
+        own["resizing"] = RESIZED
     own["truncation"] = "a text beyond the window loses its end token in sentence-transformers, and keeps it here"
     if model.rules.pooling == "vision":
         own["dense"] = "no stock pooling reads the picture's tokens alone"
@@ -68,10 +76,22 @@ def _transformer(model: OneSequence) -> Any:
     """The stock Transformer module, its chat template saying all that we write around the content."""
     with tempfile.TemporaryDirectory() as place:
         model.save_network(Path(place), model.whole_template())
+        if model.gridded:
+            _processor(model, Path(place))
         module = Transformer(place, model_kwargs={"local_files_only": True}, processor_kwargs={"local_files_only": True})
     module.tokenizer.padding_side = "right"
     module.tokenizer.model_max_length = model.window
     return module
+
+
+def _processor(model: OneSequence, folder: Path) -> None:
+    """Write the stock processor over the image processor and tokenizer in the folder; that of a model with a grid wants one for videos."""
+    kind = json.loads((folder / "config.json").read_text("utf-8"))["model_type"]
+    named = VIDEO_PROCESSOR_MAPPING_NAMES[kind]  # a name, in newer versions one for each way of computing
+    video = getattr(transformers, named if isinstance(named, str) else named["torchvision"])()
+    whole = getattr(transformers, PROCESSOR_MAPPING_NAMES[kind])
+    images, tokenizer = AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    whole(images, tokenizer, video, chat_template=model.whole_template()).save_pretrained(folder)
 
 
 def _linear(head: Any, key: str, source: str) -> Any:

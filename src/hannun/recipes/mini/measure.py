@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hannun import metrics
 from hannun.datasets import pictures, sentences
+from hannun.seen import Seen, text_hash
 
 Floats = npt.NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
@@ -192,7 +193,10 @@ def _fashion(group: Sequence[pictures.Picture], split: str, query: Encode, look:
 
 
 def similarity_sets(data: Path) -> dict[str, tuple[list[str], list[str], npt.NDArray[np.float64]]]:
-    """KLUE-STS dev and KorSTS dev, test: two lists of sentences and the gold scores."""
+    """KLUE-STS dev and KorSTS dev, test: two lists of sentences and the gold scores.
+
+    KorSTS's pairs with a sentence that stands in its training split too, in either language, are left out: those are trained on.
+    """
     klue = [json.loads(x) for x in (data / "texts/klue_sts_dev.jsonl").read_text(encoding="utf-8").splitlines()]
     out = {
         "KLUE-STS dev": (
@@ -202,8 +206,9 @@ def similarity_sets(data: Path) -> dict[str, tuple[list[str], list[str], npt.NDA
         )
     }
     kor = [json.loads(x) for x in (data / "texts/korsts_stsb.jsonl").read_text(encoding="utf-8").splitlines()]
+    known = Seen(h for r in kor if r["split"] == "train" for t in (*r["ko"], *r["en"]) if (h := text_hash(t)) is not None)
     for split in ("dev", "test"):
-        rows = [r for r in kor if r["split"] == split]
+        rows = [r for r in kor if r["split"] == split and not any(known.holds(text_hash(t)) for t in r["ko"])]
         out[f"KorSTS {split}"] = ([r["ko"][0] for r in rows], [r["ko"][1] for r in rows], np.array([r["score"] for r in rows]))
     return out
 
