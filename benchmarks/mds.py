@@ -110,28 +110,37 @@ def clothing(data: Path, most: int) -> None:
 
 
 def search(data: Path, most: int) -> None:
-    """Colour and type asked for in words ("검은색 운동화"), product photos without titles: P@10 without tags and with them, paired.
+    """Colour, type and pattern asked for in words ("꽃무늬 검은색 셔츠"): P@10 without tags and with them, paired over the queries.
 
-    The photos are those of the half of the test split that did not calibrate the heads; right is what the official labels say.
+    The photos are those of the half of the test split that did not calibrate the heads; their titles have the brand and the year, no word
+    of the product. Right is what the official labels say, and of patterns what the product's own name says; at least three are there.
     """
     found = [p for p in pictures.fashion(data, "test") if fashion_search.part_of("test", p.key) == "test"]
     told = [of_fashion(p.facts) for p in found]
-    counts = Counter((t["색"], t["종류"]) for t in told if {"색", "종류"} <= set(t))
-    asked = [pair for pair, n in counts.items() if n >= 5]
-    words = {v.name: v.words[0] for v in schema.read().attribute("색").values}
-    figures = {}
+    titles = [f"{str(p.facts.get('productDisplayName', '')).split()[0]} {p.facts.get('year', '')}" for p in found]
+    called = {v.name: v.words[0] for v in schema.read().attribute("색").values}
+    called |= {v.name: v.name for key in ("종류", "무늬") for v in schema.read().attribute(key).values}
+    figures: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as place, hannun.open(Path(place) / "c.hannun") as c:
-        c.add([{"id": str(n), "image": p.image} for n, p in enumerate(found)])
+        c.add([{"id": str(n), "image": p.image, "text": title} for n, (p, title) in enumerate(zip(found, titles, strict=True))])
         for way in ("without tags", "with tags"):
             if way == "with tags":
                 written.tag(c, Tagger(TrainedHeads.load()))
-            ranked = [[int(h.id) for h in c.search(f"{words[colour]} {kind}", limit=10)] for colour, kind in asked]
-            right = [[(told[n].get("색"), told[n].get("종류")) == pair for n in row] for row, pair in zip(ranked, asked, strict=True)]
-            figures[way] = np.array([sum(r) / min(10, counts[pair]) for r, pair in zip(right, asked, strict=True)])
-            low, high = metrics.bootstrap(figures[way])
-            print(f"{way:13} P@10 {figures[way].mean():.3f} [{low:.3f}, {high:.3f}] of {len(asked)} queries, {len(found)} photos")
-    gain, low, high, p = metrics.paired(figures["with tags"], figures["without tags"])
-    print(f"paired: {gain:+.3f} [{low:+.3f}, {high:+.3f}], p {p:.4f}")
+            for keys in (("색", "종류"), ("무늬", "색"), ("무늬", "종류"), ("무늬", "색", "종류")):
+                counts = Counter(tuple(t[k] for k in keys) for t in told if set(keys) <= set(t) and t.get("무늬") != "민무늬")
+                for asked, n in sorted(counts.items()):
+                    if n >= 3:
+                        hits = c.search(" ".join(called[v] for v in asked), limit=10)
+                        right = sum(tuple(told[int(h.id)].get(k, "") for k in keys) == asked for h in hits)
+                        figures.setdefault((way, "+".join(keys)), []).append(right / min(10, n))
+    kinds = list(dict.fromkeys(kind for _, kind in figures))
+    for kind in (*kinds, "all"):
+        both = [np.array([x for k in kinds if kind in (k, "all") for x in figures[way, k]]) for way in ("without tags", "with tags")]
+        gain, low, high, p = metrics.paired(both[1], both[0])
+        ends = [metrics.bootstrap(some) for some in both]
+        shown = ", ".join(f"{some.mean():.3f} [{a:.3f}, {b:.3f}]" for some, (a, b) in zip(both, ends, strict=True))
+        print(f"{kind}: P@10 without and with tags {shown} of {len(both[0])} queries, {len(found)} photos")
+        print(f"  gain {gain:+.3f} [{low:+.3f}, {high:+.3f}], p {p:.4f}", flush=True)
 
 
 def food(data: Path, most: int) -> None:

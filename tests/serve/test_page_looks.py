@@ -38,30 +38,37 @@ def opened(page: Any, title: str) -> None:
     page.wait_for_selector("#detail[open]")
 
 
-def test_a_tag_is_a_chip_with_its_probability_and_narrows(found: Running, tab: Tab) -> None:
-    page = tab(found.url)
+BOTH = pytest.mark.parametrize("locale", ["ko-KR", "en-US"])
+
+
+@BOTH
+def test_a_tag_is_a_chip_with_its_probability_and_narrows(found: Running, tab: Tab, locale: str) -> None:
+    page = tab(found.url, locale=locale)
     opened(page, "빨간 원피스")
     chip = page.wait_for_selector("#detail-tags .tag")
-    assert chip.inner_text().split() == ["색:", "빨강", "91%"] and "91%" in chip.get_attribute("aria-label")
+    assert chip.inner_text().split() == ["색:", "빨강", "91%"]
+    said = {"ko-KR": "색 빨강, 확률 91%", "en-US": "색 빨강, 91% sure"}[locale]
+    assert chip.get_attribute("aria-label").startswith(said)
     said = page.inner_text("#detail-facts")
     assert "price" in said and "tags" not in said and "fashion-1" not in said and "빨강" not in said
     settled(page, lambda: page.click("#detail-tags .tag"))
     assert hidden(page, "#detail") and page.eval_on_selector_all("#grid .open", "all => all.length") == 1
 
 
-def test_the_card_of_a_place(found: Running, tab: Tab) -> None:
-    page = tab(found.url, locale="en-US")
+@BOTH
+def test_the_card_of_a_place(found: Running, tab: Tab, locale: str) -> None:
+    page = tab(found.url, locale=locale)
     opened(page, "첨성대")
     card = page.wait_for_selector("section.place")
-    assert (
-        card.get_attribute("aria-label") == "Place" and "35.8347°N 129.2190°E" in card.inner_text() and "국내 › 경상도" in card.inner_text()
-    )
+    assert card.get_attribute("aria-label") == {"ko-KR": "장소", "en-US": "Place"}[locale]
+    assert "35.8347°N 129.2190°E" in card.inner_text() and "국내 › 경상도" in card.inner_text()
     assert page.get_attribute("section.place a", "href") == "geo:35.8347,129.219" and "latitude" not in page.inner_text("#detail-facts")
     assert not page.query_selector("#detail-tags .tag") and not page.query_selector("#pick-thumbnail")
 
 
-def test_the_picture_that_fits_is_chosen(found: Running, tab: Tab) -> None:
-    page = tab(found.url)
+@BOTH
+def test_the_picture_that_fits_is_chosen(found: Running, tab: Tab, locale: str) -> None:
+    page = tab(found.url, locale=locale)
     page.fill("#words", "원피스")
     settled(page, lambda: page.press("#words", "Enter"))
     opened(page, "빨간 원피스")
@@ -72,7 +79,8 @@ def test_the_picture_that_fits_is_chosen(found: Running, tab: Tab) -> None:
     ranked = sent.value.json()["pictures"]
     assert len(ranked) == 2
     told = page.inner_text("#picker p")
-    assert ("번째 사진이 가장 맞습니다" in told) if any(r["shown"] for r in ranked) else ("맞는 사진이 없습니다" in told)
+    shown, none = {"ko-KR": ("번째 사진이 가장 맞습니다", "맞는 사진이 없습니다"), "en-US": ("fits best", "No picture fits")}[locale]
+    assert (shown if any(r["shown"] for r in ranked) else none) in told
 
 
 def test_the_requests_say_what_is_wrong(found: Running) -> None:

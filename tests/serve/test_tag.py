@@ -46,6 +46,22 @@ def test_a_collection_gets_facts_that_conditions_use(folder: Path, capsys: pytes
     assert run(["tag", "--collection", str(place), "--zero-shot"]) == 0 and "0 tagged" in capsys.readouterr().out
 
 
+def test_tags_are_written_as_files_are_indexed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = folder / "indexed.hannun"
+    assert run(["index", str(folder / "photos"), "--to", str(place), "--tag", "fashion"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("2 added, 0 unchanged") and "\n2 tagged by fashion-" in told
+    with hannun.open(place) as c:
+        (dress,) = c.items("색 = 빨강")
+        assert Path(dress.id).stem == "dress-red-plain" and 0.4 <= dress.facts["tags"]["색"] <= 1
+        # The files' names are not Korean: what finds the dress by its word is the tag.
+        assert [Path(h.id).stem for h in c.search("빨간색", words=0.99, limit=1)] == ["dress-red-plain"]
+    assert run(["index", str(folder / "photos"), "--to", str(place), "--tag", "fashion"]) == 0
+    assert "0 added, 2 unchanged" in (again := capsys.readouterr().out) and "0 tagged by fashion-" in again
+    assert run(["index", str(folder / "photos"), "--to", str(folder / "none.hannun"), "--tag", "fashon"]) == 1
+    assert "did you mean 'fashion'" in capsys.readouterr().err and not (folder / "none.hannun").exists()
+
+
 def test_a_category_asks_for_its_own_attributes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = str(folder / "photos/dress-red-plain.jpg")
     assert run(["tag", picture, "--category", "치마", "--json"]) == 0

@@ -1,4 +1,4 @@
-"""Pictures go in; what annotators' heads read comes out: the embedded tower's vector and class scores, and colours of the thing shown.
+"""Pictures go in; what annotators' heads read comes out: of the embedded tower and its cells, and the thing's colours and outline.
 
 Colours are a histogram in CIELAB over fixed places of that space, of the thing alone (what differs from the picture's border, more so near
 the middle) and of all, with the mean and the spread of both. Two white things on white have no border: there the middle counts.
@@ -14,7 +14,7 @@ import PIL.Image
 from hannun.colour import lab
 from hannun.embeddings import Floats, unit
 from hannun.item import Image
-from hannun.mini.image import CLASSES, WIDTH
+from hannun.mini.image import CELL, CLASSES, GRID, WIDTH
 from hannun.mini.model import Mini
 
 SIDE = 32  # pixels that colours are counted in
@@ -35,7 +35,9 @@ def _places() -> Floats:
 
 PLACES = _places()
 COLOURS = 2 * (len(PLACES) + 6) + 1
-FEATURES = {"colours": COLOURS, "vector": WIDTH, "classes": CLASSES}
+OUTLINE = 16  # cells of a side of a thing's outline
+SHAPE = OUTLINE * OUTLINE + 1
+FEATURES = {"colours": COLOURS, "vector": WIDTH, "classes": CLASSES, "cells": GRID * GRID * CELL, "shape": SHAPE}
 
 
 def colours(picture: PIL.Image.Image) -> Floats:
@@ -46,12 +48,19 @@ def colours(picture: PIL.Image.Image) -> Floats:
     return np.concatenate([*out, [share]]).astype(np.float32)
 
 
+def shape(picture: PIL.Image.Image) -> Floats:
+    """What outline the thing in a picture has, float32 [SHAPE]: how much of each cell it covers, and the logarithm of width by height.
+
+    The tower sees a square: how long a garment is, is lost to it.
+    """
+    small = lab(np.asarray(picture.convert("RGB").resize((2 * OUTLINE, 2 * OUTLINE), PIL.Image.Resampling.BOX)))
+    covered = _apart(small).reshape(OUTLINE, 2, OUTLINE, 2).mean(axis=(1, 3)).ravel()
+    return np.concatenate([covered, [2 * np.log(picture.width / picture.height)]]).astype(np.float32)
+
+
 def foreground(small: Floats) -> tuple[Floats, float]:
     """The weight of each pixel [SIDE, SIDE] of a thing, summing to 1, and the share of the picture that it covers."""
-    sides = (small[:2], small[-2:], small[:, :2], small[:, -2:])
-    ground = np.stack([np.median(s.reshape(-1, 3), axis=0) for s in sides])
-    apart = np.linalg.norm(small[:, :, None] - ground, axis=-1).min(axis=-1)
-    own = 1 / (1 + np.exp(-(apart - APART) / 3))
+    own = _apart(small)
     share = float(own.mean())
     weight = own * _CENTRE + 0.02 * _CENTRE  # a thing of the ground's colour: the middle
     return np.asarray(weight / weight.sum(), np.float32), share
@@ -60,9 +69,18 @@ def foreground(small: Floats) -> tuple[Floats, float]:
 def looks(pictures: Sequence[Image], tower: Mini) -> dict[str, Floats]:
     """Every feature of pictures, each [n, FEATURES[name]]. Raises PictureError for one that cannot be read."""
     loaded = [p.load(tower.side) for p in pictures]
-    vector, classes = tower.seen([Image(p) for p in loaded])
+    vector, classes, cells = tower.seen([Image(p) for p in loaded])
     shades = np.stack([colours(p) for p in loaded]) if loaded else np.zeros((0, COLOURS), np.float32)
-    return {"colours": shades, "vector": vector, "classes": unit(classes)}
+    outlines = np.stack([shape(p) for p in loaded]) if loaded else np.zeros((0, SHAPE), np.float32)
+    return {"colours": shades, "vector": vector, "classes": unit(classes), "cells": cells, "shape": outlines}
+
+
+def _apart(small: Floats) -> Floats:
+    """How surely each pixel is not of the ground, 0 … 1, by its distance from what the picture's four sides show."""
+    sides = (small[:2], small[-2:], small[:, :2], small[:, -2:])
+    ground = np.stack([np.median(s.reshape(-1, 3), axis=0) for s in sides])
+    apart = np.linalg.norm(small[:, :, None] - ground, axis=-1).min(axis=-1)
+    return np.asarray(1 / (1 + np.exp(-(apart - APART) / 3)), np.float32)
 
 
 def _centre() -> Floats:

@@ -1,8 +1,9 @@
 """A picture and a category go in; the part of the picture that shows a thing of this category comes out.
 
 So one photo of a whole outfit answers for its skirt when asked of 치마, and for its shoes when asked of 신발. Candidates are the
-things that stand out from the ground, each with a margin, the halves of the picture, and all of it; the category's words say what each
-shows. Which attributes are asked of it then is the schema's (`Schema.of`).
+things that stand out from the ground, each with a margin, the halves of the picture, and all of it. A trained head, where there is one
+(KIND), says what each shows, else the category's words do; where no candidate shows the category, everything about it is unknown.
+Which attributes are asked of it then is the schema's (`Schema.of`).
 """
 
 from __future__ import annotations
@@ -16,17 +17,22 @@ import PIL.Image
 
 from hannun.annotate.annotator import Annotator, Finding
 from hannun.annotate.head import softmax
+from hannun.annotate.looks import looks
+from hannun.annotate.trained import TrainedHeads
 from hannun.colour import lab
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import HannunError, InputError, neighbours
 from hannun.item import Image, Item
+from hannun.mini.model import Mini
 
 SIDE = 48  # pixels that things are looked for in
 APART = 14.0  # ΔE from the ground's colours nearby at which a pixel is a thing's
 LEAST = 0.015  # of the picture that a thing covers
 MARGIN = 0.12  # of a thing's side, around it
 SHARPNESS = 25.0  # how much a cosine raises a category's odds
+KIND, NOTHING = "범주", "없음"  # the head that says what category a window shows, and its class for one that shows none whole
+SURE = 0.2  # of the head, below which no window shows the category
 PROMPTS = ("{}", "{} 사진", "{} 상품")
 #: What else things of a category are called: a window shows a category where any of these fits.
 ALSO = {
@@ -66,10 +72,15 @@ def things(picture: PIL.Image.Image) -> list[Box]:
 class OfCategory:
     """An annotator that looks only at the part of a picture that shows a thing of one category. Raises InputError for an unknown one."""
 
-    def __init__(self, inner: Annotator, encoder: Encoder, category: str, categories: Sequence[str]) -> None:
+    def __init__(
+        self, inner: Annotator, encoder: Encoder, category: str, categories: Sequence[str], trained: TrainedHeads | None = None
+    ) -> None:
+        """`trained` may have a head KIND, of the features of `encoder`, which then is mini; without one the category's words count."""
         if category not in categories:
             raise InputError(f"no category {category!r}; {neighbours(category, categories)}")
         self._inner, self._encoder, self._category, self._categories = inner, encoder, category, tuple(categories)
+        there = trained is not None and KIND in trained.heads and category in trained.heads[KIND].classes
+        self._trained = trained if there and isinstance(encoder, Mini) else None
         self._said: Floats | None = None
 
     @property
@@ -90,22 +101,35 @@ class OfCategory:
     def annotate(self, items: Sequence[Item]) -> list[tuple[Finding, ...]]:
         """See `Annotator.annotate`; of an item's pictures the first counts."""
         seen = [self._part(it) for it in items]
-        found = iter(self._inner.annotate([it for it in seen if it is not None]))
-        return [next(found) if it is not None else () for it in seen]
+        found = iter(self._inner.annotate([one for one in seen if isinstance(one, Item)]))
+        return [next(found) if isinstance(one, Item) else self._unknown(one) for one in seen]
 
-    def box(self, picture: PIL.Image.Image) -> Box:
-        """The window of a picture that shows the category best."""
+    def box(self, picture: PIL.Image.Image) -> tuple[Box, float]:
+        """The window of a picture that shows the category best, and how likely it does."""
         boxes = windows(picture)
-        vectors = self._encoder.encode_document([picture.crop(b) for b in boxes]).dense
-        likely = softmax(SHARPNESS * self._fit(vectors))[:, self._categories.index(self._category)]
-        return boxes[int(likely.argmax())]
+        crops = [picture.crop(b) for b in boxes]
+        if self._trained is not None and isinstance(self._encoder, Mini):
+            p = self._trained.probabilities(KIND, looks([Image(c) for c in crops], self._encoder))
+            likely = p[:, self._trained.heads[KIND].classes.index(self._category)]
+        else:
+            p = softmax(SHARPNESS * self._fit(self._encoder.encode_document(crops).dense))
+            likely = p[:, self._categories.index(self._category)]
+        best = int(likely.argmax())
+        return boxes[best], float(likely[best])
 
-    def _part(self, it: Item) -> Item | None:
+    def _part(self, it: Item) -> Item | float | None:
+        """The part of an item's picture that shows the category; how likely the likeliest does where none does; None without a picture."""
         try:
             picture = it.images[0].load(2 * self._encoder.side) if it.images else None
         except HannunError:  # gone or damaged: told where it is indexed
             return None
-        return None if picture is None else Item(it.id, (Image(picture.crop(self.box(picture))),))
+        if picture is None:
+            return None
+        box, likely = self.box(picture)
+        return likely if self._trained is not None and likely < SURE else Item(it.id, (Image(picture.crop(box)),))
+
+    def _unknown(self, likely: float | None) -> tuple[Finding, ...]:
+        return () if likely is None else tuple(Finding(key, None, likely) for key in self.keys)
 
     def _fit(self, vectors: Floats) -> Floats:
         """How well windows [n, dim] fit each category, by the best of its words: [n, categories]."""

@@ -31,6 +31,17 @@ class Tagged:
     unknown: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)  # facts of the user's own of the same name
 
+    def told(self, version: str) -> str:
+        """In words: a line of what was looked at, and one for each attribute."""
+        unseen = f", {self.unseen} without a readable picture" if self.unseen else ""
+        lines = [f"{self.items} tagged by {version}, {self.unchanged} unchanged{unseen}"]
+        for key in {**self.findings, **self.unknown, **self.kept}:
+            some = [f"{self.findings.get(key, 0)} found", f"{self.unknown.get(key, 0)} unknown"]
+            if self.kept.get(key):
+                some.append(f"{self.kept[key]} left alone: they have a fact {key!r} of their own")
+            lines.append(f"  {key}: {', '.join(some)}")
+        return "\n".join(lines)
+
 
 def changes(facts: Mapping[str, Any], findings: Sequence[Finding], version: str) -> dict[str, Any]:
     """The changes of an item's facts that its findings make; None removes a fact that an earlier finding made. Findings of others stay."""

@@ -33,7 +33,8 @@ _BATCH = 8  # pictures of one pass: more are no faster on a CPU
 #: What the network has seen before it speaks, by the name of the value inside image.onnx: channels of its last layer over the whole and
 #: fifteen places [n, 16, 1280], and textures and colours of the cells [n, 9, 200].
 DEEP, LOOKS = "/head/Clip_1_output_0", "/body/Concat_6_output_0"
-STATES = WIDTH + 1280 + 2 * 200  # values of `ImageTower.states`
+CELL = 200  # values of a cell's textures and colours
+STATES = WIDTH + 1280 + 2 * CELL  # values of `ImageTower.states`
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -42,7 +43,7 @@ class ImageTower:
     """The picture network, loaded when first used; may be shared between threads."""
 
     def __init__(self, folder: Path, threads: int | None = None, states: bool = False) -> None:
-        """`states` makes ready for `states`, which needs what lies inside the graph."""
+        """`states` makes ready for `states` and `seen`, which need what lies inside the graph."""
         self._folder, self._threads, self._lock = folder, threads, threading.Lock()
         self._inner = (DEEP, LOOKS) if states else ()
         self._session: InferenceSession | None = None
@@ -71,12 +72,14 @@ class ImageTower:
         rows = [np.concatenate([v, deep[:, 0], looks.mean(axis=1), looks.std(axis=1)], axis=1) for v, deep, looks in given]
         return np.concatenate(rows).astype(np.float32) if rows else np.zeros((0, STATES), np.float32)
 
-    def seen(self, pictures: Iterable[Image]) -> tuple[Floats, Floats]:
-        """The vectors as they are before hubs are moved (see `hannun.recipes.mini.hubs`), and `logits`, of one pass."""
-        found = list(self._runs(pictures, ("plain", "logits")))
+    def seen(self, pictures: Iterable[Image]) -> tuple[Floats, Floats, Floats]:
+        """Vectors [n, 384] as they are before hubs are moved (see `hannun.recipes.mini.hubs`), `logits`, and textures and colours of the
+        3 × 3 cells [n, 9 · CELL], of one pass."""
+        found = list(self._runs(pictures, ("plain", "logits", LOOKS)))
         if not found:
-            return np.zeros((0, WIDTH), np.float32), np.zeros((0, CLASSES), np.float32)
-        return np.concatenate([dense for dense, _ in found]), np.concatenate([logits for _, logits in found])
+            return np.zeros((0, WIDTH), np.float32), np.zeros((0, CLASSES), np.float32), np.zeros((0, GRID * GRID * CELL), np.float32)
+        dense, logits, cells = (np.concatenate(some) for some in zip(*found, strict=True))
+        return dense, logits, cells.reshape(len(cells), -1)
 
     def _run(self, pictures: Iterable[Image], output: str, shape: tuple[int, ...]) -> Floats:
         found = [one for (one,) in self._runs(pictures, (output,))]

@@ -37,6 +37,7 @@ class Mini:
         """`folder` holds the weights; `threads` is by default the number of cores this process may run on."""
         self._folder = folder
         self._text, self._image = TextTower(folder, threads), ImageTower(folder, threads)
+        self._inside = ImageTower(folder, threads, states=True)  # apart: what only encodes need not keep what lies inside
         self._lock = threading.Lock()
         self._facts: dict[str, Any] | None = None
 
@@ -85,11 +86,14 @@ class Mini:
         """Unit vectors of 3 × 3 cells of each picture, row by row, in the space of the texts: float32 [n, 9, 384]."""
         return self._image.patches(pictures)
 
-    def seen(self, pictures: Sequence[Image]) -> tuple[Floats, Floats]:
-        """What heads read: unit vectors [n, 384] of pictures, not those of `encode_document` but those that the head of the network gives,
-        in which hubs are where they are; and the class scores [n, 1000] of the network behind them; of one pass."""
-        dense, logits = self._image.seen(pictures)
-        return unit(dense), logits
+    def seen(self, pictures: Sequence[Image]) -> tuple[Floats, Floats, Floats]:
+        """What annotators read of pictures, of one pass.
+
+        Unit vectors [n, 384], not those of `encode_document` but those that the head of the network gives, before hubs are moved; class
+        scores of the network behind them [n, 1000], textures and colours of 3 × 3 cells [n, 1800].
+        """
+        dense, logits, cells = self._inside.seen(pictures)
+        return unit(dense), logits, cells
 
     def _texts(self, texts: Sequence[str], role: Role) -> Floats:
         return unit(self._text.encode(texts, role))

@@ -1,6 +1,6 @@
 """Pictures of several garments with the attributes of each go in; what one garment is like, asked by its category, comes out as sentences.
 
-    python -m hannun.recipes.fashion_attributes                     # trains the heads that come with Hannun, on drawn outfits
+    python -m hannun.recipes.fashion_attributes --data FOLDER       # trains the heads that come with Hannun, on drawn outfits
     python -m hannun.recipes.fashion_attributes photo.jpg 치마      # "이 상품의 [스커트스타일]은 [주름]입니다" 0.91
 
 The system is Naver's attribute model: (picture + category word) ↔ attribute sentences. The same photo answers for the garment that it
@@ -11,56 +11,91 @@ sentences of each attribute that things of the category have (`annotate/fashion.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 
 from hannun import metrics
 from hannun.annotate import schema
 from hannun.annotate.annotator import Annotator
 from hannun.annotate.head import HeadTraining, Ints, calibrated, train
 from hannun.annotate.looks import looks
-from hannun.annotate.region import OfCategory, windows
+from hannun.annotate.region import KIND, NOTHING, Box, OfCategory, windows
 from hannun.annotate.trained import ATTRIBUTES, Tagger, TrainedHeads
-from hannun.catalogue.outfits import Outfit, outfits
+from hannun.catalogue.outfits import Outfit, Worn, outfits
 from hannun.curate.describe.attributes import sentence
+from hannun.datasets import pictures
+from hannun.datasets.split import blake
 from hannun.embeddings import Floats
 from hannun.item import Image, Item
 from hannun.mini.model import Mini
+from hannun.recipes.data.garments import of_fashion
 
-READS = ("vector", "classes", "colours")
-TRAINED, CHOOSING, TESTED = 200, 40, 60  # drawn outfits
+READS = ("vector", "classes", "colours", "shape")
+TRAINED = (1, 5, 6)  # seeds of a hundred drawn outfits each
+CHOOSING, TESTED = 40, 60  # drawn outfits
+PHOTOS = 60  # real photos of each category that the head KIND sees beside drawn windows
+CATEGORIES = {
+    "상의": ("티셔츠", "셔츠", "블라우스", "스웨터", "맨투맨", "재킷"),
+    "치마": ("치마",),
+    "원피스": ("원피스",),
+    "바지": ("바지", "청바지", "반바지"),
+    "신발": ("운동화", "스니커즈", "구두", "하이힐", "샌들"),
+    NOTHING: ("핸드백", "손목시계", "선글라스", "지갑", "벨트"),
+}
+OURS = HeadTraining(epochs=60)
 SHARED = ("색", "무늬", "총기장")  # attributes that both garments of a picture may have: where the other's can be given by mistake
 ABOUT = "drawn outfits: a real photo's attributes are not told by these heads until some are among the labels"
 
 
-def cut(picture: PIL.Image.Image, box: tuple[int, int, int, int]) -> PIL.Image.Image:
-    """The window that is found for a thing, by what overlaps best with where it was drawn; the drawn place itself where none does."""
-    best = max(windows(picture)[:-1], key=lambda w: _overlap(w, box))
-    return picture.crop(best if _overlap(best, box) > 0.3 else box)
+def shown(window: Box, garments: Sequence[Worn]) -> str:
+    """The category of the garment that a window shows, whole enough and without the other; else NOTHING."""
+    inside = [_shared(window, w.box) / _area(window) for w in garments]
+    best = int(np.argmax(inside))
+    whole = _area(window) > 0.15 * _area(garments[best].box)
+    return garments[best].category if inside[best] > 0.7 and min(inside) < 0.15 and whole else NOTHING
 
 
 def examples(made: Sequence[Outfit]) -> tuple[dict[str, Floats], list[dict[str, str]]]:
-    """The features of every garment's own window, and its attributes."""
-    crops = [cut(o.picture, w.box) for o in made for w in o.garments]
-    tower, parts = Mini(), []
-    for at in range(0, len(crops), 32):
-        parts.append(looks([Image(c) for c in crops[at : at + 32]], tower))
-    told = [{**w.facts, "색": _colour(w.facts["색"])} for o in made for w in o.garments]
-    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}, told
+    """The features of every window of drawn outfits; the category that each shows, and that garment's attributes."""
+    crops, told = [], []
+    for o in made:
+        for box in windows(o.picture):
+            kind = shown(box, o.garments)
+            facts = next((w.facts for w in o.garments if w.category == kind), {})
+            told.append({KIND: kind, **facts, **({"색": _colour(facts["색"])} if facts else {})})
+            crops.append(Image(o.picture.crop(box)))
+    return _looked(crops), told
 
 
-def fitted(with_: HeadTraining | None = None) -> TrainedHeads:
-    """The heads, trained and calibrated on drawn outfits."""
-    seen, told = examples(outfits(TRAINED, 1))
+def photos(data: Path) -> tuple[dict[str, Floats], list[dict[str, str]]]:
+    """The features of real product photos, and the category that each shows: what only drawn windows teach, fails on photos."""
+    kinds = {t: c for c, some in CATEGORIES.items() for t in some}
+    crops, told = [], []
+    counts: Counter[str] = Counter()
+    for p in sorted(pictures.fashion(data, "train"), key=lambda p: blake(p.key)):
+        kind = kinds.get(of_fashion(p.facts).get("종류", ""))
+        if kind is not None and counts[kind] < PHOTOS:
+            counts[kind] += 1
+            crops.append(p.image)
+            told.append({KIND: kind})
+    return _looked(crops), told
+
+
+def fitted(data: Path | None = None, with_: HeadTraining = OURS) -> TrainedHeads:
+    """The heads, trained and calibrated on drawn outfits; KIND also on real photos, where their folder is given."""
+    seen, told = examples([o for seed in TRAINED for o in outfits(100, seed)])
+    if data is not None:
+        more, said = photos(data)
+        seen, told = {k: np.concatenate([seen[k], more[k]]) for k in READS}, told + said
     held, said = examples(outfits(CHOOSING, 2))
     heads = {}
     for key in dict.fromkeys(k for t in told for k in t):
         classes = tuple(sorted({t[key] for t in told if key in t}))
         x, y = _rows(seen, told, key, classes)
-        heads[key] = calibrated(train(x, y, classes, with_ or HeadTraining(epochs=60)), *_rows(held, said, key, classes), 0.9)
+        heads[key] = calibrated(train(x, y, classes, with_), *_rows(held, said, key, classes), 0.9)
     return TrainedHeads(heads, dict.fromkeys(heads, READS), Mini().fingerprint, ABOUT)
 
 
@@ -73,7 +108,7 @@ def measured(trained: TrainedHeads, made: Sequence[Outfit]) -> Iterator[str]:
     for o in made:
         blind = {f.key: f.value for f in whole.annotate([Item("o", (Image(o.picture),))])[0]}
         for mine, other in (o.garments, o.garments[::-1]):
-            asked = OfCategory(Tagger(trained, tower, topic.of(mine.category)), tower, mine.category, topic.categories)
+            asked = OfCategory(Tagger(trained, tower, topic.of(mine.category)), tower, mine.category, topic.categories, trained)
             given = {f.key: f.value for f in asked.annotate([Item("o", (Image(o.picture),))])[0]}
             for way, answer in (("with", given), ("without", blind)):
                 for key in (k for k in mine.facts if k in answer):
@@ -105,11 +140,19 @@ def _colour(drawn: str) -> str:
     return {"하늘색": "파랑"}.get(drawn, drawn)
 
 
-def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
-    """The shared area of two boxes over the area of both."""
+def _looked(crops: Sequence[Image]) -> dict[str, Floats]:
+    tower = Mini()
+    parts = [looks(crops[at : at + 32], tower) for at in range(0, len(crops), 32)]
+    return {k: np.concatenate([p[k] for p in parts]) for k in READS}
+
+
+def _shared(one: Box, other: Box) -> int:
     wide, high = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(0, wide) * max(0, high)
-    return shared / (sum((b[2] - b[0]) * (b[3] - b[1]) for b in (one, other)) - shared)
+    return max(0, wide) * max(0, high)
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def main() -> None:
@@ -118,15 +161,17 @@ def main() -> None:
     parser.add_argument("photo", type=Path, nargs="?")
     parser.add_argument("category", nargs="?")
     parser.add_argument("--to", type=Path, default=ATTRIBUTES, help="the file of heads to write")
+    parser.add_argument("--data", type=Path, help="the folder of data sets: its product photos teach what category a window shows")
     given = parser.parse_args()
     if given.photo is not None:
         tower, topic = Mini(), schema.read()
-        inner = Tagger(TrainedHeads.load(ATTRIBUTES), tower, topic.of(given.category))
-        asked = OfCategory(inner, tower, given.category, topic.categories) if given.category else inner
+        trained = TrainedHeads.load(ATTRIBUTES)
+        inner = Tagger(trained, tower, topic.of(given.category))
+        asked = OfCategory(inner, tower, given.category, topic.categories, trained) if given.category else inner
         for said, score in sentences(asked, Image(given.photo)):
             print(f"{score:.2f}  {said}")
         return
-    trained = fitted()
+    trained = fitted(given.data)
     trained.save(given.to)
     print(f"{given.to}: {given.to.stat().st_size / 1e6:.2f} MB")
     for line in measured(trained, outfits(TESTED, 3, held_out=True)):

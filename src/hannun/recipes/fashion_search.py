@@ -33,11 +33,11 @@ from hannun.mini.model import Mini
 from hannun.recipes.data.garments import of_drawn, of_fashion
 from hannun.sources import tables
 
-READS = {"색": ("colours", "vector"), "종류": ("vector", "classes"), "무늬": ("vector", "classes", "colours")}
-DEFAULT_READS = ("vector", "classes", "colours")
+READS = {"색": ("colours", "cells"), "종류": ("vector", "classes", "cells"), "무늬": ("classes", "cells")}
+DEFAULT_READS = ("classes", "colours", "cells")
 ACCURACY = 0.9  # ours: of what is said rather than unknown, so much is right on the half that is calibrated on
 DRAWN = 400  # garments of the drawn catalogue to learn patterns by: product names tell of few
-OURS = HeadTraining()
+OURS = HeadTraining(epochs=12)
 ABOUT = "fashion product photos (licence unstated) and the drawn catalogue"
 
 
@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, help="a table of your own: image, and a column for each attribute")
     parser.add_argument("--to", type=Path, default=WEIGHTS, help="the file of heads to write")
     parser.add_argument("--cache", type=Path, help="an .npz that keeps features")
-    parser.add_argument("--most", type=int, default=400, help="train photos of one value before it is left to others")
+    parser.add_argument("--most", type=int, default=10_000, help="train photos of one value before it is left to others")
     given = parser.parse_args()
     if (given.data is None) == (given.labels is None):
         raise InputError("expected --data FOLDER or --labels TABLE")

@@ -50,5 +50,6 @@ def annotator(
         return ZeroShot(load(model), wanted, english)
     encoder = load(model)
     if not zero_shot and topic == FASHION and isinstance(encoder, Mini) and ATTRIBUTES.is_file():
-        return OfCategory(Tagger(TrainedHeads.load(ATTRIBUTES), encoder, wanted, english), encoder, category, whole.categories)
+        trained = TrainedHeads.load(ATTRIBUTES)
+        return OfCategory(Tagger(trained, encoder, wanted, english), encoder, category, whole.categories, trained)
     return OfCategory(ZeroShot(encoder, wanted, english), encoder, category, whole.categories)

@@ -16,6 +16,7 @@ from hannun.serve.cli.options import DEFAULT, Columns, Exif, Model, Numbers, To
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hannun.annotate.annotator import Annotator
     from hannun.annotate.printed import PrintReader
     from hannun.annotate.written import Tagged
     from hannun.collection import Collection, Progress, Quantise, Report
@@ -100,6 +101,9 @@ def index(
         bool | None, typer.Option("--careful", help="Of a new one: three looks at each picture; finds better, in three times the time.")
     ] = None,
     read: Annotated[bool, typer.Option("--read", help="Read what is printed in pictures, as words to find them by.")] = False,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="TOPIC", help="Also tag what is new, as `hannun tag` does: fashion, food, a .toml file.")
+    ] = None,
 ) -> int:
     """Read pictures, texts and rows into a collection. Run again, only what is new or changed is encoded."""
     from hannun import collection, sources
@@ -108,6 +112,7 @@ def index(
 
     whole = None if dictionary is None else _lines(dictionary)
     reading = reading_of(columns, numbers, exif)
+    looking = None if tag is None else _annotator(tag, model)
     gone = [p for p in paths if not p.exists()]
     if gone and not prune:
         raise MissingError(f"{gone[0]}: no such file or folder; check the path, or remove its items with --prune")
@@ -122,6 +127,7 @@ def index(
             raise MissingError(f"{gone[0]}: no such file or folder, and {to} has no items from there; check the path")
         if failure is not None and not report.removed:
             raise failure
+        tagged = None if looking is None else _tagged(opened, looking)
         opened.optimise()
         total = len(opened)
     printed = _printed(to, reader) if reader is not None else None
@@ -134,6 +140,8 @@ def index(
         typer.echo(f"print read: in {found_in} of {looked_at} items with pictures; {printed.unchanged} were read before")
     if found.unread:
         typer.echo(f"not read: {found.unread_kinds()}")
+    if tagged is not None and looking is not None:
+        typer.echo(tagged.told(looking.version))
     if not total and not report.problems and not report.removed:
         raise InputError(
             f"{', '.join(map(str, paths))}: nothing to index there; expected pictures, videos, .txt/.md, .html, "
@@ -168,6 +176,22 @@ def reading_of(columns: str | None, numbers: str | None, exif: bool) -> Reading:
     from hannun import sources
 
     return sources.Reading(_columns(columns), _names(numbers), exif)
+
+
+def _annotator(topic: str, model: str | None) -> Annotator:
+    """Raises MissingError for a topic that is not there: before anything is read."""
+    from hannun.serve.tags import annotator
+
+    return annotator(topic, model=model or "mini")
+
+
+def _tagged(opened: Collection, looking: Annotator) -> Tagged:
+    """What is found, written as facts after the items are there: a row's hash is of its own facts, so that it stays unchanged next time."""
+    from hannun.annotate.written import tag
+    from hannun.serve.cli.output import progress
+
+    with progress("tagging", len(opened)) as step:
+        return tag(opened, looking, progress=step)
 
 
 def _lines(file: Path) -> list[str]:

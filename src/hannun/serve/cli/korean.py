@@ -295,6 +295,9 @@ HELP = {
     "A dialogue: kept in this file, and gone on with by the next question.": "대화: 이 파일에 남기고, 다음 질문이 이어 갑니다.",
     "Seconds to wait for the model.": "모델을 기다릴 시간(초).",
     "The answer and its sources as JSON.": "답과 근거를 JSON으로.",
+    "Also tag what is new, as `hannun tag` does: fashion, food, a .toml file.": (
+        "새 항목에 `hannun tag`처럼 태그도 답니다: fashion, food, .toml 파일."
+    ),
     # tag
     "Find colour, type, pattern and other attributes of pictures, each with its probability, or *unknown*.": (
         "사진의 색, 종류, 무늬 같은 속성을 확률과 함께 찾습니다. 모르면 모른다고 합니다."

@@ -13,7 +13,6 @@ from hannun.serve.cli.options import Json, Model
 
 if TYPE_CHECKING:
     from hannun.annotate.annotator import Annotator
-    from hannun.annotate.written import Tagged
 
 
 def tag(
@@ -68,15 +67,5 @@ def _written(collection: str, looking: Annotator, where: str | None, again: bool
     if json_out:
         typer.echo(json.dumps({"version": looking.version, **vars(report)}, ensure_ascii=False, indent=1))
     else:
-        _tell(report, looking.version)
+        typer.echo(report.told(looking.version))
     return 0
-
-
-def _tell(report: Tagged, version: str) -> None:
-    unseen = f", {report.unseen} without a readable picture" if report.unseen else ""
-    typer.echo(f"{report.items} tagged by {version}, {report.unchanged} unchanged{unseen}")
-    for key in {**report.findings, **report.unknown, **report.kept}:
-        told = [f"{report.findings.get(key, 0)} found", f"{report.unknown.get(key, 0)} unknown"]
-        if report.kept.get(key):
-            told.append(f"{report.kept[key]} left alone: they have a fact {key!r} of their own")
-        typer.echo(f"  {key}: {', '.join(told)}")
