@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is in the [train] extra")
 pytest.importorskip("daft", reason="Daft is in the [users] extra")
 
+import hannun
 from hannun.serve.cli.main import run
 from hannun.users.vectors import UserVectors
 
@@ -67,6 +68,11 @@ def test_from_a_log_to_recommendations(shop: Path, capsys: Captured) -> None:
     assert all(int(u.removeprefix("user:u")) % 2 == 0 for u in ids("similar", "--text", "캠핑 텐트", "--limit", "5"))
     assert ids("recommend", "--text", "낚시 릴", "--limit", "2")[0].startswith("낚")
     assert run(["users", "recommend", "u0", "--in", "c.hannun"]) == 0
+    with hannun.open("c.hannun") as opened:  # what the commands do is a search of the collection, and so of its service
+        asked = opened.search(None, like=[{"id": "user:u0"}], where="type = item", limit=3)
+        events = opened.get("user:u0").parts
+        brought = opened.search({"events": [dict(r) for r in events[0].records]}, where="type = item", limit=3)  # type: ignore[union-attr]
+        assert [h.id for h in asked] == [h.id for h in brought] and all(h.id.startswith("캠") for h in asked)
     capsys.readouterr()
     had = {row[1] for row in csv.reader((shop / "log.csv").read_text("utf-8").splitlines()) if row[0] == "u0"}
     assert not had & set(ids("recommend", "u0"))
