@@ -27,7 +27,8 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "Metrics": ("metrics",),
     "Objectives": ("objectives",),
     "Training": ("train", "train/steps"),
-    "Models": ("models",),
+    "Models": ("models", "models/sequence"),
+    "Users": ("sources/logs", "users"),
     "Filters and curation": ("curate/verdict", "curate/rules", "curate/text", "curate/image", "curate/pair"),
     "Evaluation": ("evaluate/harness", "evaluate/run", "evaluate/compare", "evaluate/suites/suite"),
 }

@@ -16,7 +16,7 @@ FLOORS: list[set[str]] = [
     {"serve"},
     {"recipes", "evaluate", "generate"},
     {"curate"},
-    {"train", "annotate"},
+    {"train", "annotate", "users"},
     {"collection", "load"},
     {"search"},
     {"encode", "datasets"},

@@ -30,9 +30,23 @@ def load(model: str | Path = "mini") -> Encoder:
     if is_tuned(Path(model)):
         return open_tuned(Path(model))
     try:
+        from hannun.models.sequence.folder import is_users
+
+        if is_users(Path(model)):
+            return _users(Path(model))
         from hannun.models.checkpoint import open_checkpoint
     except ImportError as e:
         raise DependencyError(
             f"{model} needs torch and transformers ({e}); pip install -c constraints.txt '.[train]' in Hannun's folder"
         ) from None
     return open_checkpoint(str(model))
+
+
+def _users(folder: Path) -> Encoder:
+    """The encoder of users in a folder, with the one that its items' content was read by."""
+    from hannun.models.sequence.encoder import UserEncoder
+    from hannun.models.sequence.folder import fingerprint, open_users
+
+    network = open_users(folder)
+    reads = network.shape.reads
+    return UserEncoder(str(folder), fingerprint(folder), network, load(reads) if reads else None)

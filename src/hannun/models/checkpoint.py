@@ -31,6 +31,8 @@ from hannun.models.hub import READ, model_folder
 from hannun.models.network import Network, Role, Row, content, decoded
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
+from hannun.models.sequence import folder as users
+from hannun.models.sequence.network import UserNetwork
 from hannun.models.two_tower import TowerConfig, TwoTower
 from hannun.seen import Seen
 
@@ -140,13 +142,15 @@ def open_model(folder: str | Path) -> Fused | OneSequence | TwoTower:
     return model
 
 
-def save(model: Fused | OneSequence | TwoTower, folder: Path) -> None:
+def save(model: Fused | OneSequence | TwoTower | UserNetwork, folder: Path) -> None:
     """Everything of a trained model in `folder`, whole or not at all: what `open_model` and `open_checkpoint` read.
 
     Where stock sentence-transformers modules can say the same, they are there too (docs/models.md). Raises StorageError where the disk is
     full; what was there before stays.
     """
-    if isinstance(model, Fused):
+    if isinstance(model, UserNetwork):
+        users.save_users(model, folder)
+    elif isinstance(model, Fused):
         _save_fused(model, folder)
     elif isinstance(model, OneSequence):
         _save_sequence(model, folder)

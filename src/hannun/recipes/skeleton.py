@@ -36,9 +36,17 @@ class Training:
     tell: Callable[[str], None] = print
     watch: Callable[[Moment], None] | None = None
 
-    def fit(self, model: nn.Module, step: Step, batches: Resumable, schedule: Schedule, folder: str = "") -> nn.Module:
-        """Train; killed and called again, it goes on from its last checkpoint."""
-        return train(model, step, schedule, self.work / folder, self.tell, batches=batches, watch=self.watch)
+    def fit(
+        self,
+        model: nn.Module,
+        step: Step,
+        batches: Resumable,
+        schedule: Schedule,
+        folder: str = "",
+        validate: Callable[[nn.Module], float] | None = None,
+    ) -> nn.Module:
+        """Train; killed and called again, it goes on from its last checkpoint. With `validate` the best state is kept."""
+        return train(model, step, schedule, self.work / folder, self.tell, batches=batches, validate=validate, watch=self.watch)
 
     def contrasted(self, model: nn.Module, batches: Mixture, settings: Contrast, schedule: Schedule, folder: str = "") -> nn.Module:
         """Train by contrast alone; the recipe's `workers` make the next batches ready."""

@@ -2,7 +2,7 @@
 
 What takes part. `popularity`: the items most users have. `last item`: what followed the last item most often (a first-order chain, then
 popularity). `titles`: the encoder under test, which sees no logs: the mean of the vectors of a user's last items' titles against the
-titles of all. A model of behaviour itself is not compared here yet.
+titles of all. A model of behaviour itself (`hannun users`) is an encoder of another kind: `benchmarks/users.py` measures it beside these.
 
 Sequences are split by leaving each user's last item out; MovieLens and Amazon's titles by time, one moment for all users, so that
 nothing after a label's time is seen. Every item is a candidate (Krichene & Rendle 2020: sampled candidates mislead), except those a user

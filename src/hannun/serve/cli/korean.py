@@ -324,6 +324,41 @@ HELP = {
     ),
     "How many pictures of a document are shown.": "문서마다 보여 줄 사진 수.",
     "Write what is shown into this folder.": "고른 사진을 이 폴더에 씁니다.",
+    # users
+    "Years of behaviour in one vector of each user.": "몇 해의 행동을 사용자마다 벡터 하나로.",
+    "Learn to tell a user's future from their past. Killed and run again, it goes on from its last checkpoint.": (
+        "사용자의 과거에서 미래를 맞히도록 학습합니다. 멈췄다 다시 실행하면 마지막 체크포인트부터 이어서 합니다."
+    ),
+    "Tables of events: .csv, .tsv, .jsonl, .parquet.": "행동 기록의 표: .csv, .tsv, .jsonl, .parquet.",
+    "The folder of the model; checkpoints lie beside it until it is whole.": "모델 폴더. 체크포인트는 그 옆에 둡니다.",
+    "Titles and pictures of the items: a collection, or a table with their ids.": "상품의 제목과 사진: 컬렉션, 또는 id가 있는 표.",
+    "Titles and pictures of the items: a table with their ids.": "상품의 제목과 사진: id가 있는 표.",
+    "Which columns hold what; also action, surface, region.": "어느 열이 무엇인지. action, surface, region도 쓸 수 있습니다.",
+    "Vectors of all users of a log, or of all that were kept and a day's new events. Stopped and run again, it goes on where it was.": (
+        "기록에 있는 모든 사용자의 벡터, 또는 남겨 둔 것에 하루치를 더한 벡터. 멈췄다 다시 실행하면 이어서 합니다."
+    ),
+    "The folder of a model of users.": "사용자 모델의 폴더.",
+    "The .parquet to write: user, vector, events, event_timestamp, version.": (
+        "쓸 .parquet 파일: user, vector, events, event_timestamp, version."
+    ),
+    "A .parquet of what is kept between days: the log then holds new events alone.": (
+        "날마다 이어서 쓸 상태를 둘 .parquet. 이때 기록에는 새 행동만 담습니다."
+    ),
+    "Put users and items into one collection: an item is asked for by a user, a user by a user, both by words.": (
+        "사용자와 상품을 한 컬렉션에 넣습니다. 사용자로 상품을, 사용자로 사용자를, 말로 둘 다 찾습니다."
+    ),
+    "The users nearest to a user, or to words.": "어떤 사용자나 말과 가장 가까운 사용자.",
+    "The id of a user, as in the log.": "기록에 있는 사용자 id.",
+    "Words in place of a user: who likes this?": "사용자 대신 말: 누가 이것을 좋아하나요?",
+    "The items nearest to a user, but those they have had.": "사용자에게 가장 가까운 상품. 이미 본 것은 뺍니다.",
+    "A profile in words, of somebody who has done nothing yet.": "아직 아무것도 하지 않은 사람을 말로 쓴 프로필.",
+    "Also items that the user has had.": "사용자가 이미 본 상품도.",
+    "How many.": "몇 개.",
+    "How far users have moved between two days, and whether they are another population.": (
+        "두 날 사이에 사용자가 얼마나 움직였는지, 다른 모집단이 되었는지."
+    ),
+    "What `hannun users embed` wrote on one day.": "어느 날 `hannun users embed`가 쓴 파일.",
+    "… and on a later one.": "… 그리고 그 뒤의 것.",
     # curate
     "Raw image–text records into clean Korean pairs.": "가공하지 않은 사진–글 기록에서 깨끗한 한국어 쌍을 만듭니다.",
     "Clean pairs out of raw sources. Run again after a stop, it goes on where it was.": (

@@ -42,6 +42,7 @@ from hannun.serve.cli import (
     train,
     tune,
     update,
+    users,
     watch,
 )
 
@@ -102,6 +103,7 @@ app.command("mcp")(mcp.mcp)
 app.command("ask")(ask.ask)
 app.command("tag")(tag.tag)
 app.command("thumbnail")(thumbnail.thumbnail)
+app.add_typer(users.app, name="users")
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def train(
     module = recipes.recipe_module(recipe)
     if size not in module.SIZES:
         raise InputError(f"{recipe} has no size {size!r}; {neighbours(size, module.SIZES)}")
-    chosen = module.SIZES[size].changed(({"backbone": backbone} if backbone else {}) | _settings(set_ or []))
+    chosen = module.SIZES[size].changed(({"backbone": backbone} if backbone else {}) | settings(set_ or []))
     for name, given in (("--dev", dev), ("--columns", columns), ("--product", product), ("--start", start)):
         if given and not pairs:
             raise InputError(f"{name} came without --pairs, and is of your own pairs; give them with --pairs")
@@ -58,7 +58,7 @@ def train(
     settle(folder, chosen)
     steps, batch = (chosen.stages[0].steps, chosen.stages[0].batch) if chosen.stages else (chosen.steps, chosen.batch)
     typer.echo(f"{recipe} --size {size}: {steps} steps of {batch} pairs; the first step tells how long they take here", err=True)
-    with _watched(recipe) as (tell, watch):
+    with watched(recipe) as (tell, watch):
         if own is None:
             lines = module.run(chosen, data, folder, tell, watch)
         else:
@@ -90,7 +90,8 @@ def _own(pairs: list[Path], dev: list[Path], columns: str | None, product: str) 
     return own.apart(found[0], found[1], product, sentence)
 
 
-def _settings(given: list[str]) -> dict[str, str]:
+def settings(given: list[str]) -> dict[str, str]:
+    """`--set NAME=VALUE` as names and values. Raises InputError."""
     out = {}
     for each in given:
         name, equals, value = each.partition("=")
@@ -145,7 +146,7 @@ def _minutes(seconds: float) -> str:
 
 
 @contextmanager
-def _watched(title: str) -> Iterator[tuple[Any, Any]]:
+def watched(title: str) -> Iterator[tuple[Any, Any]]:
     """(tell, watch): lines above a bar with loss, speed and time left on a terminal; else lines alone, one every few seconds at least."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn

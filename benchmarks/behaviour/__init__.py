@@ -1,0 +1,1 @@
+"""Peers of the user model: SASRec and BPR-MF."""
