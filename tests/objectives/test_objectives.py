@@ -267,6 +267,11 @@ def test_xtr_counts_only_tokens_that_were_retrieved() -> None:
     assert maxsim(TOKENS, MASK, TOKENS, MASK, top=99)(slice(0, 1)).tolist() == [[1.0, 0.5]]
 
 
+def test_a_key_without_tokens_scores_nothing() -> None:
+    held = torch.tensor([[True, True], [False, False]])
+    assert maxsim(TOKENS, MASK, TOKENS, held)(EVERY)[:, 1].tolist() == [0.0, 0.0]
+
+
 def test_xtr_takes_the_nearest_where_all_are_far() -> None:
     keys = torch.tensor([[[-1.0, 0.0]], [[-0.6, 0.8]]])  # cosines −1 and −0.6 to the one token: the second is the nearest
     scores = maxsim(TOKENS[1:, :1], MASK[1:, :1], keys, torch.ones(2, 1, dtype=torch.bool), top=1)(EVERY)
