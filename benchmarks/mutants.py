@@ -126,6 +126,12 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.mutant.source, str(self.mutant.file), "exec"), module.__dict__)
 
 
+def asked(file: Path, tests: list[str]) -> list[str]:
+    """A module's own test file where there is one, so that no other test's accident counts; else the part's tests."""
+    own = [f"{folder}/test_{file.stem}.py" for folder in tests if (ROOT / folder / f"test_{file.stem}.py").exists()]
+    return own or tests
+
+
 def passes(tests: list[str], seconds: float, mutant: Mutant | None = None, told: Path | None = None) -> bool:
     """Whether the tests pass, with one module changed: in a child, which is ended after so many seconds (a change may loop for ever).
 
@@ -194,7 +200,7 @@ def main() -> None:
     print(f"{a.part}: {len(every)} mutants, {len(chosen)} tried", flush=True)
     left = []
     for m in chosen:
-        if passes(tests, a.seconds, m):
+        if passes(asked(m.file, tests), a.seconds, m):
             left.append(m)
             print(f"  survives: {m.file.relative_to(ROOT)}:{m.line}  {m.what}", flush=True)
     print(f"{len(chosen) - len(left)} of {len(chosen)} noticed ({(len(chosen) - len(left)) / max(1, len(chosen)):.0%})")

@@ -22,6 +22,8 @@ def test_calibration_error_is_the_gap_between_sure_and_right() -> None:
     assert metrics.calibration_error([1.0, 1.0], [True, True]) == 0
     # Gaps within a bin do not cancel out between bins: 0.1 too low and 0.1 too high are 0.1.
     assert metrics.calibration_error([0.9] * 10 + [0.1] * 10, [1] * 10 + [0] * 10) == pytest.approx(0.1)
+    # What is certain falls into the last bin with 0.95: of the two, sure by 1.95 together, one is right.
+    assert metrics.calibration_error([1.0, 0.95], [0, 1]) == pytest.approx(0.95 / 2)
     with pytest.raises(InputError, match="one for each"):
         metrics.calibration_error([0.5], [1, 0])
 

@@ -19,6 +19,9 @@ def test_average_ranks_share_the_mean_of_their_places() -> None:
 def test_spearman() -> None:
     assert metrics.spearman([1, 2, 3], [10, 200, 3000]) == 1
     assert metrics.spearman([1, 2, 3], [3, 2, 1]) == -1
+    assert metrics.spearman([1, 2], [8, 9]) == 1
+    with pytest.raises(InputError, match="length ≥ 2"):
+        metrics.spearman([1], [1])
     # Ranks 1 2 3 4 against 2 1 4 3: 1 − 6·Σd²/(n³−n) = 1 − 6·4/60 = 3/5.
     assert metrics.spearman([1, 2, 3, 4], [2, 1, 4, 3]) == pytest.approx(3 / 5)
     # Ranks 1, 2.5, 2.5, 4 against 1 2 3 4: 4.5 / sqrt(4.5 · 5) = sqrt(9/10).

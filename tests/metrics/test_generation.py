@@ -15,6 +15,10 @@ def test_bert_score_matches_greedily() -> None:
     # With weights 3 and 1 for x and y: P = 3/4; with 1, 1, 0 for x, z, z: R = 1/2.
     assert metrics.bert_score([[x, y]], [[x, z, z]], ([[3, 1]], [[1, 1, 0]]))[0, :2].tolist() == pytest.approx([3 / 4, 1 / 2])
     assert metrics.bert_score([[x]], [[y]])[0].tolist() == [0, 0, 0]
+    assert metrics.bert_score([[x]], [[x]], ([[0]], [[1]]))[0].tolist() == [0, 1, 0]  # a candidate without any weight
+    assert metrics.bert_score([[[0.1, 0.0]]], [[[0.0, 0.0], [0.5, 0.0]]])[0].tolist() == pytest.approx(
+        [1, 1 / 2, 2 / 3]
+    )  # lengths do not matter
 
 
 def test_clip_score_is_never_negative() -> None:

@@ -55,6 +55,22 @@ def test_bootstrap_of_rows_and_of_a_statistic_that_is_not_always_there() -> None
         metrics.bootstrap([])
 
 
+def test_the_ends_are_the_quantiles_of_the_draws() -> None:
+    counted = iter(range(101))
+    # The statistics of the draws are 0 … 100 in turn: nine tenths lie between 5 and 95.
+    assert metrics.bootstrap([1.0, 2.0], statistic=lambda _: float(next(counted)), level=0.9, rounds=101) == pytest.approx((5, 95))
+
+
+def test_half_of_the_draws_may_have_no_statistic() -> None:
+    for there, refused in ((5, False), (4, True)):
+        values = iter([7.0] * there + [math.nan] * (10 - there))
+        if refused:
+            with pytest.raises(InputError, match="6 of 10 draws"):
+                metrics.bootstrap([1.0, 2.0], statistic=lambda _, values=values: next(values), rounds=10)
+        else:
+            assert metrics.bootstrap([1.0, 2.0], statistic=lambda _, values=values: next(values), rounds=10) == (7, 7)
+
+
 def test_paired_difference_interval_and_p() -> None:
     a, b = [1.0] * 10, [0.0] * 10
     difference, low, high, p = metrics.paired(a, b, rounds=999)

@@ -103,6 +103,8 @@ def test_similarities_are_differences_of_cosines() -> None:
     assert similarities(rows, rows).item() == pytest.approx(0, abs=1e-12)
     half = torch.tensor([[1.0, 0.0], [0.6, 0.8]])  # a cosine of 0.6 where the teacher has 0
     assert similarities(half, AXES).item() == pytest.approx(0.36)
+    three = torch.tensor([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])  # one pair of three is apart
+    assert similarities(three, torch.eye(3)).item() == pytest.approx(0.36 / 3)
 
 
 def test_similarities_leave_the_diagonal_out() -> None:
@@ -176,6 +178,11 @@ def test_a_margin_ignores_what_scores_above_the_positive() -> None:
     expected = math.log(1 + math.exp(0 - 0.6))
     assert infonce(queries, keys, 1.0, margin=0.1, symmetric=False).item() == pytest.approx(expected)
     assert infonce(queries, keys, 1.0, margin=0.5, symmetric=False).item() == pytest.approx(math.log(1 + math.exp(0.4) + math.exp(-0.6)))
+
+
+def test_what_scores_as_the_positive_is_not_above_it() -> None:
+    rows = torch.ones(2, 1)
+    assert infonce(rows, rows, 1.0, margin=0.0).item() == pytest.approx(math.log(2))
 
 
 def test_a_hard_negative_may_be_its_owners_alone() -> None:
@@ -265,6 +272,11 @@ def test_xtr_counts_only_tokens_that_were_retrieved() -> None:
     scores = maxsim(TOKENS, MASK, TOKENS, MASK, top=1)(slice(0, 1))
     assert scores.tolist() == [[1.0, 1.0]]
     assert maxsim(TOKENS, MASK, TOKENS, MASK, top=99)(slice(0, 1)).tolist() == [[1.0, 0.5]]
+
+
+def test_a_key_without_tokens_scores_nothing() -> None:
+    held = torch.tensor([[True, True], [False, False]])
+    assert maxsim(TOKENS, MASK, TOKENS, held)(EVERY)[:, 1].tolist() == [0.0, 0.0]
 
 
 def test_xtr_takes_the_nearest_where_all_are_far() -> None:
