@@ -23,7 +23,8 @@ from hannun.item import joined
 from hannun.search.fuse import counted
 
 LOOKED_AT, KEPT, FEWEST = 2000, 256, 30  # points of a sample, kept of each kind, and below which a kind is not judged alone
-TAIL = 3.0  # deviations above the mean; of 1 … 8 the one that is fair to words and to pictures as queries, on a dev split (docs/search.md)
+BEST = 0.04  # of a sample: the share whose mean is fair to words and to pictures as queries, of photos and of products (docs/search.md)
+TAIL = 2.15  # deviations above the mean at which the mean of so many of the best lies, where scores are normally distributed
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Background:
         """
         scores = self._scores(query, weights)
         trust = {kind: min(1.0, len(s) / FEWEST) for kind, s in scores.items()}
-        own = {kind: max(float(s.mean() + TAIL * s.std()), 1e-3) for kind, s in scores.items()}
+        own = {kind: max(begins(s), 1e-3) for kind, s in scores.items()}
         # The calibration tells how the kinds stand to each other; how high they stand in this collection, the kinds that are judged tell.
         height = sum(trust[k] * own[k] for k in own) / max(sum(trust[k] * usual[k] for k in own), 1e-6) if own else 1.0
         edge = {k: trust.get(k, 0.0) * own.get(k, 0.0) + (1 - trust.get(k, 0.0)) * height * u for k, u in usual.items()}
@@ -66,6 +67,15 @@ class Background:
 
     def _scores(self, query: Floats, weights: Mapping[str, float]) -> dict[str, Floats]:
         return {kind: rows @ query for kind, rows in _kinds(self, len(query), tuple(weights.items())).items()}
+
+
+def begins(scores: Floats) -> float:
+    """Where what is related begins: the mean of the best BEST of some scores, of one at least; the last counts as far as it is in the share."""
+    most = max(BEST * len(scores), 1.0)
+    whole = min(int(np.ceil(most)), len(scores))
+    best = np.sort(np.partition(scores, len(scores) - whole)[len(scores) - whole :])
+    last = most - (whole - 1)
+    return float((best[1:].sum() + last * best[0]) / most)
 
 
 @lru_cache(maxsize=8)
