@@ -70,7 +70,7 @@ class Background:
 
 
 def begins(scores: Floats) -> float:
-    """Where what is related begins: the mean of the best BEST of some scores, of one at least; the last counts as far as it is in the share."""
+    """Where what is related begins: the mean of the best BEST of some scores, of one at least, the last of them in part."""
     most = max(BEST * len(scores), 1.0)
     whole = min(int(np.ceil(most)), len(scores))
     best = np.sort(np.partition(scores, len(scores) - whole)[len(scores) - whole :])
