@@ -41,6 +41,9 @@ def test_where_the_related_begins_is_the_mean_of_the_best_twenty_fifth() -> None
     assert background.begins(np.arange(100, dtype=np.float32)[::-1]) == 97.5
     assert background.begins(np.arange(60, dtype=np.float32)) == pytest.approx((59 + 58 + 0.4 * 57) / 2.4)
     assert background.begins(np.array([0.1, 0.7, 0.3], np.float32)) == pytest.approx(0.7)
+    assert background.begins(np.arange(100, dtype=np.float32), 0.02) == 98.5
+    sizes = {0: 0.04, 100: 0.04, 500: 0.04, 1000: 0.02, 100_000: 4 / 256}
+    assert {n: Background({}, size=n).best for n in sizes} == pytest.approx(sizes)
     normal = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
     assert background.begins(normal) == pytest.approx(background.TAIL, abs=0.02)
 
