@@ -65,22 +65,25 @@ def signed(photo: PIL.Image.Image, text: str, rng: random.Random, font: str) -> 
 
 
 def asked(name: str, items: Sequence[Item], queries: Sequence[tuple[str, set[str]]], reader: PrintReader) -> set[str]:
-    """Print recall at 1 and at 10 before and after reading; the ids of items in which words were found."""
-    with tempfile.TemporaryDirectory() as folder, hannun.open(Path(folder) / "c.hannun") as c:
-        c.add(items)
-        tables = []
+    """Print recall at 1 and at 10 before and after reading; return the ids of items in which words were found."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "c.hannun"
+        with hannun.open(place) as c:
+            c.add(items)
         for turn in ("pictures alone", "with print"):
             if turn == "with print":
                 began = time.process_time()
-                tag(c, reader)
+                with hannun.open(place) as c:
+                    tag(c, reader)
                 print(f"{name}: {(time.process_time() - began) / len(items):.2f} s a picture of this process, Tesseract's apart")
-            found = [[h.id for h in c.search(q, limit=10)] for q, _ in queries]
+            with hannun.open(place) as c:
+                found = [[h.id for h in c.search(q, limit=10)] for q, _ in queries]
             hits = np.array([[bool(right & set(ids[:k])) for k in (1, 10)] for ids, (_, right) in zip(found, queries, strict=True)], float)
-            tables.append(hits)
             for k, at in ((0, 1), (1, 10)):
                 low, high = metrics.bootstrap(hits[:, k])
-                print(f"{name:10} {turn:16} R@{at:<2} {hits[:, k].mean():.3f} [{low:.3f}, {high:.3f}]")
-        return {it.id for it in c if KEY in it.facts}
+                print(f"{name:10} {turn:16} R@{at:<2} {hits[:, k].mean():.3f} [{low:.3f}, {high:.3f}]", flush=True)
+        with hannun.open(place) as c:
+            return {it.id for it in c if KEY in it.facts}
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def test_several_pictures_give_their_mean_direction() -> None:
 
 def test_a_careful_look_is_the_mean_of_the_picture_its_mirror_image_and_its_middle() -> None:
     picture = draw(size=(200, 100), seed=3)
-    whole, mirrored, middle = (p.load() for p in encode.looks(Image(picture), 100))
+    whole, mirrored, middle = encode.looks(Image(picture), 100)
     assert whole.size == mirrored.size == (200, 100) and middle.size == (172, 86)
     assert whole.getpixel((10, 20)) == mirrored.getpixel((189, 20)) and whole.getpixel((14, 7)) == middle.getpixel((0, 0))
     toy, album = Toy(), item({"id": "a", "text": "글", "image": [picture, draw(seed=4)]})

@@ -23,7 +23,7 @@ import PIL.Image
 from hannun.embeddings import Embeddings, Floats, concatenate, unit
 from hannun.encoder import JOINT, Encoder
 from hannun.errors import HannunError, InputError
-from hannun.item import SOURCE, Image, Item, Part, Problem, content_hash, plain_facts, require_content
+from hannun.item import SOURCE, Content, Image, Item, Part, Problem, content_hash, plain_facts, require_content
 from hannun.journal import Journal, digest
 
 MIDDLE = 0.86  # of a picture's sides: what a careful look sees of its middle
@@ -167,20 +167,20 @@ def _require_working(encoder: Encoder, it: Item, error: Exception) -> None:
         ) from error
 
 
-def looks(picture: Image, side: int) -> list[Image]:
+def looks(picture: Image, side: int) -> list[PIL.Image.Image]:
     """The picture, its mirror image, and its middle: the mean of their vectors finds it more surely than its own (docs/search.md)."""
     whole = picture.load(side)
     width, height = (round(MIDDLE * length) for length in whole.size)
     left, top = (whole.width - width) // 2, (whole.height - height) // 2
     middle = whole.crop((left, top, left + max(width, 1), top + max(height, 1)))
-    return [Image(whole), Image(whole.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)), Image(middle)]
+    return [whole, whole.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT), middle]
 
 
 def _looked_at(pictures: Sequence[Image], encoder: Encoder) -> Floats:
     """Unit vectors [n, dim], each the mean of its looks; batches of CHUNK, so that few pictures are in memory."""
     rows = []
     for some in _chunks(pictures, CHUNK):
-        every = [look for p in some for look in looks(p, encoder.side)]
+        every: list[Content] = [look for p in some for look in looks(p, encoder.side)]
         made = encoder.encode_document(every).dense
         rows.append(unit(made.reshape(len(some), -1, made.shape[1]).sum(axis=1)))
     return np.concatenate(rows)
@@ -207,8 +207,8 @@ def vectors(items: Sequence[Item], encoder: Encoder, careful: bool = False) -> l
             continue
         rows: dict[int, list[Floats]] = {}
         pictures = [p.images[0] for _, p in pieces] if careful and kind == Image.kind else []
-        made = _looked_at(pictures, encoder) if pictures else encoder.encode_document([p for _, p in pieces]).dense
-        for (n, _), vector in zip(pieces, made, strict=True):
+        seen = _looked_at(pictures, encoder) if pictures else encoder.encode_document([p for _, p in pieces]).dense
+        for (n, _), vector in zip(pieces, seen, strict=True):
             rows.setdefault(n, []).append(vector)
         for n, several in rows.items():
             found[n][kind] = unit(np.sum(several, axis=0))

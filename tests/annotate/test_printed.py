@@ -13,7 +13,7 @@ import PIL.ImageFont
 import pytest
 
 import hannun
-from hannun.annotate.lines import GAP, HEIGHT, line, page
+from hannun.annotate.lines import GAP, HEIGHT, inked, line, page
 from hannun.annotate.printed import KEY, PrintReader, _words
 from hannun.annotate.written import tag
 from hannun.errors import DependencyError
@@ -65,9 +65,20 @@ def test_a_line_is_cut_out_dark_on_light_and_lines_stand_apart() -> None:
     PIL.ImageDraw.Draw(board).rectangle((60, 45, 140, 55), fill="white")
     cut = line(board, np.array([[40, 30], [160, 30], [160, 70], [40, 70]], np.float32))
     values = np.asarray(cut)
-    assert cut.size == (144, HEIGHT) and values[0].min() > 200 > 60 > values[HEIGHT // 2, 72]
+    assert cut.size == (144, HEIGHT) and values[0].min() == 255 and values[HEIGHT // 2, 72] == 0
     sheet = page([cut, cut])
     assert sheet.size == (144 + 2 * GAP, 2 * (HEIGHT + GAP) + GAP) and np.asarray(sheet)[:GAP].min() == 255
+
+
+def test_what_stands_around_a_board_does_not_tell_its_ground() -> None:
+    """White letters on a grey board before a white wall, and black ones before a black one: ink is black, the board white."""
+    for around, board, ink in ((250, 120, 255), (5, 130, 0)):
+        grey = np.full((48, 120), around, np.float32)
+        grey[6:42, 4:116] = board
+        grey[20:28, 30:60] = ink
+        made = inked(grey)
+        assert made[24, 40] == 0 and made[35, 80] == 255
+    assert inked(np.full((48, 50), 7, np.float32)).min() == 255
 
 
 def test_words_become_a_fact_that_finds_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

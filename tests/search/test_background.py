@@ -10,8 +10,8 @@ import pytest
 from hannun import collection
 from hannun.embeddings import Floats, unit
 from hannun.encoder import Calibration
-from hannun.search import fuse
-from hannun.search.background import FEWEST, TAIL, Background
+from hannun.search import background, fuse
+from hannun.search.background import FEWEST, Background
 from tests.conftest import draw
 from tests.toy import Toy
 
@@ -29,15 +29,23 @@ def test_the_usual_of_every_kind_comes_to_one_score() -> None:
     query = unit([3, 1, 2, 1, 0, 0, 0, 0])
     g = Background({("text",): (texts,), ("image",): (pictures,), ("text", "image"): both}).gains(query, HALVES, USUAL)
     assert max(g.values()) == 1
-    edges = {
-        kind: float((rows @ query).mean() + TAIL * (rows @ query).std())
-        for kind, rows in {"text": texts, "image": pictures, "text+image": unit(both[0] + both[1])}.items()
-    }
+    edges = {kind: edge(rows, query) for kind, rows in {"text": texts, "image": pictures, "text+image": unit(both[0] + both[1])}.items()}
     assert [g[k] * edges[k] for k in edges] == pytest.approx([min(edges.values())] * 3, rel=1e-5)
 
 
 def edge(rows: Floats, query: Floats) -> float:
-    return float((rows @ query).mean() + TAIL * (rows @ query).std())
+    return background.begins(rows @ query)
+
+
+def test_where_the_related_begins_is_the_mean_of_the_best_twenty_fifth() -> None:
+    assert background.begins(np.arange(100, dtype=np.float32)[::-1]) == 97.5
+    assert background.begins(np.arange(60, dtype=np.float32)) == pytest.approx((59 + 58 + 0.4 * 57) / 2.4)
+    assert background.begins(np.array([0.1, 0.7, 0.3], np.float32)) == pytest.approx(0.7)
+    assert background.begins(np.arange(100, dtype=np.float32), 0.02) == 98.5
+    sizes = {0: 0.04, 100: 0.04, 500: 0.04, 1000: 0.02, 100_000: 4 / 256}
+    assert {n: Background({}, size=n).best for n in sizes} == pytest.approx(sizes)
+    normal = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
+    assert background.begins(normal) == pytest.approx(background.TAIL, abs=0.02)
 
 
 def test_a_kind_that_is_not_there_is_judged_by_the_calibration_at_the_height_of_the_others() -> None:

@@ -26,7 +26,7 @@ from hannun.item import Item
 KEY = "글자"  # the fact
 SURE = 50.0  # of 100: words below are not kept
 LEAST = 2  # letters of a word: folds and stripes are read as single ones
-NEAR = round(0.18 * HEIGHT)  # pixels between pieces of one word
+NEAR = round(0.16 * HEIGHT)  # pixels between pieces of one word
 LONGEST = 2000  # characters of an item
 PICTURES = 8  # of an item
 _REVISION = 1  # of what is done here

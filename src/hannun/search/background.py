@@ -23,7 +23,11 @@ from hannun.item import joined
 from hannun.search.fuse import counted
 
 LOOKED_AT, KEPT, FEWEST = 2000, 256, 30  # points of a sample, kept of each kind, and below which a kind is not judged alone
-TAIL = 3.0  # deviations above the mean; of 1 … 8 the one that is fair to words and to pictures as queries, on a dev split (docs/search.md)
+# The best so many items of a collection are what a page is filled from: kinds are compared by the mean of as large a share of a sample.
+# Chosen on halves of products and of photos, among shares, quantiles and deviations (docs/search.md).
+SHOWN = 20
+BEST, LEAST = 0.04, 4 / 256  # the largest share, and the smallest that a sample can tell
+TAIL = 2.15  # deviations above the mean at which the mean of so many of the best lies, where scores are normally distributed
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +35,18 @@ class Background:
     """A sample's vectors by the kinds that an item has: for each set of them a matrix [n, dim] of each kind, in their declared order.
 
     `letters`: how long the texts of the sample are on average, or the names of its pictures where nothing has a text.
-    `scripts`: those that these names are written in; empty where there are texts.
+    `scripts`: those that these names are written in; empty where there are texts. `size`: how many items the collection has; 0: unknown.
     """
 
     rows: Mapping[tuple[str, ...], tuple[Floats, ...]]
     letters: float = 0.0
     scripts: frozenset[str] = frozenset()
+    size: int = 0
+
+    @property
+    def best(self) -> float:
+        """The share of a sample, the best, whose mean is where what is related begins: SHOWN items, as far as a sample can tell."""
+        return min(max(SHOWN / self.size, LEAST), BEST) if self.size else BEST
 
     def answers(self, words: str) -> bool:
         """Whether words may be found here. Names of pictures (IMG_1234) hold none of a query in another script, which need not be read."""
@@ -51,7 +61,7 @@ class Background:
         """
         scores = self._scores(query, weights)
         trust = {kind: min(1.0, len(s) / FEWEST) for kind, s in scores.items()}
-        own = {kind: max(float(s.mean() + TAIL * s.std()), 1e-3) for kind, s in scores.items()}
+        own = {kind: max(begins(s, self.best), 1e-3) for kind, s in scores.items()}
         # The calibration tells how the kinds stand to each other; how high they stand in this collection, the kinds that are judged tell.
         height = sum(trust[k] * own[k] for k in own) / max(sum(trust[k] * usual[k] for k in own), 1e-6) if own else 1.0
         edge = {k: trust.get(k, 0.0) * own.get(k, 0.0) + (1 - trust.get(k, 0.0)) * height * u for k, u in usual.items()}
@@ -66,6 +76,15 @@ class Background:
 
     def _scores(self, query: Floats, weights: Mapping[str, float]) -> dict[str, Floats]:
         return {kind: rows @ query for kind, rows in _kinds(self, len(query), tuple(weights.items())).items()}
+
+
+def begins(scores: Floats, share: float = BEST) -> float:
+    """Where what is related begins: the mean of a share of some scores, the best, of one at least, the last of them in part."""
+    most = max(share * len(scores), 1.0)
+    whole = min(int(np.ceil(most)), len(scores))
+    best = np.sort(np.partition(scores, len(scores) - whole)[len(scores) - whole :])
+    last = most - (whole - 1)
+    return float((best[1:].sum() + last * best[0]) / most)
 
 
 @lru_cache(maxsize=8)
@@ -99,7 +118,7 @@ def sampled(engine: Engine) -> Background:
     rows = {kinds: tuple(np.stack(x) for x in zip(*several, strict=True)) for kinds, several in found.items()}
     # Those of fewer kinds first, so that sums do not hang on which kind of item came first.
     ordered = dict(sorted(rows.items(), key=lambda r: len(r[0])))
-    return Background(ordered, sum(lengths) / max(len(lengths), 1), frozenset().union(*map(_scripts, named)))
+    return Background(ordered, sum(lengths) / max(len(lengths), 1), frozenset().union(*map(_scripts, named)), engine.count())
 
 
 def _scripts(text: str) -> frozenset[str]:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, compose, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -41,8 +43,6 @@ class Seeing(nn.Module):  # type: ignore[misc]
 
 def halved(model: Any) -> Any:
     """The ONNX model with every large float32 constant stored as float16 behind a Cast (folded when a session starts)."""
-    from onnx import TensorProto, helper, numpy_helper
-
     kept, casts = [], []
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) > 256:
@@ -61,8 +61,6 @@ def halved(model: Any) -> Any:
 
 def image(towers: Towers, path: Path, known: hubs.Hubs | None) -> None:
     """Write `image.onnx`; without hubs its `plain` is its `dense`."""
-    import onnx
-
     names = ["dense", "patches", "gate", "logits"]
     whole = path.with_suffix(".whole.onnx")
     torch.onnx.export(
@@ -75,8 +73,6 @@ def image(towers: Towers, path: Path, known: hubs.Hubs | None) -> None:
 
 def text(towers: Towers, frozen: Path, path: Path) -> None:
     """Write `text.onnx`: the frozen encoder's graph with the trained projection behind its `mean`."""
-    import onnx
-    from onnx import compose
 
     class Said(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -111,8 +107,6 @@ def text(towers: Towers, frozen: Path, path: Path) -> None:
 
 def halved_head(model: Any) -> Any:
     """`halved`, for the projection's weights only: the encoder's own stay bit for bit."""
-    from onnx import TensorProto
-
     own = [t for t in model.graph.initializer if not t.name.startswith("joint.")]
     mine = [t for t in model.graph.initializer if t.name.startswith("joint.")]
     del model.graph.initializer[:]

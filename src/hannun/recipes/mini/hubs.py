@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto, checker, helper
 
 from hannun.datasets import pictures, sentences
 from hannun.embeddings import Floats, unit
@@ -95,8 +96,6 @@ def _means(rows: Floats, count: int, seed: int, rounds: int = 12) -> tuple[Float
 
 def built_in(model: Any, hubs: Hubs | None) -> Any:
     """An image.onnx's `onnx.ModelProto` whose `dense` has moved (or not, without hubs); what that was before is the output PLAIN."""
-    from onnx import TensorProto, checker, helper
-
     for node in model.graph.node:
         for names in (node.input, node.output):
             names[:] = [PLAIN if n == "dense" else n for n in names]
@@ -105,6 +104,8 @@ def built_in(model: Any, hubs: Hubs | None) -> Any:
         g.node("Identity", [PLAIN], "dense")
     else:
         _move(g, hubs)
+    for node in g.nodes:
+        node.name = f"hubs.{node.name.removeprefix('hubs.')}"  # no name that a head has, which may go into the graph after these
     model.graph.node.extend(g.nodes)
     model.graph.initializer.extend(g.constants)
     model.graph.output.append(helper.make_tensor_value_info(PLAIN, TensorProto.FLOAT, ["n", WIDTH]))
@@ -114,7 +115,6 @@ def built_in(model: Any, hubs: Hubs | None) -> Any:
 
 def _move(g: Graph, hubs: Hubs) -> None:
     """Nodes from PLAIN to `dense`."""
-    from onnx import TensorProto
 
     def number(name: str, value: float) -> str:
         return g.constant(np.array(value, np.float32), f"hubs.{name}")
@@ -200,7 +200,7 @@ def without(model: Any) -> Any:
     if not any(o.name == PLAIN for o in graph.output):
         return model
     for kept in (graph.node, graph.initializer):
-        own = [x for x in kept if not x.name.startswith(("hubs.", "dense/"))]
+        own = [x for x in kept if not x.name.startswith("hubs.")]
         del kept[:]
         kept.extend(own)
     outputs = [o for o in graph.output if o.name != PLAIN]
