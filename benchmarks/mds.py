@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import random
 import tempfile
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from hannun.catalogue.things import THINGS
 from hannun.datasets import pictures
 from hannun.datasets.documents import documents
 from hannun.datasets.split import share
+from hannun.item import Content
 from hannun.recipes import fashion_attributes, fashion_search, place_search, smart_thumbnail
 from hannun.recipes.data.garments import of_clothing, of_fashion
 from hannun.search.crop import crop
@@ -187,29 +188,46 @@ def places(data: Path, most: int) -> None:
         lit = PIL.ImageEnhance.Brightness(made.rotate(turn, PIL.Image.Resampling.BILINEAR)).enhance(mine.uniform(0.55, 1.25))
         return lit.crop((x, y, x + side, y + side))
 
+    photos = {str(n): [photo(n, k) for k in range(4)] for n in range(len(scenes))}
+    there = list(photos)[:count]
+    print(f"{count} drawn places, two pictures of each:")
+    _placed({n: photos[n][:2] for n in there}, {n: photos[n][2:] for n in there}, [some[2] for some in list(photos.values())[count:]])
+
+
+def products(data: Path, most: int) -> None:
+    """What stands in for landmarks on real photos: grocery's products, of half of which five photos are known, asked by other photos."""
+    known, asked, strange = defaultdict(list), defaultdict(list), []
+    for split in ("train", "val"):
+        for p in pictures.shards(data, "grocery", split):
+            name = str(p.facts["product"])
+            if share(f"place {name}") < 50:
+                (known if split == "train" else asked)[name].append(p.image)
+            elif split == "val":
+                strange.append(p.image)
+    print("grocery's products, five photos of each:")
+    _placed({n: some[:5] for n, some in known.items()}, {n: asked[n] for n in known}, strange)
+
+
+def _placed(known: Mapping[str, Sequence[Content]], asked: Mapping[str, Sequence[Content]], strange: Sequence[Content]) -> None:
+    """How often a photo's place comes first or among five, and how well photos of what is not there are told from them."""
     with tempfile.TemporaryDirectory() as place, hannun.open(Path(place) / "p.hannun", words=False) as c:
         c.add(
-            [
-                {"id": f"{n}#{k}", "image": photo(n, k), "text": f"장소 {n}", "place": str(n), "region": ["국내"]}
-                for n in range(count)
-                for k in (0, 1)
-            ]
+            {"id": f"{name}#{n}", "image": picture, "text": f"장소 {name}", "place": name, "region": ["국내"]}
+            for name, some in known.items()
+            for n, picture in enumerate(some)
         )
-        own = [place_search.find(c, photo(n, k), threshold=-1) for n in range(count) for k in (2, 3)]
-        strange = [place_search.find(c, photo(n, 2), threshold=-1)[0].score for n in range(count, len(scenes))]
-    first = [float(f[0].name == str(n)) for f, n in zip(own, (n for n in range(count) for _ in "ab"), strict=True)]
-    five = [float(str(n) in [p.name for p in f]) for f, n in zip(own, (n for n in range(count) for _ in "ab"), strict=True)]
-    best = [f[0].score for f in own]
-    auc = float(np.mean([(b > s) + 0.5 * (b == s) for b in best for s in strange]))
-    least, balance = place_search.chosen(best[::2], strange[::2])
-    kept = np.mean([b >= least for b in best[1::2]]), np.mean([s < least for s in strange[1::2]])
-    for name, some in (("top 1", first), ("top 5", five)):
+        found = [(name, place_search.find(c, photo, threshold=-1)) for name, some in asked.items() for photo in some]
+        others = [place_search.find(c, photo, threshold=-1)[0].score for photo in strange]
+    best = [f[0].score for _, f in found]
+    auc = float(np.mean([(b > s) + 0.5 * (b == s) for b in best for s in others]))
+    least, balance = place_search.chosen(best[::2], others[::2])
+    kept, refused = np.mean([b >= least for b in best[1::2]]), np.mean([s < least for s in others[1::2]])
+    for name, many in (("top 1", 1), ("top 5", 5)):
+        some = [float(right in [p.name for p in f[:many]]) for right, f in found]
         low, high = metrics.bootstrap(some)
-        print(f"{name}: {np.mean(some):.3f} [{low:.3f}, {high:.3f}] of {len(some)} photos, {count} drawn places with two pictures each")
-    print(
-        f"no such place: AUC {auc:.3f} ({len(strange)} places that are not there); the threshold of one half, {least:.3f} "
-        f"(balanced {balance:.3f}), keeps {kept[0]:.3f} and refuses {kept[1]:.3f} of the other"
-    )
+        print(f"  {name}: {np.mean(some):.3f} [{low:.3f}, {high:.3f}] of {len(some)} photos; {len(known)} are known")
+    print(f"  not there: AUC {auc:.3f} of {len(others)} photos; the threshold of one half, {least:.3f} (balanced {balance:.3f}),")
+    print(f"  keeps {kept:.3f} and refuses {refused:.3f} of the other half")
 
 
 PARTS: dict[str, Callable[[Path, int], None]] = {
@@ -221,6 +239,7 @@ PARTS: dict[str, Callable[[Path, int], None]] = {
     "search": search,
     "food": food,
     "places": places,
+    "products": products,
 }
 
 

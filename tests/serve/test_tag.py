@@ -54,8 +54,9 @@ def test_tags_are_written_as_files_are_indexed(folder: Path, capsys: pytest.Capt
     with hannun.open(place) as c:
         (dress,) = c.items("색 = 빨강")
         assert Path(dress.id).stem == "dress-red-plain" and 0.4 <= dress.facts["tags"]["색"] <= 1
-        # The files' names are not Korean: what finds the dress by its word is the tag.
-        assert [Path(h.id).stem for h in c.search("빨간색", words=0.99, limit=1)] == ["dress-red-plain"]
+        # The files' names are not Korean: the word that finds the dress is the tag's.
+        (hit,) = c.search("빨간색", limit=1, explain=True)
+        assert hit.id == dress.id and hit.why is not None and "빨간색" in [w for w, _ in hit.why.terms]
     assert run(["index", str(folder / "photos"), "--to", str(place), "--tag", "fashion"]) == 0
     assert "0 added, 2 unchanged" in (again := capsys.readouterr().out) and "0 tagged by fashion-" in again
     assert run(["index", str(folder / "photos"), "--to", str(folder / "none.hannun"), "--tag", "fashon"]) == 1

@@ -22,7 +22,7 @@ from hannun.item import Content, Image, Text, item
 from hannun.search.crop import Box, crop
 from hannun.search.relevance import relevance
 
-THRESHOLD = 0.44  # for a precision of 0.8 on the documents to choose by (docs/thumbnails.md)
+THRESHOLD = 0.55  # for a precision of 0.8 on the documents to choose by (docs/thumbnails.md)
 SAME = 0.95  # cosine from which two pictures of one document are one: encoded anew, scaled, a little cropped
 LEAST = 64  # pixels of the shorter side below which a picture is an icon
 LONGEST = 4.0  # longer side over shorter above which it is a banner or a rule
