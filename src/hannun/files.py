@@ -58,20 +58,27 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
     Raises OSError; whatever the block raises leaves nothing of the new one.
     """
-    part, former = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(part, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        part.mkdir()
+    former = folder.with_name(f".{folder.name}.old")
+    with folder_beside(folder) as part:
         yield part
-    except BaseException:
+        shutil.rmtree(former, ignore_errors=True)
+        if folder.exists():
+            os.replace(folder, former)
+        os.replace(part, folder)
+        sync(folder.parent)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """An empty folder on the disk of `path`, for what is made on the way to it; gone at the end, or at the next try. Raises OSError."""
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+    finally:
         shutil.rmtree(part, ignore_errors=True)
-        raise
-    shutil.rmtree(former, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, former)
-    os.replace(part, folder)
-    shutil.rmtree(former, ignore_errors=True)
 
 
 def write_cached(path: Path, data: bytes, modified: int | None = None) -> None:

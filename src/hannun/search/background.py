@@ -51,7 +51,7 @@ class Background:
         """
         scores = self._scores(query, weights)
         trust = {kind: min(1.0, len(s) / FEWEST) for kind, s in scores.items()}
-        own = {kind: max(float(s.mean() + TAIL * s.std()), 1e-3) for kind, s in scores.items()}
+        own = {kind: max(_above(s), 1e-3) for kind, s in scores.items()}
         # The calibration tells how the kinds stand to each other; how high they stand in this collection, the kinds that are judged tell.
         height = sum(trust[k] * own[k] for k in own) / max(sum(trust[k] * usual[k] for k in own), 1e-6) if own else 1.0
         edge = {k: trust.get(k, 0.0) * own.get(k, 0.0) + (1 - trust.get(k, 0.0)) * height * u for k, u in usual.items()}
@@ -66,6 +66,13 @@ class Background:
 
     def _scores(self, query: Floats, weights: Mapping[str, float]) -> dict[str, Floats]:
         return {kind: rows @ query for kind, rows in _kinds(self, len(query), tuple(weights.items())).items()}
+
+
+def _above(scores: Floats) -> float:
+    """TAIL deviations above the mean of scores [n]: `mean` and `std` of NumPy take three times as long, and every search asks it."""
+    mean = np.add.reduce(scores) / np.float32(len(scores))
+    about = scores - mean
+    return float(mean + TAIL * np.sqrt(np.add.reduce(about * about) / np.float32(len(scores))))
 
 
 @lru_cache(maxsize=8)

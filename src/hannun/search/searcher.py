@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 
 from hannun.embeddings import Floats, unit
-from hannun.encoder import JOINT, Encoder, cells
+from hannun.encoder import Encoder, cells
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import values
 from hannun.index.conditions import word
@@ -27,7 +27,7 @@ from hannun.search.options import MAX_LIMIT, Options
 from hannun.search.order import DEPTH, Order
 from hannun.search.prepared import FEW, Prepared, both
 from hannun.search.query import Asked
-from hannun.search.relevance import FITS, relevance
+from hannun.search.relevance import FITS
 from hannun.search.synonyms import Rule
 from hannun.search.where import written
 
@@ -63,7 +63,6 @@ class Searcher:
         """The hits of a query, best first."""
         query = self._query(asked, o)
         found = self._ranked(query, o.offset + o.limit)[o.offset : o.offset + o.limit]
-        self._fill(found)
         self._judge(found, query)
         return [self._hit(f, query) for f in found if f.relevance is None or f.relevance >= o.floor]
 
@@ -86,7 +85,7 @@ class Searcher:
         payload = self._engine.get([id]).get(id)
         if payload is None:
             raise MissingError(f"the collection has no item {id!r}; see `hannun search` for ids")
-        found = {f.id: f for f in self._candidates(only, CANDIDATES, Among("id", (id,)))}.get(id) or Found(id, 0.0)
+        found = {f.id: f for f in self._candidates(only, CANDIDATES, Among("id", (id,)), 1)}.get(id) or Found(id, 0.0)
         found.payload = payload
         query = self._query(asked, replace(o, limit=1, offset=0))
         notes = [f"`{written(c)}` does not hold" for c in o.conditions if not self._engine.count(All((Among("id", (id,)), c)))]
@@ -126,7 +125,6 @@ class Searcher:
         """What fits of the best DEPTH, in the order of a fact; equal ones as they rank."""
         o = query.options
         found = self._list(query, DEPTH)[:DEPTH]
-        self._fill(found)
         self._judge(found, query)
         found = [f for f in found if f.relevance is None or f.relevance >= (o.floor or FITS)]
         told = {f.id: order.told(f.id, (f.payload or {}).get("facts") or {}) for f in found}
@@ -150,6 +148,7 @@ class Searcher:
 
     def _list(self, query: Prepared, needed: int) -> list[Found]:
         """Everything by meaning, looks and words, at least `needed` where there are so many: first what is not avoided, then what is."""
+        needed = max(needed, FEW)  # of these `_equal_first` reads the texts
         if query.avoided is None:
             found = self._deeper(query, needed)
         else:
@@ -172,7 +171,7 @@ class Searcher:
         text, top = query.alone, found[:FEW]
         if text is None:
             return found
-        self._fill(top)
+        self._fill(top, query)
         texts = equal(text, [str((f.payload or {}).get("text") or "") for f in top])
         same = {f.id: f for f, equally in zip(top, texts, strict=True) if equally and not f.last}
         if list(same) == [f.id for f in top[: len(same)]]:
@@ -191,8 +190,9 @@ class Searcher:
         seen: set[str] = set()
         depth = CANDIDATES
         while True:
-            candidates = self._candidates(query, depth, None)
-            whole = len(candidates) < depth // 2  # there are no more
+            enough = depth // 2 if found else min(needed, depth // 2)
+            candidates = self._candidates(query, depth, None, enough)
+            whole = len(candidates) < enough  # there are no more
             fresh = [f for f in candidates if f.id not in seen]
             found += fresh if whole else fresh[: depth // 2 - len(found)]
             if whole or len(found) >= needed:
@@ -200,10 +200,10 @@ class Searcher:
             seen.update(f.id for f in found)
             depth *= 2
 
-    def _candidates(self, query: Prepared, depth: int, only: Condition | None) -> list[Found]:
-        """The best by meaning, looks and words of `depth` candidates by each: half as many at least, where there are so many."""
+    def _candidates(self, query: Prepared, depth: int, only: Condition | None, enough: int) -> list[Found]:
+        """The best by meaning, looks and words of `depth` candidates by each: `enough` (half as many at most) where there are so many."""
         # What is fused or scored anew looks at all of them; the averaged top is found among twice as many by part (docs/search.md).
-        limit = depth if query.words or self._best_pictures(query) else depth // 2
+        limit = depth if query.words or self._best_pictures(query) else enough
         near = self._nearest(query, limit, depth, only) if query.words < 1 else []
         return self._with_words(query, near, depth, only) if query.words else near
 
@@ -364,24 +364,34 @@ class Searcher:
         order = diversify.shuffle(vectors, o.shuffle)
         return [top[i] for i in order] + found[len(top) :]
 
-    def _fill(self, found: Iterable[Found]) -> None:
-        """Fetch the payloads of those candidates that have none yet, and of what stands behind them in their groups."""
+    def _fill(self, found: Iterable[Found], shown: Prepared | None = None) -> None:
+        """Fetch the payloads of those candidates that have none yet, and of what stands behind them in their groups.
+
+        Of what is `shown` for a query also the vectors that its relevance is told by, in the same reading.
+        """
         every = [g for f in found for g in (f, *f.also[:ALSO])]
-        empty = [f.id for f in every if f.payload is None]
-        payloads = self._engine.get(empty) if empty else {}
-        for f in every:
-            f.payload = f.payload or payloads.get(f.id)
+        if shown is None or shown.judge is None:
+            empty = [f.id for f in every if f.payload is None]
+            payloads = self._engine.get(empty) if empty else {}
+            for f in every:
+                f.payload = f.payload or payloads.get(f.id)
+        elif lacking := [f for f in every if f.payload is None or f.vectors is None]:
+            stored = self._engine.shown([f.id for f in lacking], shown.counting)
+            for f in lacking:
+                if f.id in stored:
+                    f.payload, f.vectors = stored[f.id]
 
     def _judge(self, found: Sequence[Found], query: Prepared) -> None:
         """How surely each is related to the query. By words alone, only what has them all is judged: meaning was not asked for."""
+        self._fill(found, query)
         every = {f.id: f for top in found for f in (top, *top.also[:ALSO])}
-        if query.words < 1:
-            pointed = query.pointed
-            judged = relevance(self._load().calibration, pointed.shares, query.weights)
-            for id, row in self._engine.vectors(sorted(every)).items() if JOINT not in query.weights else ():
-                parts, _ = _parts(row, every[id].payload or {}, query)
-                cosines = {p: float(v @ pointed.vector) for p, v in parts.items()}
-                every[id].relevance = judged(cosines, fuse.agreements(parts, query.weights))
+        if query.judge is not None:
+            goal = query.pointed.vector
+            for f in every.values():
+                if f.vectors is not None:
+                    parts, _ = _parts(f.vectors, f.payload or {}, query)
+                    cosines = {p: float(v @ goal) for p, v in parts.items()}
+                    f.relevance = query.judge(cosines, fuse.agreements(parts, query.weights))
         if query.words and query.whole is not None and every:
             having = query.holders
             if having is None:
@@ -437,8 +447,7 @@ def _parts(row: Mapping[str, Floats], payload: Mapping[str, Any], query: Prepare
 
 
 def _found(match: Match) -> Found:
-    parts = {k: float(v) for k, v in match.parts.items()} if match.parts else {}
-    return Found(str(match.payload["id"]), match.score, 0, match.payload if len(match.payload) > 1 else None, parts)
+    return Found(str(match.payload["id"]), match.score, parts={k: float(v) for k, v in match.parts.items()} if match.parts else {})
 
 
 def _behind(place: int) -> int:

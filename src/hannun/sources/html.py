@@ -130,7 +130,7 @@ def items(file: Path, id: str, facts: Mapping[str, Any], within: Path) -> Iterat
         if _is_remote(picture.source):
             away += 1
             continue
-        image = _embedded(picture.source) or _beside(file, picture.source, within)
+        image = _embedded(picture.source) or beside(file.parent, picture.source, within)
         if image is None:
             missing.append(picture.source[:80])
             continue
@@ -149,7 +149,7 @@ def items(file: Path, id: str, facts: Mapping[str, Any], within: Path) -> Iterat
 def claimed(file: Path, within: Path) -> Iterator[str]:
     """The absolute paths of the pictures beside a page that it shows. Raises OSError and InputError as reading it does."""
     for picture in _read(file).pictures[:MAX_PICTURES]:
-        if not _is_remote(picture.source) and (place := _beside(file, picture.source, within)) is not None:
+        if not _is_remote(picture.source) and (place := beside(file.parent, picture.source, within)) is not None:
             yield str(place)
 
 
@@ -203,14 +203,14 @@ def _embedded(source: str) -> bytes | None:
         return None
 
 
-def _beside(file: Path, source: str, within: Path) -> Path | None:
-    """A picture's file: below the folder that was indexed, else None."""
+def beside(folder: Path, source: str, within: Path) -> Path | None:
+    """The file of a picture that a page in `folder` names: one below the folder `within`, else None, wherever links in it lead."""
     if _scheme(source):
         return None
     plain = unquote(source.partition("?")[0].partition("#")[0])
     if not plain or "\0" in plain or plain.startswith("/"):
         return None
-    place = on_disk(Path(file.parent.absolute() / plain))
+    place = on_disk(Path(folder.absolute() / plain))
     try:
         inside = place.resolve().is_relative_to(within.resolve()) and place.is_file()
     except (OSError, ValueError, RuntimeError):

@@ -19,7 +19,7 @@ from hannun.errors import InputError, MissingError
 from hannun.item import Image, Item
 from hannun.shards import PICTURES
 from hannun.sources import pdf
-from hannun.sources.html import SOURCES
+from hannun.sources.html import SOURCES, beside
 from hannun.sources.reading import walk
 from hannun.sources.tables import decode_text, ending
 
@@ -129,9 +129,9 @@ def _picture(source: str, folder: Path | None) -> Image | str:
         return "lies elsewhere, and Hannun does not fetch; save the page with its pictures"
     if folder is None:
         return "is a file that did not come with the document"
-    file = folder / unquote(parts.path)
-    if not file.is_file():
-        return "is not there"
+    file = beside(folder, source, folder)
+    if file is None:
+        return "is not there, or lies outside the folder of the document"
     return Image(file) if ending(file) in PICTURES else "is of no kind of picture that is read"
 
 
