@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -137,10 +137,14 @@ def filled(path: Path) -> Iterator[tuple[int, bytes]]:
             at += _BLOCK
 
 
-def copy_filled(source: str, target: str) -> None:
-    """Copy a file with no room taken for its zeros: the engine makes its files large and fills little of them. Raises OSError."""
+def copy_filled(source: str, target: str, seen: Callable[[int, bytes], None] = lambda at, block: None) -> None:
+    """Copy a file with no room taken for its zeros: the engine makes its files large and fills little of them. Raises OSError.
+
+    `seen` is given the blocks on the way, as `filled` has them.
+    """
     with open(target, "wb", buffering=0) as t:
         for at, block in filled(Path(source)):
+            seen(at, block)
             bare = block.lstrip(b"\0")
             t.seek(at + len(block) - len(bare))
             rest = memoryview(bare.rstrip(b"\0"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from hannun.index.engine import All, Among, Condition, Engine, Listing, Match, N
 from hannun.item import Image, Item, joined
 from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
+from hannun.search.albums import PICTURES, nearest_parts
 from hannun.search.background import Background
 from hannun.search.hits import Found, Hit, PatchMap, Why, foremost, stored_item
 from hannun.search.named import equal
@@ -34,7 +34,6 @@ from hannun.search.where import written
 CANDIDATES = 100  # per part; the union of these is rescored exactly
 BELOW = 2.0  # what is taken from the scores of what is avoided: no cosine is so far below another
 ALSO = 5  # further hits of a group that are told
-PICTURES = "pictures"  # the payload's key for the vectors of an item's single pictures, where it has several
 
 
 @final
@@ -223,7 +222,7 @@ class Searcher:
         several = [f for f in found if payloads.get(f.id, {}).get(PICTURES)]
         stored = self._engine.vectors([f.id for f in several])
         for f in several:
-            parts, f.picture = _parts(stored[f.id], payloads[f.id], query)
+            parts, f.picture = nearest_parts(stored[f.id], payloads[f.id], query.pointed.vector, query.weights)
             scores = {p: float(v @ goal) for p, v in parts.items()}
             kind = joined(fuse.counted(scores, query.weights))
             f.score = query.gains[kind] * fuse.averaged(scores, query.weights, fuse.agreements(parts, query.weights))
@@ -389,7 +388,7 @@ class Searcher:
             goal = query.pointed.vector
             for f in every.values():
                 if f.vectors is not None:
-                    parts, _ = _parts(f.vectors, f.payload or {}, query)
+                    parts, _ = nearest_parts(f.vectors, f.payload or {}, goal, query.weights)
                     cosines = {p: float(v @ goal) for p, v in parts.items()}
                     f.relevance = query.judge(cosines, fuse.agreements(parts, query.weights))
         if query.words and query.whole is not None and every:
@@ -421,29 +420,6 @@ class Searcher:
         near = unit(seen[:, : len(query.pointed.vector)]) @ query.pointed.vector
         side = math.isqrt(len(near))
         return PatchMap(side, len(near) // side, tuple(float(v) for v in near))
-
-
-def packed(pictures: Floats) -> Mapping[str, Any]:
-    """The vectors of an item's single pictures [n, dim] as a payload keeps them: half precision, in base64."""
-    return {"count": len(pictures), "float16": base64.b64encode(pictures.astype(np.float16).tobytes()).decode()}
-
-
-def unpacked(stored: Mapping[str, Any]) -> Floats:
-    """The inverse of `packed`, as unit rows."""
-    rows = np.frombuffer(base64.b64decode(stored["float16"]), np.float16).reshape(int(stored["count"]), -1)
-    return unit(rows)
-
-
-def _parts(row: Mapping[str, Floats], payload: Mapping[str, Any], query: Prepared) -> tuple[dict[str, Floats], int | None]:
-    """An item's unit vectors by kind, as a query of fewer dims sees them; of several pictures the nearest one, and which it is."""
-    goal = query.pointed.vector
-    # As they are stored they are of length 1; only their beginnings are not.
-    parts = {p: row[p] if len(row[p]) == len(goal) else unit(row[p][: len(goal)]) for p in query.weights if p in row}
-    if not payload.get(PICTURES):
-        return parts, None
-    pictures = unit(unpacked(payload[PICTURES])[:, : len(goal)])
-    picture, _ = rerank.best_picture(goal, pictures)
-    return parts | {Image.kind: pictures[picture]}, picture
 
 
 def _found(match: Match) -> Found:

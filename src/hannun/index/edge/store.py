@@ -24,7 +24,7 @@ from typing import Any, final
 
 import qdrant_edge as qe
 
-from hannun.checksums import Damage
+from hannun.checksums import Damage, Sums
 from hannun.embeddings import Floats
 from hannun.errors import InputError, StorageError
 from hannun.files import on_disk, sync, whole_folder, write_whole
@@ -362,22 +362,26 @@ class Edge:
 
     def check(self) -> list[Damage]:
         """The files that are not what was written, of those that an open store can judge: what the engine rewrites was read at opening."""
-        with self._writing:
-            sums = {n: s for n, s in self._known.items() if self._reading or integrity.fixed(n)}
+        sums = self._judged()
         return integrity.damaged(self._folder, sums, sums)
+
+    def _judged(self) -> Sums:
+        with self._writing:
+            return {n: s for n, s in self._known.items() if self._reading or integrity.fixed(n)}
 
     def backup(self, target: Path) -> None:
         """Copy the generation in force, with its checksums. Raises StorageError where a file is damaged."""
         if target.exists():
             raise InputError(f"{target}: is there already, expected the name of a folder to be made")
-        integrity.raise_for(self.check())
         with engine_errors(target), whole_folder(target) as begun:
             with self._writing:  # the files as they are: what a killed process would leave, which the engine's log makes whole
-                generation, known = self._generation, self._known
+                generation, known, judged = self._generation, self._known, self._judged()
                 self._lengths.save(begun)
-                disk.copy(self._folder / generation, begun / generation)
+                read = disk.copy(self._folder / generation, begun / generation)  # the one time that they are read
+            if other := {n: s for n, s in judged.items() if read.get(n) != s}:
+                integrity.raise_for(integrity.damaged(self._folder, other, other))
             generations.settle(begun, self.layout, generation)
-            integrity.finish(begun, generation, known)
+            integrity.finish(begun, generation, known, read)
 
     def flush(self) -> None:
         """The engine's log is on the disk when this returns, and with it everything written.
