@@ -28,10 +28,11 @@ import PIL.Image
 import torch
 from torch import Tensor, nn
 
+import same_network
 from hannun.item import Image, Item, Pair, Text
 from hannun.models.adapters import RETRIEVAL
 from hannun.models.backbones import tiny
-from hannun.models.features import Features, Vectors
+from hannun.models.features import Features
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.models.two_tower import TwoTower
 from hannun.objectives.infonce import infonce
@@ -138,29 +139,11 @@ def recipes(scale: Scale, device: str) -> None:
 
 def peer(scale: Scale, device: str) -> None:
     """The same BERT, texts and temperature under sentence-transformers' cached loss and under ours, in turn; both losses are told."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
-    from transformers import BertConfig, BertModel
-
-    with tempfile.TemporaryDirectory() as folder:
-        tok = tiny.tokenizer(WORDS, ["[PAD]", "[SEP]"], pad="[PAD]", eos="[SEP]")
-        plain = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-        BertModel(BertConfig(vocab_size=len(tok), **scale.bert, **plain)).save_pretrained(folder)
-        tok.save_pretrained(folder)
-        theirs = SentenceTransformer(folder, device=device).train()
+    theirs = same_network.network(WORDS, scale.bert, device)
     texts = [[f"{WORDS[k % len(WORDS)]} {side} {k} " * 8 for k in range(scale.peer)] for side in ("찾기", "상품")]
-    inputs = [{k: v.to(device) for k, v in dict(theirs.preprocess(t)).items() if isinstance(v, Tensor)} for t in texts]
-    loss = CachedMultipleNegativesRankingLoss(theirs, scale=20.0, mini_batch_size=scale.chunk)
-
-    class Same(nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = theirs
-
-        def forward(self, f: Features) -> Vectors:
-            return Vectors(torch.nn.functional.normalize(self.inner(dict(f.rows))["sentence_embedding"], dim=-1))
-
-    same, ours = Same(), [Features(f, (0,) * scale.peer) for f in inputs]
+    inputs = same_network.inputs(theirs, texts, device)
+    loss = same_network.cached_loss(theirs, scale.chunk)
+    same, ours = same_network.Same(theirs), [Features(f, (0,) * scale.peer) for f in inputs]
 
     def they() -> Tensor:
         return loss([dict(f) for f in inputs], torch.zeros(scale.peer, device=device))

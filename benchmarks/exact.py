@@ -59,95 +59,14 @@ def rows(name: str) -> list[list[str]]:
     return [line.split("\t") for line in (HERE / name).read_text("utf-8").splitlines()[1:] if line]
 
 
+# What titles are put together of: brands, things and colours, a line each.
+BRANDS, THINGS, COLOURS = (line.split() for line in Path(__file__).with_name("titles.txt").read_text("utf-8").splitlines())
+
+
 def combined(count: int, seed: int = 0) -> Iterator[str]:
     """Titles that were put together, none of them twice."""
     random = np.random.default_rng(seed)
-    brands = [
-        "한빛",
-        "두루",
-        "나래",
-        "솔바람",
-        "마루",
-        "가온",
-        "다온",
-        "라온",
-        "미르",
-        "바른",
-        "새론",
-        "아라",
-        "예그리나",
-        "온새",
-        "초롱",
-        "푸르미",
-        "해솔",
-        "Nova",
-        "Orbit",
-        "Peak",
-        "Lumo",
-        "Kern",
-        "Tivo",
-        "Zeta",
-    ]
-    things = [
-        "냉장고",
-        "청소기",
-        "선풍기",
-        "책상",
-        "의자",
-        "침대",
-        "소파",
-        "이불",
-        "베개",
-        "커튼",
-        "자전거",
-        "헬멧",
-        "텐트",
-        "등산화",
-        "슬리퍼",
-        "샌들",
-        "코트",
-        "재킷",
-        "셔츠",
-        "바지",
-        "치마",
-        "양말",
-        "장갑",
-        "목도리",
-        "라면",
-        "국수",
-        "만두",
-        "김치",
-        "된장",
-        "고추장",
-        "커피",
-        "녹차",
-        "우유",
-        "주스",
-        "샴푸",
-        "비누",
-        "치약",
-        "칫솔",
-        "수건",
-        "냄비",
-        "프라이팬",
-        "접시",
-        "컵",
-        "숟가락",
-        "공책",
-        "연필",
-        "지우개",
-        "가위",
-        "풀",
-        "키보드",
-        "마우스",
-        "모니터",
-        "스피커",
-        "이어폰",
-        "충전기",
-        "케이블",
-    ]
-    colours = ["빨간", "파란", "노란", "하얀", "검은", "초록", "분홍", "회색", "갈색", "남색"]
-    for n, (b, t, c) in zip(range(count), itertools.cycle(itertools.product(brands, things, colours)), strict=False):
+    for n, (b, t, c) in zip(range(count), itertools.cycle(itertools.product(BRANDS, THINGS, COLOURS)), strict=False):
         letters = "".join(random.choice(list("ABCDEFGHJKLMNPRSTUVWXYZ"), 2))
         yield f"{b} {c} {t} {letters}-{random.integers(100, 999)}{'ABCDEFGHJK'[n % 10]}{n // 1000}"
 

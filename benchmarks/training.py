@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import same_network
 from hannun.item import Image, Item, Text
 from hannun.models.backbones import tiny
 from hannun.models.features import Features, Vectors
@@ -206,34 +207,11 @@ def timed(n: int = 96, chunk: int = 24) -> None:
 
 def peer(n: int = 128, chunk: int = 32) -> None:
     """The same network, texts and temperature under sentence-transformers' cached loss."""
-    import tempfile
-
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
-    from transformers import BertConfig, BertModel
-
-    with tempfile.TemporaryDirectory() as folder:
-        tok = tiny.tokenizer(WORDS, ["[PAD]", "[SEP]"], pad="[PAD]", eos="[SEP]")
-        torch.manual_seed(0)
-        width = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 512}
-        plain = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-        BertModel(BertConfig(vocab_size=len(tok), **width, **plain)).save_pretrained(folder)
-        tok.save_pretrained(folder)
-        theirs = SentenceTransformer(folder, device="cpu").train()
-    texts = [[it.text or "" for it in items(n, s, False, 16)] for s in (1, 2)]
-    inputs = [dict(theirs.preprocess(t)) for t in texts]
-    loss = CachedMultipleNegativesRankingLoss(theirs, scale=20.0, mini_batch_size=chunk)
-
-    class Same(nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = theirs
-
-        def forward(self, f: Features) -> Vectors:
-            return Vectors(torch.nn.functional.normalize(self.inner(dict(f.rows))["sentence_embedding"], dim=-1))
-
-    same = Same()
-    kept = [{k: v for k, v in f.items() if isinstance(v, Tensor)} for f in inputs]
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 512}
+    theirs = same_network.network(WORDS, sizes, "cpu")
+    kept = same_network.inputs(theirs, [[it.text or "" for it in items(n, s, False, 16)] for s in (1, 2)], "cpu")
+    loss, same = same_network.cached_loss(theirs, chunk), same_network.Same(theirs)
     ours = [Features(f, (0,) * n) for f in kept]
     results: dict[str, Tensor] = {}
 

@@ -28,6 +28,7 @@ FLOORS: list[set[str]] = [
         "signals",
         "events",
         "embeddings",
+        "adamw",
         "encoder",
         "hangul",
         "metrics",

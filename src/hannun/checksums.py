@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hannun.files import filled, write_whole
+from hannun.files import copy_filled, filled, write_whole
 
 Sums = dict[str, tuple[int, int]]  # of a file's name below its folder: its length in bytes and its CRC-32
 
@@ -34,8 +34,24 @@ def crc(path: Path) -> int:
     """The CRC-32 of a file's blocks and of their places. Raises OSError."""
     total = 0
     for at, block in filled(path):
-        total = zlib.crc32(block, zlib.crc32(at.to_bytes(8, "little"), total))
+        total = _with(total, at, block)
     return total
+
+
+def copied(source: Path, target: Path) -> tuple[int, int]:
+    """Copy a file without its holes; its length and its sum, told in the same reading. Raises OSError."""
+    total = 0
+
+    def add(at: int, block: bytes) -> None:
+        nonlocal total
+        total = _with(total, at, block)
+
+    copy_filled(str(source), str(target), add)
+    return target.stat().st_size, total
+
+
+def _with(total: int, at: int, block: bytes) -> int:
+    return zlib.crc32(block, zlib.crc32(at.to_bytes(8, "little"), total))
 
 
 def of(folder: Path, names: Iterable[str]) -> Sums:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,9 +25,14 @@ Floats = npt.NDArray[np.float32]
 def unit(rows: npt.ArrayLike) -> Floats:
     """Rows [..., dim] scaled to Euclidean length 1; a zero row stays zero. Raises InputError where a value is not finite."""
     x = np.asarray(rows, dtype=np.float32)
-    if not np.isfinite(x).all():
+    if x.ndim == 1:
+        length = math.sqrt(np.add.reduce(x * x))
+        if math.isfinite(length):
+            return x / np.float32(length or 1)
+    norm: Floats = np.sqrt(np.add.reduce(x * x, axis=-1, keepdims=True))
+    # A value that is not finite has no finite length; nor have very large ones, which are looked at one by one.
+    if not np.isfinite(norm).all() and not np.isfinite(x).all():
         raise InputError("vectors with NaN or infinite values came, expected finite ones; the encoder or its input is broken")
-    norm: Floats = np.linalg.norm(x, axis=-1, keepdims=True)
     return np.asarray(x / np.where(norm > 0, norm, 1), dtype=np.float32)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 from hannun.embeddings import Embeddings, Floats
@@ -29,6 +30,14 @@ class Calibration:
     background: Mapping[str, Mapping[str, tuple[float, float]]]
     agreement: float | Mapping[str, float]
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """So that what hangs on a calibration alone is reckoned once; it is not changed after it was made."""
+        return hash(tuple((q, *row.items()) for q, row in self.background.items()))
+
     def about(self, query: str, part: str) -> tuple[float, float]:
         """Mean and deviation for a kind of query and a kind of part; UNKNOWN where they were not measured."""
         return self.background.get(query, {}).get(part, UNKNOWN)
@@ -37,7 +46,7 @@ class Calibration:
         """The mean cosine of the two kinds of a pair; 0 where it was not measured."""
         return self.agreement.get(pair, 0.0) if isinstance(self.agreement, Mapping) else self.agreement
 
-    @property
+    @cached_property
     def measured(self) -> bool:
         """Whether anything is known of the background."""
         return any(row != UNKNOWN for rows in self.background.values() for row in rows.values())

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,20 +58,27 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
     Raises OSError; whatever the block raises leaves nothing of the new one.
     """
-    part, former = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(part, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        part.mkdir()
+    former = folder.with_name(f".{folder.name}.old")
+    with folder_beside(folder) as part:
         yield part
-    except BaseException:
+        shutil.rmtree(former, ignore_errors=True)
+        if folder.exists():
+            os.replace(folder, former)
+        os.replace(part, folder)
+        sync(folder.parent)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """An empty folder on the disk of `path`, for what is made on the way to it; gone at the end, or at the next try. Raises OSError."""
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+    finally:
         shutil.rmtree(part, ignore_errors=True)
-        raise
-    shutil.rmtree(former, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, former)
-    os.replace(part, folder)
-    shutil.rmtree(former, ignore_errors=True)
 
 
 def write_cached(path: Path, data: bytes, modified: int | None = None) -> None:
@@ -130,10 +137,14 @@ def filled(path: Path) -> Iterator[tuple[int, bytes]]:
             at += _BLOCK
 
 
-def copy_filled(source: str, target: str) -> None:
-    """Copy a file with no room taken for its zeros: the engine makes its files large and fills little of them. Raises OSError."""
+def copy_filled(source: str, target: str, seen: Callable[[int, bytes], None] = lambda at, block: None) -> None:
+    """Copy a file with no room taken for its zeros: the engine makes its files large and fills little of them. Raises OSError.
+
+    `seen` is given the blocks on the way, as `filled` has them.
+    """
     with open(target, "wb", buffering=0) as t:
         for at, block in filled(Path(source)):
+            seen(at, block)
             bare = block.lstrip(b"\0")
             t.seek(at + len(block) - len(bare))
             rest = memoryview(bare.rstrip(b"\0"))

@@ -25,6 +25,7 @@ MAX_TEXT = 1_000_000  # characters; an encoder reads windows of a long text, a s
 _SHOWN = 60  # characters of a text in a message
 SOURCE = "_source"  # the fact that holds the absolute path of the file an item was read from; a store keeps it, nobody is told it
 PLACE = "_place"  # the fact that holds the same place as it is told to others: below the folder that was indexed ("photos/2024/a.jpg")
+STATE = "_state"  # the fact that holds the state of a file that is slow to read (`sources.changed`); it is kept as SOURCE is
 
 expected_keys = "expected 'text' and/or 'image' (or 'signal', a dict with 'values', or 'events', a list of dicts with 'time')"
 type_names = "a str (text), a Path, bytes or PIL image (picture), a Signal, Events, a dict with 'text' and/or 'image', or an Item"
@@ -353,7 +354,7 @@ def parts_of(stored: Mapping[str, Any]) -> tuple[Part, ...]:
 
 def plain_facts(told: Mapping[str, Any]) -> dict[str, Any]:
     """Facts without those that say where an item was read."""
-    return {k: v for k, v in told.items() if k not in (SOURCE, PLACE)}
+    return {k: v for k, v in told.items() if k not in (SOURCE, PLACE, STATE)}
 
 
 def require_content(it: Item, kinds: Collection[str] = ()) -> Item:

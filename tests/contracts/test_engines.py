@@ -147,6 +147,15 @@ def test_only_the_named_fields(engine: Engine) -> None:
     assert list(engine.scan(["id", "text"])) == [{"id": "1", "text": "x"}]
 
 
+def test_payload_and_vectors_are_read_together(engine: Engine) -> None:
+    engine.upsert([point("1", vector(1, 2), vector(0, 1), n=1), point("2", None, vector(0, 0, 1)), words("3", n=3)])
+    shown = engine.shown(["1", "none", "2", "1"], ["image"])
+    assert {i: payload for i, (payload, _) in shown.items()} == engine.get(["1", "2"])
+    stored = engine.vectors(["1", "2"])
+    assert all(list(vectors) == ["image"] and (vectors["image"] == stored[i]["image"]).all() for i, (_, vectors) in shown.items())
+    assert engine.shown(["2"], ["text"]) == {"2": (engine.get(["2"])["2"], {})}
+
+
 def test_an_id_replaces_the_whole_point(engine: Engine) -> None:
     engine.upsert([point("1", vector(1), vector(0, 1), old=1, both=1)])
     engine.upsert([point("1", None, vector(0, 0, 1), both=2)])

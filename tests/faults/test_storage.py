@@ -221,7 +221,7 @@ def test_a_damaged_backup_is_not_restored(shop: Path, tmp_path: Path, name: str)
         (tmp_path / name).write_bytes(data[: at + 2] + b"X" + data[at + 3 :])
     with pytest.raises(StorageError, match=r"edge_config\.json has other bytes than were written.*nothing was restored"):
         collection.restore(tmp_path / name, tmp_path / "again")
-    assert not (tmp_path / "again").exists() and not (tmp_path / "again.part").exists()
+    assert not list(tmp_path.glob("*again*"))
 
 
 def test_a_backup_takes_what_there_is(shop: Path, tmp_path: Path) -> None:
@@ -264,7 +264,8 @@ def test_a_sparse_file_of_every_shape_comes_back(tmp_path: Path) -> None:
                 f.write(data)
             if name in ("zeros", both):
                 f.truncate(1_000_000)
-    backup.pack(tmp_path / "f", tmp_path / "f.tar", "f")
+    with (tmp_path / "f.tar").open("wb") as f:
+        backup.pack(tmp_path / "f", f, "f")
     assert (tmp_path / "f.tar").stat().st_size < 300_000
     with tarfile.open(tmp_path / "f.tar") as archive:
         archive.extractall(tmp_path / "again", filter="data")

@@ -12,7 +12,9 @@ import pytest
 
 from hannun import collection
 from hannun.collection import Collection
+from hannun.collection.local import Local
 from hannun.embeddings import Embeddings, Floats, unit
+from hannun.encoder import Calibration
 from hannun.errors import InputError, MissingError
 from hannun.item import Content, Item
 from hannun.search import fuse
@@ -439,3 +441,26 @@ def test_what_has_the_querys_very_text_comes_first_by_meaning_alone(tmp_path: Pa
         assert [h.id for h in shop.search(text, words=0, limit=1, offset=1)] == ["text"]
         assert shop.why("both", text, words=0).why.rank == 1  # type: ignore[union-attr]
         assert shop.search({"text": text, "image": draw(seed=9)}, words=0)[0].id == "text"
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_page_is_read_once_and_vectors_only_where_they_tell_something(
+    tmp_path: Path, calibrated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Toy()
+    if calibrated:
+        encoder.calibration = Calibration({q: {"text": (0.1, 0.1), "image": (0.0, 0.1)} for q in ("text", "image")}, 0.0)
+    with collection.open(tmp_path / "c", encoder) as shop:
+        shop.add(rows())
+        shop.search("빨강 셔츠")
+        assert isinstance(shop, Local)
+        asked: list[str] = []
+
+        def counted(name: str) -> None:
+            read = getattr(shop._engine, name)
+            monkeypatch.setattr(shop._engine, name, lambda *given, **rest: asked.append(name) or read(*given, **rest))
+
+        for name in ("query", "get", "vectors", "shown", "points", "scan", "count"):
+            counted(name)
+        assert len(shop.search("빨강 셔츠", words=0)) == 10
+        assert asked == ["query", "shown" if calibrated else "get"]

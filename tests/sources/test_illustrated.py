@@ -48,12 +48,27 @@ def test_what_is_not_read_and_why(folder: Path) -> None:
     assert [why for _, why in read.unread] == [
         "lies elsewhere, and Hannun does not fetch; save the page with its pictures",
         "lies elsewhere, and Hannun does not fetch; save the page with its pictures",
-        "is not there",
+        "is not there, or lies outside the folder of the document",
         "is inside the document, but no picture",
         "is of no kind of picture that is read",
     ]
     nowhere = illustrated.page("<img src=a.png>", None)
     assert not nowhere.figures and nowhere.unread[0][1] == "is a file that did not come with the document"
+
+
+def test_a_page_reads_no_picture_outside_its_folder(folder: Path) -> None:
+    """Pages come from others: what they name outside is nobody's to show, by whichever way they lead there."""
+    inner = folder / "pages"
+    inner.mkdir()
+    (inner / "link.png").symlink_to(folder / "a.png")
+    draw().save(inner / "own.png")
+    outside = [str(folder / "a.png"), (folder / "a.png").as_uri(), "../a.png", "../pages/../a.png", "%2e%2e/a.png", "link.png"]
+    (inner / "doc.html").write_text("".join(f"<img src='{s}'>" for s in [*outside, "own.png", "./own.png?v=1"]), "utf-8")
+    (inner / "doc.md").write_text("".join(f"![x]({s})\n\n" for s in [*outside, "own.png"]), "utf-8")
+    for name, named in (("doc.html", outside), ("doc.md", [s for s in outside if ":" not in s])):  # Markdown makes no image of file:
+        read = illustrated.read(inner / name)
+        assert {f.image.source for f in read.figures} == {inner / "own.png"}
+        assert [s for s, _ in read.unread] == named, name
 
 
 def test_markdown_and_folders(folder: Path) -> None:

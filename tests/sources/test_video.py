@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from hannun import collection, sources
 from hannun.item import Item, Problem, plain_facts
+from hannun.serve.cli.index import read_into
 from hannun.sources import video
 from tests.conftest import draw, encoded
 from tests.toy import Toy
@@ -76,6 +78,41 @@ def test_the_same_video_is_known_again_moved_and_pruned(tmp_path: Path, whole: P
         assert kept.prune([tmp_path / "films"], seen) == 0
         (tmp_path / "films/a.mp4").unlink()
         assert kept.prune([tmp_path / "films"], set()) == 3
+
+
+def test_a_video_that_is_as_it_was_is_not_decoded_again(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    seen = video._seen
+    monkeypatch.setattr(video, "_seen", lambda file: decoded.append(file.name) or seen(file))
+    films = tmp_path / "films"
+    films.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy2(whole, films / name)
+    (films / "cut.mp4").write_bytes(whole.read_bytes()[:-200] + b"\0" * 100)
+    with collection.open(tmp_path / "c.hannun", Toy(), words=False) as kept:
+
+        def index() -> tuple[list[str], int, int]:
+            decoded.clear()
+            outcome = read_into(kept, sources.survey([films]), sources.Reading(), prune=[films])
+            return sorted(decoded), outcome.report.added, outcome.report.unchanged
+
+        first = index()
+        assert first[0] == ["a.mp4", "b.mp4", "cut.mp4"] and first[1] >= 6
+        stored = {it.id: dict(it.facts) for it in kept.items()}
+        assert all(not name.startswith("_") for facts in stored.values() for name in facts)
+        again = index()
+        assert set(again[0]) <= {"cut.mp4"} and again[1:] == (0, len(stored))
+        assert kept.add(films).unchanged == len(stored) and set(decoded) <= {"cut.mp4"}
+        # what was written anew, has another name, or lost a scene, is decoded; nothing else
+        os.utime(films / "a.mp4", ns=(1, 1))
+        assert set(index()[0]) - {"cut.mp4"} == {"a.mp4"} and set(index()[0]) <= {"cut.mp4"}
+        (films / "b.mp4").rename(films / "d.mp4")
+        assert set(index()[0]) - {"cut.mp4"} == {"d.mp4"} and set(index()[0]) <= {"cut.mp4"}
+        kept.delete(["films/a.mp4#t=1.5"])
+        assert set(index()[0]) - {"cut.mp4"} == {"a.mp4"} and "films/a.mp4#t=1.5" in kept
+        # facts that were added since do no harm
+        kept.update({"seen": True}, ids=["films/a.mp4#t=1.5"])
+        assert set(index()[0]) <= {"cut.mp4"} and kept.get("films/a.mp4#t=1.5").facts["seen"] is True
 
 
 PLAYLIST = b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n"

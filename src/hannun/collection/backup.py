@@ -9,16 +9,17 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hannun.collection.integrity import checked_pictures, raise_for_pictures
 from hannun.collection.settings import Settings
 from hannun.collection.storage import Storage, write_settings
 from hannun.errors import HannunError, InputError, MissingError, StorageError
-from hannun.files import copy_filled, filled, on_disk
+from hannun.files import copy_filled, filled, folder_beside, on_disk, whole, whole_folder
 from hannun.index.edge import integrity
 from hannun.index.engine import Engine
 
+_UNPACKED = ".unpacked"  # where a backup lies until it has been looked through
 _NEAR = 4096  # bytes: a hole shorter than this is not worth its place in the list of them
 
 
@@ -27,26 +28,18 @@ def backup(engine: Engine, storage: Storage, settings: Settings, to: str | Path,
     target = Path(to)
     if target.exists():
         raise InputError(f"{target}: is there already; choose another name for the backup")
-    part, packed_up = target.with_name(target.name + ".part"), target.with_name(target.name + ".packed")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        with _writing(target, "back up"):
-            part.mkdir(parents=True)
-            with unchanged:
-                engine.backup(part / settings.shard)
-                pictures = storage.root / "pictures"
-                if storage.stores_files and pictures.is_dir():
-                    shutil.copytree(pictures, part / "pictures", copy_function=_linked, ignore=shutil.ignore_patterns("*.part"))
-                write_settings(part, settings)
-            raise_for_pictures(checked_pictures(part))
-            if target.suffix == ".tar":
-                pack(part, packed_up, target.stem)
-                os.replace(packed_up, target)
-            else:
-                os.replace(part, target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        packed_up.unlink(missing_ok=True)
+    packed = target.suffix == ".tar"
+    with _writing(target, "back up"), folder_beside(target) if packed else whole_folder(target) as part:
+        with unchanged:
+            engine.backup(part / settings.shard)
+            pictures = storage.root / "pictures"
+            if storage.stores_files and pictures.is_dir():
+                shutil.copytree(pictures, part / "pictures", copy_function=_linked, ignore=shutil.ignore_patterns("*.part"))
+            write_settings(part, settings)
+        raise_for_pictures(checked_pictures(part))
+        if packed:
+            with whole(target, remedy="free some space, then back up again") as f:
+                pack(part, f, target.stem)
     return target.stat().st_size if target.is_file() else on_disk(target)
 
 
@@ -70,9 +63,9 @@ def _linked(source: str, target: str) -> str:
     return target
 
 
-def pack(folder: Path, target: Path, name: str) -> None:
-    """Write a folder into a .tar under a name, without the holes in its files; every tar of today reads it. Raises OSError."""
-    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
+def pack(folder: Path, target: BinaryIO, name: str) -> None:
+    """Write a folder into an open .tar under a name, without the holes in its files; every tar of today reads it. Raises OSError."""
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for file in [folder, *sorted(folder.rglob("*"))]:
             place = Path(name) / file.relative_to(folder)
             info = archive.gettarinfo(file, place.as_posix())
@@ -150,11 +143,9 @@ def restore(backup: str | Path, to: str | Path) -> None:
         raise MissingError(f"{source}: no such backup; check the path")
     if target.exists():
         raise InputError(f"{target}: is there already; restore to another place, or move it away first")
-    part = target.with_name(target.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        with _writing(target, "restore"):
-            inner = _unpacked(source, part)
+        with _writing(target, "restore"), whole_folder(target) as part:
+            inner = _unpacked(source, part / _UNPACKED)
             if not (inner / "hannun.json").exists():
                 raise InputError(f"{source}: is no backup of a collection, expected what `hannun backup` wrote")
             for shard in inner.glob("shard-*"):
@@ -164,11 +155,11 @@ def restore(backup: str | Path, to: str | Path) -> None:
                     others = f" (and {len(found) - 1} other files)" if len(found) > 1 else ""
                     name = found[0].file.relative_to(inner)
                     raise StorageError(f"{source}: {name} {found[0].what}{others}; take another backup, nothing was restored")
-            os.replace(inner, target)
+            for file in inner.iterdir():
+                os.replace(file, part / file.name)
+            shutil.rmtree(part / _UNPACKED)
     except tarfile.TarError as e:
         raise InputError(f"{source}: is no backup of a collection ({e}), expected what `hannun backup` wrote") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     raise_for_pictures(checked_pictures(target), f"{target}: is restored, but ")
 
 

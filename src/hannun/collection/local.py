@@ -9,7 +9,7 @@ lines is done in the files beside it (`writing`, `transfer`, `upgrade`, `overvie
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -43,7 +43,7 @@ from hannun.search.query import Example, Known, asked
 from hannun.search.searcher import Searcher
 from hannun.search.synonyms import rules
 from hannun.search.where import Where, needed, parse_where, reads, written
-from hannun.sources import Roots, covers, surveyed
+from hannun.sources import Roots, Survey, changed, covers, surveyed
 from hannun.sources import contents as contents_of
 
 _TEXTS, _BEGUN = 20_000, 200  # texts whose words are proposed, and characters of each; reading more of them would be felt
@@ -162,6 +162,9 @@ class Local:
         found, unread = surveyed(contents)
         report = Report(unread=unread)
         seen: set[str] = set()
+        if isinstance(found, Survey):
+            found, seen = changed(found, self.rooted, self.unchanged)
+            report.unchanged = len(seen)
         given = items_of(contents_of(found, self.rooted), seen, self.rooted)
         for chunk in encode.encode(given, self.encoder, self._known, self.settings.careful):
             self._store(chunk, report, self._engine)
@@ -302,6 +305,10 @@ class Local:
             for folder in folders:
                 self._settle(replace(self.settings, roots=provenance.rooted(self._engine, self.settings.roots, folder)))
             return self.settings.roots
+
+    def unchanged(self, states: Set[str]) -> dict[str, list[str]]:
+        """See `Collection.unchanged`."""
+        return provenance.whole(self._engine, states)
 
     def prune(self, below: Sequence[Path], keep: set[str]) -> int:
         """See `Collection.prune`."""

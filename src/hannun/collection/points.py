@@ -17,11 +17,11 @@ from hannun.errors import InputError
 from hannun.facts import called, noted
 from hannun.index import lexical
 from hannun.index.engine import Point
-from hannun.item import PLACE, SOURCE, Image, Item, Member, plain_facts
+from hannun.item import PLACE, SOURCE, STATE, Image, Item, Member, plain_facts
+from hannun.search.albums import PICTURES, packed
 from hannun.search.hits import PARTS
-from hannun.search.searcher import PICTURES, packed
 
-ORIGIN = {"source": SOURCE, "place": PLACE}  # the payload's key → the fact that an item carries it in
+ORIGIN = {"source": SOURCE, "place": PLACE, "state": STATE}  # the payload's key → the fact that an item carries it in
 DIGESTS = "digests"  # the payload's key for the hashes of an item's pictures
 T = TypeVar("T")
 

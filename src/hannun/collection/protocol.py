@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -228,6 +228,17 @@ class Collection(Protocol):
 
         Args:
             folders: as `hannun.sources.Survey.roots` has them.
+        """
+        ...
+
+    def unchanged(self, states: Set[str]) -> dict[str, list[str]]:
+        """Of files that are slow to read, those that need not be read again: all of their items are there, and as the files are now.
+
+        Args:
+            states: what `hannun.sources.changed` tells files by.
+
+        Returns:
+            The ids of the items of each such file, by its state.
         """
         ...
 

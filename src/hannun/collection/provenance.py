@@ -8,7 +8,7 @@ named.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,16 @@ def vanished(engine: Engine, below: Sequence[Path], keep: set[str]) -> set[str]:
         if source and not {payload["id"], source, payload.get("place")} & keep and not roots.isdisjoint(_upwards(source)):
             gone.add(str(payload["id"]))
     return gone
+
+
+def whole(engine: Engine, states: Set[str]) -> dict[str, list[str]]:
+    """Of these states of files (`sources.changed`) those of which every item is there, with the items' ids."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for payload in engine.scan(["id", "state"]):
+        count, _, state = str(payload.get("state") or "").partition(" ")
+        if state in states:
+            found.setdefault((count, state), []).append(str(payload["id"]))
+    return {state: ids for (count, state), ids in found.items() if count == str(len(ids))}
 
 
 def _upwards(path: str) -> Iterator[str]:

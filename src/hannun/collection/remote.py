@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -319,6 +319,10 @@ class Remote:
     def rooted(self, folders: Sequence[str]) -> Roots:
         """See `Collection.rooted`; a service is not told where items were read: of two folders with one name it takes one for the other."""
         return fresh(folders)
+
+    def unchanged(self, states: Set[str]) -> dict[str, list[str]]:
+        """See `Collection.unchanged`: none, for a service is not told where items were read."""
+        return {}
 
     def moved(self, seen: set[str]) -> int:
         """See `Collection.moved`: none, for a service is not told where items were read."""

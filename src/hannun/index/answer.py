@@ -29,7 +29,9 @@ def matches(engine: Engine, request: Request, ask: Ask, in_order: Callable[[str]
     if isinstance(request, Words) and not request.terms:
         return []
     gain = _gain(request, engine.layout)
-    found = [Match(m.score * gain, m.payload) for m in _whole_page(engine, request, ask)]
+    found = _whole_page(engine, request, ask)
+    if gain != 1:
+        found = [Match(m.score * gain, m.payload) for m in found]
     found.sort(key=lambda m: (-m.score, str(m.payload["id"])))
     page = found[request.offset : request.offset + request.limit]
     return _explained(engine, page, request) if request.explain else page

@@ -23,6 +23,7 @@ from qdrant_client import models
 from hannun.checksums import Damage
 from hannun.embeddings import Floats
 from hannun.errors import CollectionBusy, InputError, MissingError, StorageError
+from hannun.files import whole_folder
 from hannun.index import answer
 from hannun.index import request as form
 from hannun.index.edge import Edge
@@ -177,6 +178,11 @@ class Cluster:
         rows = self._retrieve(ids, ["id"], wanted)
         return {r.payload["id"]: {n: np.asarray(v, np.float32) for n, v in (r.vector or {}).items()} for r in rows if r.payload}
 
+    def shown(self, ids: Sequence[str], parts: Sequence[str]) -> dict[str, tuple[Mapping[str, Any], Mapping[str, Floats]]]:
+        """Payloads and vectors by id."""
+        rows = ((r.payload, r.vector or {}) for r in self._retrieve(ids, None, list(parts)))
+        return {p["id"]: (p, {n: np.asarray(x, np.float32) for n, x in v.items()}) for p, v in rows if p}
+
     def points(self, ids: Sequence[str] | None = None) -> Iterator[Point]:
         """Whole points."""
         rows = self._pages(None, True, True) if ids is None else (r for some in _batches(ids) for r in self._retrieve(some, True, True))
@@ -262,13 +268,12 @@ class Cluster:
         """Copy everything into an embedded store at `target`."""
         if target.exists():
             raise InputError(f"{target}: is there already, expected the name of a folder to be made")
-        begun = target.with_name(target.name + ".part")
-        store = Edge(begun, self.layout)
-        source = self.points()
-        while some := list(islice(source, _AT_ONCE)):
-            store.upsert(some)
-        store.close()
-        os.replace(begun, target)
+        with whole_folder(target) as begun:
+            store = Edge(begun, self.layout)
+            source = self.points()
+            while some := list(islice(source, _AT_ONCE)):
+                store.upsert(some)
+            store.close()
 
     def flush(self) -> None:
         """Every write has waited for the server's log already."""

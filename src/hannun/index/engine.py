@@ -252,6 +252,10 @@ class Engine(Protocol):
         """The stored vectors by id, for those ids that are there; token vectors under "tokens"."""
         ...
 
+    def shown(self, ids: Sequence[str], parts: Sequence[str]) -> dict[str, tuple[Mapping[str, Any], Mapping[str, Floats]]]:
+        """The payload and the vectors of the named parts by id, read together, for those ids that are there."""
+        ...
+
     def points(self, ids: Sequence[str] | None = None) -> Iterator[Point]:
         """Whole points (those with these ids, or all in no stated order), as `upsert` takes them."""
         ...

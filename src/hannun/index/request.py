@@ -219,7 +219,8 @@ def _plan(plan: Plan, layout: Layout, limit: int) -> Json:
     if dim == short:  # the short copies are the very vectors that are asked about
         last: Json = {p: {"query": {"nearest": plan.query.tolist()}, "using": prefix_name(p, short), "params": exact} for p in parts}
     else:
-        last = {p: {"query": {"nearest": padded}, "using": p, "params": exact} for p in parts}
+        whole = first if not funnel else {p: {"query": {"nearest": padded}, "using": p} for p in parts}
+        last = {p: {"query": whole[p]["query"], "using": p, "params": exact} for p in parts}
 
     one = parts[0]
     if len(parts) == 1 and not norms:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import TypeVar
 
@@ -30,6 +32,7 @@ NEARER = 1.25  # of the deviation of the collection's scores
 RARER = 5.0  # of BM25, a sum of logarithms of odds; half the best where that is less, so that words count in small collections too
 
 K = TypeVar("K", bound=Hashable)
+_Numbers = tuple[tuple[str, float], ...]  # by kind, as a key of a cache
 
 
 def towards(wanted: Sequence[Floats], unwanted: Sequence[Floats], away: float = AWAY) -> Floats:
@@ -40,7 +43,7 @@ def towards(wanted: Sequence[Floats], unwanted: Sequence[Floats], away: float = 
     """
     if not wanted:
         return unit(-np.sum(unwanted, axis=0))
-    goal = unit(np.sum(wanted, axis=0))
+    goal = unit(wanted[0] if len(wanted) == 1 else np.sum(wanted, axis=0))
     if not unwanted:
         return goal
     against = unit(np.sum(unwanted, axis=0))
@@ -67,6 +70,13 @@ def gains(calibration: Calibration, shares: Mapping[str, float], weights: Mappin
 
 def edges(calibration: Calibration, shares: Mapping[str, float], weights: Mapping[str, float], tail: float) -> dict[str, float]:
     """For each set of kinds the score that lies `tail` deviations above that of unrelated items; `shares` and `weights` as for `gains`."""
+    return dict(_edges(calibration, tuple(shares.items()), tuple(weights.items()), tail))
+
+
+@lru_cache(maxsize=64)
+def _edges(calibration: Calibration, mixed: _Numbers, weighed: _Numbers, tail: float) -> dict[str, float]:
+    """`edges`, which most queries share."""
+    shares, weights = dict(mixed), dict(weighed)
     mean = {d: sum(s * calibration.about(q, d)[0] for q, s in shares.items()) for d in weights}
     spread = {d: math.hypot(*(s * calibration.about(q, d)[1] for q, s in shares.items())) for d in weights}
     found = {}
@@ -97,10 +107,9 @@ def _length(calibration: Calibration, weights: Mapping[str, float], some: Sequen
 
 def averaged(scores: Mapping[str, float], weights: Mapping[str, float], agreement: Mapping[str, float]) -> float:
     """cos(q, normalise(Σ w·v)) from the cosines q·v of an item's parts and those of each two of them, by their pair (`item.joined`)."""
-    counting = counted(scores, weights)
-    total = sum(weights[p] * scores[p] for p in counting)
-    square = sum(weights[p] * weights[p] for p in counting)
-    square += sum(2 * weights[a] * weights[b] * agreement.get(joined((a, b)), 0.0) for a, b in combinations(counting, 2))
+    mean = _mean(tuple(scores), tuple(weights.items()))
+    total = sum([weights[p] * scores[p] for p in mean.kinds])
+    square = mean.own + sum([factor * agreement.get(pair, 0.0) for pair, _, _, factor in mean.pairs])
     return total / math.sqrt(square) if square > 1e-12 else 0.0
 
 
@@ -119,7 +128,25 @@ def counted(there: Collection[str], weights: Mapping[str, float]) -> list[str]:
 
 def agreements(vectors: Mapping[str, Floats], weights: Mapping[str, float]) -> dict[str, float]:
     """The cosine of each two of an item's unit vectors by kind, by their pair."""
-    return {joined((a, b)): float(vectors[a] @ vectors[b]) for a, b in combinations(counted(vectors, weights), 2)}
+    return {pair: float(vectors[a] @ vectors[b]) for pair, a, b, _ in _mean(tuple(vectors), tuple(weights.items())).pairs}
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """Of the average of some kinds: those that count, the sum of their squared weights, and for each two of them 2·w·w'."""
+
+    kinds: tuple[str, ...]
+    own: float
+    pairs: tuple[tuple[str, str, str, float], ...]
+
+
+@lru_cache(maxsize=256)
+def _mean(there: tuple[str, ...], weighed: _Numbers) -> _Mean:
+    """What of an average hangs on the weights and on which kinds are there alone, which most items share."""
+    weights = dict(weighed)
+    kinds = counted(there, weights)
+    pairs = tuple((joined((a, b)), a, b, 2 * weights[a] * weights[b]) for a, b in combinations(kinds, 2))
+    return _Mean(tuple(kinds), sum(weights[p] * weights[p] for p in kinds), pairs)
 
 
 def chances(scores: Mapping[K, float], pool: Sequence[float], scale: float) -> dict[K, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from hannun.embeddings import Floats
 from hannun.index.engine import Scalar
 from hannun.item import Image, Item, Member, Text, parts_of
 from hannun.search import preview
@@ -100,12 +101,13 @@ class Hits(list[Hit]):
 
 @dataclass
 class Found:
-    """A candidate on its way to becoming a hit; `payload` is None until it is known to be wanted."""
+    """A candidate on its way to becoming a hit; `payload` and `vectors` (of kinds that count) are None until it is known to be wanted."""
 
     id: str
     score: float
     rank: int = 0
     payload: Mapping[str, Any] | None = None
+    vectors: Mapping[str, Floats] | None = None
     parts: dict[str, float] = field(default_factory=dict)
     terms: tuple[tuple[str, float], ...] = ()
     picture: int | None = None

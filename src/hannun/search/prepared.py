@@ -17,6 +17,7 @@ from hannun.search.background import TAIL, Background
 from hannun.search.named import every, verbatim
 from hannun.search.options import SHARE, Options
 from hannun.search.query import Asked, Pointed, pointed
+from hannun.search.relevance import Judge, relevance
 from hannun.search.synonyms import Rule
 
 FEW = 10  # items that have every word of a query are what it names, where there are no more of them than a page shows
@@ -112,9 +113,21 @@ class Prepared:
         return self.background.gains(self.pointed.vector, self.weights, fuse.edges(calibration, shares, self.weights, TAIL))
 
     @cached_property
+    def judge(self) -> Judge | None:
+        """How surely an item is related to the query; None where nobody can tell: by words alone, and of an encoder without calibration."""
+        if self.words == 1 or JOINT in self.weights or not self.load().calibration.measured:
+            return None
+        return relevance(self.load().calibration, self.pointed.shares, self.weights)
+
+    @cached_property
+    def counting(self) -> list[str]:
+        """The kinds that count."""
+        return fuse.counted(self.weights, self.weights)
+
+    @cached_property
     def several(self) -> bool:
         """Whether items of several kinds are compared: there what is the same as the query must come before what is near in its kind."""
-        return sum(w > 0 for w in self.weights.values()) > 1
+        return len(self.counting) > 1
 
     @cached_property
     def alone(self) -> str | None:

@@ -187,7 +187,8 @@ def _encoded(encoder: Encoder, asked: Item, mix: float) -> Pointed:
     shares = _shares(asked, encoder, mix)
     total = np.zeros(encoder.dims[0], dtype=np.float32)
     for kind, pieces in _pieces(asked, shares).items():
-        total += shares[kind] * unit(encoder.encode_query(pieces).dense.mean(axis=0))
+        made = encoder.encode_query(pieces).dense
+        total += shares[kind] * unit(made[0] if len(made) == 1 else made.mean(axis=0))
     return Pointed(unit(total), shares)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from hannun.encoder import JOINT, Calibration
 from hannun.item import Image, Text, joined
@@ -20,9 +21,11 @@ _HALF, _STRICT = {Text.kind: 3.0, Image.kind: 2.0}, 3.0
 _STEEP = 1.5  # how fast it grows with deviations: 0.18 one below the half, 0.82 one above
 
 
-def relevance(
-    calibration: Calibration, shares: Mapping[str, float], weights: Mapping[str, float]
-) -> Callable[[Mapping[str, float], Mapping[str, float]], float | None]:
+#: How surely an item is related to a query, by the cosines of the query with its parts and by those of each two of these parts.
+Judge = Callable[[Mapping[str, float], Mapping[str, float]], float | None]
+
+
+def relevance(calibration: Calibration, shares: Mapping[str, float], weights: Mapping[str, float]) -> Judge:
     """How surely items are related to a query, 0…1, each told by its cosines: what hangs on the query alone is reckoned once.
 
     Args:
@@ -36,6 +39,12 @@ def relevance(
     """
     if JOINT in shares or not calibration.measured:
         return lambda cosines, agreement: None
+    return _judge(calibration, tuple(shares.items()), tuple(weights.items()))
+
+
+@lru_cache(maxsize=64)
+def _judge(calibration: Calibration, mixed: tuple[tuple[str, float], ...], weighed: tuple[tuple[str, float], ...]) -> Judge:
+    shares, weights = dict(mixed), dict(weighed)
     unrelated, one_above = (fuse.edges(calibration, shares, weights, tail) for tail in (0.0, 1.0))
     half = sum(_HALF.get(q, _STRICT) * s for q, s in shares.items())
 

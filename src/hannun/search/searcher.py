@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from hannun.embeddings import Floats, unit
-from hannun.encoder import JOINT, Encoder, cells
+from hannun.encoder import Encoder, cells
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import values
 from hannun.index.conditions import word
@@ -20,6 +19,7 @@ from hannun.index.engine import All, Among, Condition, Engine, Listing, Match, N
 from hannun.item import Image, Item, joined
 from hannun.metrics import maxsim
 from hannun.search import diversify, fuse, rerank
+from hannun.search.albums import PICTURES, nearest_parts
 from hannun.search.background import Background
 from hannun.search.hits import Found, Hit, PatchMap, Why, foremost, stored_item
 from hannun.search.named import equal
@@ -27,14 +27,13 @@ from hannun.search.options import MAX_LIMIT, Options
 from hannun.search.order import DEPTH, Order
 from hannun.search.prepared import FEW, Prepared, both
 from hannun.search.query import Asked
-from hannun.search.relevance import FITS, relevance
+from hannun.search.relevance import FITS
 from hannun.search.synonyms import Rule
 from hannun.search.where import written
 
 CANDIDATES = 100  # per part; the union of these is rescored exactly
 BELOW = 2.0  # what is taken from the scores of what is avoided: no cosine is so far below another
 ALSO = 5  # further hits of a group that are told
-PICTURES = "pictures"  # the payload's key for the vectors of an item's single pictures, where it has several
 
 
 @final
@@ -63,7 +62,6 @@ class Searcher:
         """The hits of a query, best first."""
         query = self._query(asked, o)
         found = self._ranked(query, o.offset + o.limit)[o.offset : o.offset + o.limit]
-        self._fill(found)
         self._judge(found, query)
         return [self._hit(f, query) for f in found if f.relevance is None or f.relevance >= o.floor]
 
@@ -86,7 +84,7 @@ class Searcher:
         payload = self._engine.get([id]).get(id)
         if payload is None:
             raise MissingError(f"the collection has no item {id!r}; see `hannun search` for ids")
-        found = {f.id: f for f in self._candidates(only, CANDIDATES, Among("id", (id,)))}.get(id) or Found(id, 0.0)
+        found = {f.id: f for f in self._candidates(only, CANDIDATES, Among("id", (id,)), 1)}.get(id) or Found(id, 0.0)
         found.payload = payload
         query = self._query(asked, replace(o, limit=1, offset=0))
         notes = [f"`{written(c)}` does not hold" for c in o.conditions if not self._engine.count(All((Among("id", (id,)), c)))]
@@ -126,7 +124,6 @@ class Searcher:
         """What fits of the best DEPTH, in the order of a fact; equal ones as they rank."""
         o = query.options
         found = self._list(query, DEPTH)[:DEPTH]
-        self._fill(found)
         self._judge(found, query)
         found = [f for f in found if f.relevance is None or f.relevance >= (o.floor or FITS)]
         told = {f.id: order.told(f.id, (f.payload or {}).get("facts") or {}) for f in found}
@@ -150,6 +147,7 @@ class Searcher:
 
     def _list(self, query: Prepared, needed: int) -> list[Found]:
         """Everything by meaning, looks and words, at least `needed` where there are so many: first what is not avoided, then what is."""
+        needed = max(needed, FEW)  # of these `_equal_first` reads the texts
         if query.avoided is None:
             found = self._deeper(query, needed)
         else:
@@ -172,7 +170,7 @@ class Searcher:
         text, top = query.alone, found[:FEW]
         if text is None:
             return found
-        self._fill(top)
+        self._fill(top, query)
         texts = equal(text, [str((f.payload or {}).get("text") or "") for f in top])
         same = {f.id: f for f, equally in zip(top, texts, strict=True) if equally and not f.last}
         if list(same) == [f.id for f in top[: len(same)]]:
@@ -191,8 +189,9 @@ class Searcher:
         seen: set[str] = set()
         depth = CANDIDATES
         while True:
-            candidates = self._candidates(query, depth, None)
-            whole = len(candidates) < depth // 2  # there are no more
+            enough = depth // 2 if found else min(needed, depth // 2)
+            candidates = self._candidates(query, depth, None, enough)
+            whole = len(candidates) < enough  # there are no more
             fresh = [f for f in candidates if f.id not in seen]
             found += fresh if whole else fresh[: depth // 2 - len(found)]
             if whole or len(found) >= needed:
@@ -200,10 +199,10 @@ class Searcher:
             seen.update(f.id for f in found)
             depth *= 2
 
-    def _candidates(self, query: Prepared, depth: int, only: Condition | None) -> list[Found]:
-        """The best by meaning, looks and words of `depth` candidates by each: half as many at least, where there are so many."""
+    def _candidates(self, query: Prepared, depth: int, only: Condition | None, enough: int) -> list[Found]:
+        """The best by meaning, looks and words of `depth` candidates by each: `enough` (half as many at most) where there are so many."""
         # What is fused or scored anew looks at all of them; the averaged top is found among twice as many by part (docs/search.md).
-        limit = depth if query.words or self._best_pictures(query) else depth // 2
+        limit = depth if query.words or self._best_pictures(query) else enough
         near = self._nearest(query, limit, depth, only) if query.words < 1 else []
         return self._with_words(query, near, depth, only) if query.words else near
 
@@ -223,7 +222,7 @@ class Searcher:
         several = [f for f in found if payloads.get(f.id, {}).get(PICTURES)]
         stored = self._engine.vectors([f.id for f in several])
         for f in several:
-            parts, f.picture = _parts(stored[f.id], payloads[f.id], query)
+            parts, f.picture = nearest_parts(stored[f.id], payloads[f.id], query.pointed.vector, query.weights)
             scores = {p: float(v @ goal) for p, v in parts.items()}
             kind = joined(fuse.counted(scores, query.weights))
             f.score = query.gains[kind] * fuse.averaged(scores, query.weights, fuse.agreements(parts, query.weights))
@@ -364,24 +363,34 @@ class Searcher:
         order = diversify.shuffle(vectors, o.shuffle)
         return [top[i] for i in order] + found[len(top) :]
 
-    def _fill(self, found: Iterable[Found]) -> None:
-        """Fetch the payloads of those candidates that have none yet, and of what stands behind them in their groups."""
+    def _fill(self, found: Iterable[Found], shown: Prepared | None = None) -> None:
+        """Fetch the payloads of those candidates that have none yet, and of what stands behind them in their groups.
+
+        Of what is `shown` for a query also the vectors that its relevance is told by, in the same reading.
+        """
         every = [g for f in found for g in (f, *f.also[:ALSO])]
-        empty = [f.id for f in every if f.payload is None]
-        payloads = self._engine.get(empty) if empty else {}
-        for f in every:
-            f.payload = f.payload or payloads.get(f.id)
+        if shown is None or shown.judge is None:
+            empty = [f.id for f in every if f.payload is None]
+            payloads = self._engine.get(empty) if empty else {}
+            for f in every:
+                f.payload = f.payload or payloads.get(f.id)
+        elif lacking := [f for f in every if f.payload is None or f.vectors is None]:
+            stored = self._engine.shown([f.id for f in lacking], shown.counting)
+            for f in lacking:
+                if f.id in stored:
+                    f.payload, f.vectors = stored[f.id]
 
     def _judge(self, found: Sequence[Found], query: Prepared) -> None:
         """How surely each is related to the query. By words alone, only what has them all is judged: meaning was not asked for."""
+        self._fill(found, query)
         every = {f.id: f for top in found for f in (top, *top.also[:ALSO])}
-        if query.words < 1:
-            pointed = query.pointed
-            judged = relevance(self._load().calibration, pointed.shares, query.weights)
-            for id, row in self._engine.vectors(sorted(every)).items() if JOINT not in query.weights else ():
-                parts, _ = _parts(row, every[id].payload or {}, query)
-                cosines = {p: float(v @ pointed.vector) for p, v in parts.items()}
-                every[id].relevance = judged(cosines, fuse.agreements(parts, query.weights))
+        if query.judge is not None:
+            goal = query.pointed.vector
+            for f in every.values():
+                if f.vectors is not None:
+                    parts, _ = nearest_parts(f.vectors, f.payload or {}, goal, query.weights)
+                    cosines = {p: float(v @ goal) for p, v in parts.items()}
+                    f.relevance = query.judge(cosines, fuse.agreements(parts, query.weights))
         if query.words and query.whole is not None and every:
             having = query.holders
             if having is None:
@@ -413,32 +422,8 @@ class Searcher:
         return PatchMap(side, len(near) // side, tuple(float(v) for v in near))
 
 
-def packed(pictures: Floats) -> Mapping[str, Any]:
-    """The vectors of an item's single pictures [n, dim] as a payload keeps them: half precision, in base64."""
-    return {"count": len(pictures), "float16": base64.b64encode(pictures.astype(np.float16).tobytes()).decode()}
-
-
-def unpacked(stored: Mapping[str, Any]) -> Floats:
-    """The inverse of `packed`, as unit rows."""
-    rows = np.frombuffer(base64.b64decode(stored["float16"]), np.float16).reshape(int(stored["count"]), -1)
-    return unit(rows)
-
-
-def _parts(row: Mapping[str, Floats], payload: Mapping[str, Any], query: Prepared) -> tuple[dict[str, Floats], int | None]:
-    """An item's unit vectors by kind, as a query of fewer dims sees them; of several pictures the nearest one, and which it is."""
-    goal = query.pointed.vector
-    # As they are stored they are of length 1; only their beginnings are not.
-    parts = {p: row[p] if len(row[p]) == len(goal) else unit(row[p][: len(goal)]) for p in query.weights if p in row}
-    if not payload.get(PICTURES):
-        return parts, None
-    pictures = unit(unpacked(payload[PICTURES])[:, : len(goal)])
-    picture, _ = rerank.best_picture(goal, pictures)
-    return parts | {Image.kind: pictures[picture]}, picture
-
-
 def _found(match: Match) -> Found:
-    parts = {k: float(v) for k, v in match.parts.items()} if match.parts else {}
-    return Found(str(match.payload["id"]), match.score, 0, match.payload if len(match.payload) > 1 else None, parts)
+    return Found(str(match.payload["id"]), match.score, parts={k: float(v) for k, v in match.parts.items()} if match.parts else {})
 
 
 def _behind(place: int) -> int:

@@ -21,6 +21,7 @@ from hannun.sources.frames import contents as contents
 from hannun.sources.frames import surveyed as surveyed
 from hannun.sources.reading import TEXTS as TEXTS
 from hannun.sources.reading import Survey as Survey
+from hannun.sources.reading import changed as changed
 from hannun.sources.reading import count as count
 from hannun.sources.reading import files as files
 from hannun.sources.reading import read as read

@@ -10,7 +10,6 @@ import binascii
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, final
 from urllib.parse import unquote, urlsplit
@@ -18,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from hannun import hangul
 from hannun.errors import InputError
 from hannun.item import Image, Item, Problem, Text
+from hannun.sources.markup import FigureTag, ImageTag, Markup, PageBreak, PageText, Piece, parsed
 from hannun.sources.roots import on_disk
 from hannun.sources.tables import decode_text
 
@@ -26,17 +26,6 @@ MAX_BYTES = 16 * 2**20  # of one page
 MAX_PICTURES = 1_000  # of one page
 MAX_TEXT = 100_000  # characters of a page, and of what stands near a picture a fraction of it
 _NEAR = 300  # characters
-
-_SILENT = frozenset({"script", "style", "noscript", "template", "svg", "math", "head"})
-_BLOCKS = frozenset(
-    (
-        *("address", "article", "aside", "blockquote", "body", "br", "dd", "div", "dl", "dt", "figcaption", "figure", "footer", "form"),
-        *("h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table", "td", "th", "tr"),
-        "ul",
-    )
-)
-#: Where a page keeps a picture's address, the one that it shows only when it is looked at first.
-SOURCES = ("data-src", "data-original", "data-lazy-src", "src")
 
 
 @final
@@ -49,61 +38,37 @@ class _Picture:
 
 
 @final
-class _Reader(HTMLParser):
+class _Page:
     """The title, the blocks of text and the pictures of a page."""
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title, self.blocks, self.pictures = "", list[str](), list[_Picture]()
+    def __init__(self, page: Markup) -> None:
+        self.title, self.blocks, self.pictures = page.title, list[str](), list[_Picture]()
         self._words: list[str] = []
-        self._silent = 0
-        self._titled = False
         self._figures: list[list[str]] = []
         self._caption = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "title" and not self.title:
-            self._titled = True
-        elif tag == "body":
-            self._silent = 0  # pages forget to end their head
-        elif tag in _SILENT:
-            self._silent += 1
-        elif tag == "img":
-            self._picture({k: v or "" for k, v in attrs})
-        if tag in _BLOCKS:
-            self._flush()
-        if tag == "figure":
-            self._figures.append([])
-        self._caption = self._caption or tag == "figcaption"
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "title":
-            self._titled = False
-        elif tag in _SILENT:
-            self._silent = max(0, self._silent - 1)
-        if tag in _BLOCKS:
-            self._flush()
-        if tag == "figcaption":
-            self._caption = False
-        if tag == "figure" and self._figures:
-            self._figures.pop()
-
-    def handle_data(self, data: str) -> None:
-        if self._titled:
-            self.title += data
-        elif not self._silent:
-            self._words.append(data)
-
-    def close(self) -> None:
-        super().close()
+        for piece in page.pieces:
+            self._take(piece)
         self._flush()
 
-    def _picture(self, given: Mapping[str, str]) -> None:
-        source = next((v for name in SOURCES if (v := given.get(name, "").strip())), "")
-        if source and len(self.pictures) <= MAX_PICTURES:
-            words = dict.fromkeys(w for name in ("alt", "title") if (w := hangul.normalise(given.get(name, ""))))
+    def _take(self, piece: Piece) -> None:
+        match piece:
+            case PageText(text, caption):
+                self._words.append(text)
+                self._caption = caption
+            case PageBreak():
+                self._flush()
+            case FigureTag(True):
+                self._figures.append([])
+            case FigureTag() if self._figures:
+                self._figures.pop()
+            case ImageTag():
+                self._picture(piece)
+
+    def _picture(self, found: ImageTag) -> None:
+        if found.source and len(self.pictures) <= MAX_PICTURES:
+            words = dict.fromkeys(w for name in ("alt", "title") if (w := hangul.normalise(found.given.get(name, ""))))
             caption = self._figures[-1] if self._figures else []
-            self.pictures.append(_Picture(source, list(words), len(self.blocks) + bool("".join(self._words).strip()), caption))
+            self.pictures.append(_Picture(found.source, list(words), len(self.blocks) + bool("".join(self._words).strip()), caption))
 
     def _flush(self) -> None:
         text = hangul.normalise("".join(self._words))
@@ -130,7 +95,7 @@ def items(file: Path, id: str, facts: Mapping[str, Any], within: Path) -> Iterat
         if _is_remote(picture.source):
             away += 1
             continue
-        image = _embedded(picture.source) or _beside(file, picture.source, within)
+        image = _embedded(picture.source) or beside(file.parent, picture.source, within)
         if image is None:
             missing.append(picture.source[:80])
             continue
@@ -149,20 +114,17 @@ def items(file: Path, id: str, facts: Mapping[str, Any], within: Path) -> Iterat
 def claimed(file: Path, within: Path) -> Iterator[str]:
     """The absolute paths of the pictures beside a page that it shows. Raises OSError and InputError as reading it does."""
     for picture in _read(file).pictures[:MAX_PICTURES]:
-        if not _is_remote(picture.source) and (place := _beside(file, picture.source, within)) is not None:
+        if not _is_remote(picture.source) and (place := beside(file.parent, picture.source, within)) is not None:
             yield str(place)
 
 
-def _read(file: Path) -> _Reader:
+def _read(file: Path) -> _Page:
     if (size := file.stat().st_size) > MAX_BYTES:
         raise InputError(f"{file}: has {size:,} bytes, the limit for a page is {MAX_BYTES:,}; split it")
-    page = _Reader()
-    page.feed(decode_text(file.read_bytes(), str(file)))
-    page.close()
-    return page
+    return _Page(parsed(decode_text(file.read_bytes(), str(file))))
 
 
-def _said(page: _Reader, picture: _Picture) -> list[str]:
+def _said(page: _Page, picture: _Picture) -> list[str]:
     """What a page says of a picture: its alt, title and caption; else the text before it, or behind it at the page's begin."""
     if own := [*picture.words, *picture.caption]:
         return own
@@ -203,14 +165,14 @@ def _embedded(source: str) -> bytes | None:
         return None
 
 
-def _beside(file: Path, source: str, within: Path) -> Path | None:
-    """A picture's file: below the folder that was indexed, else None."""
+def beside(folder: Path, source: str, within: Path) -> Path | None:
+    """The file of a picture that a page in `folder` names: one below the folder `within`, else None, wherever links in it lead."""
     if _scheme(source):
         return None
     plain = unquote(source.partition("?")[0].partition("#")[0])
     if not plain or "\0" in plain or plain.startswith("/"):
         return None
-    place = on_disk(Path(file.parent.absolute() / plain))
+    place = on_disk(Path(folder.absolute() / plain))
     try:
         inside = place.resolve().is_relative_to(within.resolve()) and place.is_file()
     except (OSError, ValueError, RuntimeError):

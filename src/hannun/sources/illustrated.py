@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
@@ -19,15 +19,14 @@ from hannun.errors import InputError, MissingError
 from hannun.item import Image, Item
 from hannun.shards import PICTURES
 from hannun.sources import pdf
-from hannun.sources.html import SOURCES
+from hannun.sources.html import beside
+from hannun.sources.markup import CaptionEnd, FigureTag, ImageTag, PageBreak, PageText, Piece, parsed
 from hannun.sources.reading import walk
 from hannun.sources.tables import decode_text, ending
 
 PAGES = frozenset({"html", "htm", "xhtml", "md", "markdown"})
 MOST = 500  # pictures of one document
 _BESIDE = 300  # characters of the running text before and after a picture that count as being by it
-_BLOCKS = frozenset({"p", "div", "section", "article", "li", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "figure", "br"})
-_SILENT = frozenset({"script", "style", "template", "head", "noscript"})
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,11 @@ def rendered(markdown: str) -> str:
 
 def page(html: str, folder: Path | None, title: str = "") -> Illustrated:
     """The pictures of an HTML page that lies in `folder`; of a page that lies nowhere (None) only those inside it are read."""
-    reader = _PageReader()
-    reader.feed(html)
-    reader.close()
+    read = parsed(html)
     figures: list[Illustration] = []
     unread: list[tuple[str, str]] = []
     seen: set[str] = set()
-    for found in reader.pictures:
+    for found in _Around(read.pieces).pictures:
         if found.source in seen:
             continue
         seen.add(found.source)
@@ -102,7 +99,7 @@ def page(html: str, folder: Path | None, title: str = "") -> Illustrated:
             continue
         beside = " ".join(f"{found.before[-_BESIDE:]} {found.after[:_BESIDE]}".split())
         figures.append(Illustration(len(figures), image, " ".join(found.said.split()), beside, found.source[:200]))
-    return Illustrated(" ".join(reader.title.split()) or title, tuple(figures), tuple(unread))
+    return Illustrated(" ".join(read.title.split()) or title, tuple(figures), tuple(unread))
 
 
 def _folder(path: Path) -> Illustrated:
@@ -129,9 +126,9 @@ def _picture(source: str, folder: Path | None) -> Image | str:
         return "lies elsewhere, and Hannun does not fetch; save the page with its pictures"
     if folder is None:
         return "is a file that did not come with the document"
-    file = folder / unquote(parts.path)
-    if not file.is_file():
-        return "is not there"
+    file = beside(folder, source, folder)
+    if file is None:
+        return "is not there, or lies outside the folder of the document"
     return Image(file) if ending(file) in PICTURES else "is of no kind of picture that is read"
 
 
@@ -144,61 +141,34 @@ class _Found:
 
 
 @final
-@dataclass
-class _PageReader(HTMLParser):
+class _Around:
     """The pictures of a page in their order, with the text around them."""
 
-    pictures: list[_Found] = field(default_factory=list)
-    title: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._open: list[str] = []  # what stands now and is not text to read
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pictures: list[_Found] = []
         self._block = ""  # the running text since the last picture
         self._waiting: list[_Found] = []  # pictures whose text after them is still to come
         self._figure: list[_Found] | None = None
-        self._told: str | None = None  # a caption under way
-        self._titled = False
+        self._told = ""  # a caption under way
+        for piece in pieces:
+            self._take(piece)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Pictures, captions, and what is no text."""
-        given = {k: v or "" for k, v in attrs}
-        if tag in _SILENT:
-            self._open.append(tag)
-        elif tag == "title":
-            self._titled = True
-        elif tag == "figure":
-            self._figure = []
-        elif tag == "figcaption":
-            self._told = ""
-        elif tag == "img":
-            self._seen(given)
-        elif tag == "meta" and given.get("property", given.get("name", "")) in ("og:image", "twitter:image"):
-            pass  # a page's own choice is not one of its pictures: it mostly is one of them again
-        if tag in _BLOCKS:
-            self._text(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        """What ends with it."""
-        if self._open and tag == self._open[-1]:
-            self._open.pop()
-        elif tag == "title":
-            self._titled = False
-        elif tag == "figcaption" and self._told is not None:
-            for picture in self._figure or self.pictures[-1:]:
-                picture.said = f"{picture.said} {self._told}".strip()
-            self._told = None
-        elif tag == "figure":
-            self._figure = None
-
-    def handle_data(self, data: str) -> None:
-        """Text, where it is read."""
-        if self._titled:
-            self.title += data
-        elif self._told is not None:
-            self._told += data
-        elif not self._open:
-            self._text(data)
+    def _take(self, piece: Piece) -> None:
+        match piece:
+            case PageText(text, True):
+                self._told += text
+            case PageText(text):
+                self._text(text)
+            case PageBreak():
+                self._text(" ")
+            case FigureTag(begins):
+                self._figure = [] if begins else None
+            case CaptionEnd():
+                for picture in self._figure or self.pictures[-1:]:
+                    picture.said = f"{picture.said} {self._told}".strip()
+                self._told = ""
+            case ImageTag():
+                self._seen(piece)
 
     def _text(self, data: str) -> None:
         self._block = f"{self._block}{data}"[-4 * _BESIDE :]
@@ -206,8 +176,8 @@ class _PageReader(HTMLParser):
             picture.after = f"{picture.after}{data}"
         self._waiting = [p for p in self._waiting if len(p.after) < 2 * _BESIDE]
 
-    def _seen(self, given: dict[str, str]) -> None:
-        source = next((v.strip() for k in SOURCES if (v := given.get(k, "")).strip()), "")
+    def _seen(self, picture: ImageTag) -> None:
+        given, source = picture.given, picture.source
         if not source and given.get("srcset", "").strip():
             source = given["srcset"].split(",")[0].split()[0]
         if not source:

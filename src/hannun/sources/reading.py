@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from hannun import exif, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
-from hannun.item import PLACE, SOURCE, Image, Item, Problem, image_part, item
+from hannun.item import PLACE, SOURCE, STATE, Image, Item, Problem, image_part, item
 from hannun.sources import columns, html, pdf, places, shard, video
 from hannun.sources.columns import Reading
 from hannun.sources.roots import Rooted, absolute, fresh, placed, root_of
@@ -65,7 +65,8 @@ def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN, rooted: Roote
     for file, named in found.files:
         source = absolute(file)
         place = placed(roots, source)
-        for one in _file(file, named, reading, found.folders.get(file, ""), place, found.within.get(file, file.parent)):
+        items = _file(file, named, reading, found.folders.get(file, ""), place, found.within.get(file, file.parent))
+        for one in items if ending(file) not in video.VIDEOS else _with_state(found, file, place, items):
             if isinstance(one, Problem):
                 yield replace(one, id=place) if one.id == source else one  # readers of tables know only their files
             elif one.id in seen:
@@ -75,6 +76,40 @@ def read(paths: Iterable[Path] | Survey, reading: Reading = PLAIN, rooted: Roote
             else:
                 seen[one.id] = str(file)
                 yield replace(one, facts={**one.facts, SOURCE: source, PLACE: place})
+
+
+def _with_state(found: Survey, file: Path, place: str, items: Iterable[Item | Problem]) -> Iterator[Item | Problem]:
+    """The items of a file, each with the state that the file had before it was read; without, where not all of it could be read."""
+    state, every = _state(found, file, place), list(items)
+    whole = state is not None and not any(isinstance(one, Problem) for one in every)
+    for one in every:
+        yield replace(one, facts={**one.facts, STATE: f"{len(every)} {state}"}) if whole and isinstance(one, Item) else one
+
+
+def _state(found: Survey, file: Path, place: str) -> str | None:
+    """What tells one state of a file from another: its size and time, and what its items are called by."""
+    with suppress(OSError):
+        stat = file.stat()
+        return f"{stat.st_size} {stat.st_mtime_ns} {place} {found.folders.get(file, '')}"
+    return None
+
+
+def changed(found: Survey, rooted: Rooted, known: Callable[[Set[str]], Mapping[str, Sequence[str]]]) -> tuple[Survey, set[str]]:
+    """What is to be read of a survey, and the ids of the items of those files that need not be: videos that are as they were.
+
+    Args:
+        found: what lies there.
+        rooted: gives the names of roots.
+        known: told states of files, returns those of which all items are there, with the items' ids.
+    """
+    slow = [file for file, _ in found.files if ending(file) in video.VIDEOS]
+    if not slow:
+        return found, set()
+    roots = rooted(found.roots)
+    states = {state: file for file in slow if (state := _state(found, file, placed(roots, absolute(file)))) is not None}
+    same = known(states.keys())
+    passed = {states[state] for state in same}
+    return replace(found, files=tuple(f for f in found.files if f[0] not in passed)), {id for ids in same.values() for id in ids}
 
 
 def files(paths: Iterable[Path]) -> list[tuple[Path, bool]]:

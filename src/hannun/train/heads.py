@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from hannun.adamw import AdamW
 from hannun.embeddings import Floats
 
 Ints = npt.NDArray[np.int64]
@@ -78,7 +79,7 @@ def train(data: Matched, settings: HeadSettings, watch: Callable[[int], None] | 
     rng = np.random.default_rng(settings.seed)
     ways = directions(data.texts)
     inner = np.zeros((data.states.shape[1], len(ways)), np.float32)
-    first, second = np.zeros_like(inner), np.zeros_like(inner)
+    moved = AdamW([inner], [settings.decay], second=0.98)
     known = np.sort(data.pairs[:, 0] * len(data.texts) + data.pairs[:, 1])
     order = np.zeros(0, np.int64)
     for step in range(settings.steps):
@@ -88,10 +89,7 @@ def train(data: Matched, settings: HeadSettings, watch: Callable[[int], None] | 
         more = [data.beside[n] for n in taken.tolist() if n in data.beside]
         gradient = slope(data, inner @ ways, np.unique(np.concatenate([taken, *more])), known, settings)[1] @ ways.T
         rate = settings.rate * min(1.0, (step + 1) / WARM) * 0.5 * (1 + np.cos(np.pi * step / settings.steps))
-        first += 0.1 * (gradient - first)  # AdamW (Loshchilov and Hutter 2019)
-        second += 0.02 * (gradient**2 - second)
-        inner *= 1 - rate * settings.decay
-        inner -= rate * (first / (1 - 0.9 ** (step + 1))) / (np.sqrt(second / (1 - 0.98 ** (step + 1))) + 1e-8)
+        moved.step([gradient], rate)
         if watch is not None:
             watch(step + 1)
     return np.asarray(inner @ ways, np.float32)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,11 @@ def stored_layout(data: Json) -> Layout:
 
 def request_of(query: Json) -> qe.QueryRequest:
     """The binding's request for a compiled one."""
-    wanted = query["with_payload"]
+    wanted, made = query["with_payload"], dict[int, Any]()
     return qe.QueryRequest(
         limit=query["limit"],
-        query=_query(query),
-        prefetches=[_prefetch(p) for p in query.get("prefetch", ())],
+        query=_query(query, made),
+        prefetches=_prefetches(query, made),
         filter=filter_of(query["filter"]) if "filter" in query else None,
         params=_params(query),
         with_payload=but_ours() if isinstance(wanted, dict) else wanted,
@@ -107,25 +108,42 @@ def floats(values: Any) -> Floats:
     """A vector, or a matrix of token vectors, that came as a list of Python's numbers: `asarray` takes twice as long."""
     if not values or not isinstance(values[0], float):
         return np.asarray(values, dtype=np.float32)
-    return np.frombuffer(bytearray(struct.pack(f"{len(values)}f", *values)), dtype=np.float32)
+    return np.frombuffer(bytearray(_packer(len(values))(*values)), dtype=np.float32)
 
 
-def _prefetch(query: Json) -> qe.Prefetch:
-    return qe.Prefetch(
-        limit=query["limit"],
-        query=_query(query),
-        prefetches=[_prefetch(p) for p in query.get("prefetch", ())],
-        filter=filter_of(query["filter"]) if "filter" in query else None,
-        params=_params(query),
-    )
+@lru_cache(maxsize=16)
+def _packer(size: int) -> Callable[..., bytes]:
+    return struct.Struct(f"{size}f").pack
 
 
-def _query(query: Json) -> Any:
+def _prefetches(query: Json, made: dict[int, Any]) -> list[qe.Prefetch]:
+    """What a query searches first. Each part is rescored out of one union, so that the same list stands in several places."""
+    several = query.get("prefetch")
+    if not several:
+        return []
+    if id(several) not in made:
+        made[id(several)] = [
+            qe.Prefetch(
+                limit=p["limit"],
+                query=_query(p, made),
+                prefetches=_prefetches(p, made),
+                filter=filter_of(p["filter"]) if "filter" in p else None,
+                params=_params(p),
+            )
+            for p in several
+        ]
+    return list(made[id(several)])
+
+
+def _query(query: Json, made: dict[int, Any]) -> Any:
+    """The engine's query; `made`: what has been made for this request, by the `id` of what it was made of."""
     match query.get("query"):
         case None:
             return None
-        case {"nearest": vector}:
-            return qe.Query.Nearest(vector, using=query["using"])
+        case {"nearest": vector} as nearest:
+            if id(nearest) not in made:
+                made[id(nearest)] = qe.Query.Nearest(vector, using=query["using"])
+            return made[id(nearest)]
         case {"text": {"query": text}}:
             return qe.TextQuery(query["using"], text)
         case {"order_by": {"key": key, "direction": direction}}:
@@ -145,25 +163,24 @@ def _params(query: Json) -> qe.SearchParams | None:
     return qe.SearchParams(**params)
 
 
+# Most queries have the same paths and weights in their formula.
+_variable: Callable[[str], qe.Expression] = lru_cache(maxsize=256)(qe.Expression.Variable)
+_constant: Callable[[float], qe.Expression] = lru_cache(maxsize=256)(qe.Expression.Constant)
+_OF_SEVERAL: dict[str, Any] = {"mult": qe.Expression.Mult, "sum": qe.Expression.Sum}
+_OF_ONE: dict[str, Any] = {"sqrt": qe.Expression.Sqrt, "abs": qe.Expression.Abs}
+
+
 def _expression(form: Any) -> qe.Expression:
-    e = qe.Expression
-    match form:
-        case str(path):
-            return e.Variable(path)
-        case float() | int():
-            return e.Constant(float(form))
-        case {"mult": terms}:
-            return e.Mult([_expression(t) for t in terms])
-        case {"sum": terms}:
-            return e.Sum([_expression(t) for t in terms])
-        case {"sqrt": inner}:
-            return e.Sqrt(_expression(inner))
-        case {"abs": inner}:
-            return e.Abs(_expression(inner))
-        case {"div": {"left": left, "right": right, "by_zero_default": default}}:
-            return e.Div(_expression(left), _expression(right), by_zero_default=default)
-        case number:
-            return e.Constant(float(number))
+    if isinstance(form, str):
+        return _variable(form)
+    if not isinstance(form, dict):
+        return _constant(float(form))
+    ((operator, given),) = form.items()  # a search makes some sixty of them
+    if operator == "div":
+        return qe.Expression.Div(_expression(given["left"]), _expression(given["right"]), by_zero_default=given["by_zero_default"])
+    if operator in _OF_SEVERAL:
+        return _OF_SEVERAL[operator]([_expression(t) for t in given])
+    return _OF_ONE[operator](_expression(given))
 
 
 def filter_of(condition: Json) -> qe.Filter:

@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from hannun import checksums
+from hannun.checksums import Sums
 from hannun.errors import StorageError
 from hannun.files import copy_filled, on_disk
 from hannun.index.edge.integrity import fixed
@@ -83,10 +85,19 @@ def warm(folder: Path) -> None:
                     pass
 
 
-def copy(folder: Path, target: Path) -> None:
-    """Copy a folder's files without their holes. Raises StorageError where there is no room for them."""
+def copy(folder: Path, target: Path) -> Sums:
+    """Copy a folder's files without their holes; the sums of what was read, named below `target`'s own folder.
+
+    Raises StorageError where there is no room for them.
+    """
     require(on_disk(folder), target.parent)
-    shutil.copytree(folder, target, copy_function=copy_filled)
+    sums: Sums = {}
+
+    def laid(source: str, place: str) -> None:
+        sums[Path(place).relative_to(target.parent).as_posix()] = checksums.copied(Path(source), Path(place))
+
+    shutil.copytree(folder, target, copy_function=laid)
+    return sums
 
 
 def _to_copy(generation: Path, home: Path) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import qdrant_edge as qe
 
-from hannun.files import write_whole
+from hannun.files import whole_folder, write_whole
 from hannun.index import request as form
 from hannun.index.edge import binding, disk, frequencies
 from hannun.index.engine import Layout
@@ -53,23 +52,18 @@ shard.close()
 def create(folder: Path, layout: Layout) -> None:
     """Make a store without points where none is."""
     # Made beside its place and moved there whole: a shard whose making was killed midway can neither be loaded nor made again.
-    begun = folder.with_name(folder.name + ".begun")
-    shutil.rmtree(begun, ignore_errors=True)
-    begun.mkdir(parents=True)
-    disk.require(0, begun)
-    (begun / "g1").mkdir()
-    shard = qe.EdgeShard.create(str(begun / "g1"), binding.config(layout))
-    for path in (form.WORDS, form.INITIALS):
-        # The client's local mode knows only the default tokeniser; our terms are letters and digits in lower case, which it keeps.
-        index = qe.TextIndexParams(scoring=qe.TextScoringParams(), memory=qe.Memory.Cold)
-        shard.update(qe.UpdateOperation.create_field_index(path, index))
-    shard.flush()
-    shard.close()
-    settle(begun, layout, "g1")
-    frequencies.of_nothing().save(begun)
-    if folder.exists():
-        folder.rmdir()
-    os.replace(begun, folder)
+    with whole_folder(folder) as begun:
+        disk.require(0, begun)
+        (begun / "g1").mkdir()
+        shard = qe.EdgeShard.create(str(begun / "g1"), binding.config(layout))
+        for path in (form.WORDS, form.INITIALS):
+            # The client's local mode knows only the default tokeniser; our terms are letters and digits in lower case, which it keeps.
+            index = qe.TextIndexParams(scoring=qe.TextScoringParams(), memory=qe.Memory.Cold)
+            shard.update(qe.UpdateOperation.create_field_index(path, index))
+        shard.flush()
+        shard.close()
+        settle(begun, layout, "g1")
+        frequencies.of_nothing().save(begun)
 
 
 def settle(folder: Path, layout: Layout, generation: str) -> None:

@@ -104,10 +104,13 @@ def of_fixed(folder: Path, generation: str) -> Sums:
     return checksums.of(folder, (n for n in _names(folder, generation) if fixed(n)))
 
 
-def finish(folder: Path, generation: str, before: Sums) -> None:
-    """Write the sums of a store that has been closed, whose fixed files had the sums `before`. Without room it stays marked as open."""
+def finish(folder: Path, generation: str, before: Sums, read: Sums | None = None) -> None:
+    """Write the sums of a store that has been closed, whose fixed files had the sums `before`. Without room it stays marked as open.
+
+    `read`: sums that were told when the files were copied here.
+    """
     names = ["current", "layout.json", *_names(folder, generation)]
-    kept = {n: before[n] for n in names if n in before and fixed(n)}
+    kept = {n: s for n, s in (read or {}).items() if n in names} | {n: before[n] for n in names if n in before and fixed(n)}
     sums = {**checksums.of(folder, (n for n in names if n not in kept)), **kept}
     for name, s in sums.items():
         if before.get(name) != s:  # the sums may not be on the disk before what they are of

@@ -12,7 +12,6 @@ How one generation follows another is told in `generations`, what BM25 needs bes
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -25,10 +24,10 @@ from typing import Any, final
 
 import qdrant_edge as qe
 
-from hannun.checksums import Damage
+from hannun.checksums import Damage, Sums
 from hannun.embeddings import Floats
 from hannun.errors import InputError, StorageError
-from hannun.files import on_disk, sync, write_whole
+from hannun.files import on_disk, sync, whole_folder, write_whole
 from hannun.index import answer
 from hannun.index import request as form
 from hannun.index.edge import binding, disk, format1, frequencies, generations, integrity
@@ -128,7 +127,7 @@ class Edge:
     def update(self, points: Sequence[Point]) -> None:
         """Replace payloads and words; the vectors stay."""
         with self._writing:
-            found = self._retrieve([p.id for p in points], [form.OURS])
+            found = {str(r.id): r for r in self._retrieve([p.id for p in points], [form.OURS])}
             for p in points:
                 if stored := found.get(form.uid(p.id)):
                     known = form.known((stored.payload or {}).get(form.OURS) or {})
@@ -185,15 +184,19 @@ class Edge:
 
     def get(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, Mapping[str, Any]]:
         """Payloads by id."""
-        found = self._retrieve(ids, None if fields is None else ["id", *fields]).values()
-        return {r.payload["id"]: r.payload for r in found if r.payload}
+        found = (r.payload for r in self._retrieve(ids, None if fields is None else ["id", *fields]))
+        return {p["id"]: p for p in found if p}
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Mapping[str, Floats]]:
         """Vectors by id."""
         wanted = [*self.layout.parts, *([form.TOKENS] if self.layout.tokens else [])]
-        found = self._retrieve(ids, ["id"], wanted).values()
-        rows = ((r.payload, r.vector) for r in found)
+        rows = ((r.payload, r.vector) for r in self._retrieve(ids, ["id"], wanted))
         return {p["id"]: {n: binding.floats(x) for n, x in v.items()} for p, v in rows if p and isinstance(v, dict)}
+
+    def shown(self, ids: Sequence[str], parts: Sequence[str]) -> dict[str, tuple[Mapping[str, Any], Mapping[str, Floats]]]:
+        """Payloads and vectors by id."""
+        rows = ((r.payload, r.vector) for r in self._retrieve(ids, None, list(parts)))
+        return {p["id"]: (p, {n: binding.floats(x) for n, x in v.items()}) for p, v in rows if p and isinstance(v, dict)}
 
     def points(self, ids: Sequence[str] | None = None) -> Iterator[Point]:
         """Whole points."""
@@ -202,18 +205,18 @@ class Edge:
                 yield from (self._whole(r) for r in rows)
         else:
             for start in range(0, len(ids), generations.CARRY):
-                for r in self._retrieve(ids[start : start + generations.CARRY], True, True).values():
+                for r in self._retrieve(ids[start : start + generations.CARRY], True, True):
                     yield self._whole(r)
 
     def _whole(self, record: qe.Record) -> Point:
         vectors = record.vector if isinstance(record.vector, dict) else {}
         return form.whole(record.payload or {}, vectors, self.layout)
 
-    def _retrieve(self, ids: Sequence[str], fields: bool | list[str] | None, vectors: bool | list[str] = False) -> dict[str, qe.Record]:
-        """Records by the engine's ids; `fields` None is all that is not ours."""
+    def _retrieve(self, ids: Sequence[str], fields: bool | list[str] | None, vectors: bool | list[str] = False) -> list[qe.Record]:
+        """Records of those ids that are there; `fields` None is all that is not ours."""
         wanted = binding.but_ours() if fields is None else fields
         with self._turn, engine_errors(self._folder):
-            return {str(r.id): r for r in self._shard.retrieve([form.uid(i) for i in ids], wanted, vectors)}
+            return self._shard.retrieve([form.uid(i) for i in dict.fromkeys(ids)], wanted, vectors)
 
     def query(self, request: Request) -> list[Match]:
         """Run a request."""
@@ -359,26 +362,26 @@ class Edge:
 
     def check(self) -> list[Damage]:
         """The files that are not what was written, of those that an open store can judge: what the engine rewrites was read at opening."""
-        with self._writing:
-            sums = {n: s for n, s in self._known.items() if self._reading or integrity.fixed(n)}
+        sums = self._judged()
         return integrity.damaged(self._folder, sums, sums)
+
+    def _judged(self) -> Sums:
+        with self._writing:
+            return {n: s for n, s in self._known.items() if self._reading or integrity.fixed(n)}
 
     def backup(self, target: Path) -> None:
         """Copy the generation in force, with its checksums. Raises StorageError where a file is damaged."""
         if target.exists():
             raise InputError(f"{target}: is there already, expected the name of a folder to be made")
-        integrity.raise_for(self.check())
-        begun = target.with_name(target.name + ".begun")
-        with engine_errors(target):
-            shutil.rmtree(begun, ignore_errors=True)
-            begun.mkdir(parents=True)
+        with engine_errors(target), whole_folder(target) as begun:
             with self._writing:  # the files as they are: what a killed process would leave, which the engine's log makes whole
-                generation, known = self._generation, self._known
+                generation, known, judged = self._generation, self._known, self._judged()
                 self._lengths.save(begun)
-                disk.copy(self._folder / generation, begun / generation)
+                read = disk.copy(self._folder / generation, begun / generation)  # the one time that they are read
+            if other := {n: s for n, s in judged.items() if read.get(n) != s}:
+                integrity.raise_for(integrity.damaged(self._folder, other, other))
             generations.settle(begun, self.layout, generation)
-            integrity.finish(begun, generation, known)
-            os.replace(begun, target)
+            integrity.finish(begun, generation, known, read)
 
     def flush(self) -> None:
         """The engine's log is on the disk when this returns, and with it everything written.

@@ -61,7 +61,8 @@ def read_into(
     from hannun import sources
     from hannun.collection import Report
 
-    seen: set[str] = set()
+    found, seen = sources.changed(found, opened.rooted, opened.unchanged)
+    passed = len(seen)
 
     def noted() -> Iterator[Item | Problem]:
         for one in sources.read(found, reading, opened.rooted):
@@ -72,6 +73,7 @@ def read_into(
     failure: InputError | None = None
     try:
         report = opened.add(noted(), progress)
+        report.unchanged += passed
     except InputError as e:
         report, failure = Report(), e
     moved = opened.moved(seen) if report.added else 0
