@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import PIL.Image
 import pytest
@@ -20,6 +21,10 @@ from hannun.errors import MissingError
 from tests.toy import Toy
 
 ROOT = Path(__file__).parents[1]
+# The same examples in every run, so that a change is judged and not its luck; the long run draws others each time.
+hypothesis.settings.register_profile("fixed", derandomize=os.environ.get("HANNUN_FAULTS") != "long", deadline=None)
+hypothesis.settings.load_profile("fixed")
+
 _MEMORY = pytest.StashKey[Path]()
 
 Tally = Callable[[str, int], None]

@@ -1,7 +1,7 @@
 """A value of any type that Python, a table or an archive holds goes in; a fact (plain JSON), or what conditions read of facts, comes out.
 
-What is written is never changed in silence: a cell becomes a number or true/false only where these write back as the cell was
-read, so that `3.10`, `007`, `1e5`, `+82` and whole numbers of over 64 bits stay the texts that they are.
+What is written is never changed in silence: a cell becomes a number only where this writes back as the cell was read, so that
+`3.10`, `007`, `1e5`, `+82` and whole numbers of over 64 bits stay the texts that they are. `true`, `True` and `TRUE` are one truth.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def tab(browser: Any) -> Iterator[Tab]:
     def begin(url: str, width: int = 1280, height: int = 900, locale: str = "ko-KR", refused: str = "-", wait: str = "#grid .card") -> Any:
         context = browser.new_context(locale=locale, viewport={"width": width, "height": height})
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         made = context.new_page()
         made.on("pageerror", lambda e: complaints.append(str(e)))
         made.on("console", lambda m: complaints.append(m.text) if m.type == "error" and refused not in m.text else None)
@@ -159,6 +159,16 @@ def tab(browser: Any) -> Iterator[Tab]:
 def titles(tab: Any) -> list[str]:
     """What the cards of a page are called, in their order."""
     return tab.eval_on_selector_all("#grid .open", "all => all.map(e => e.getAttribute('aria-label'))")  # type: ignore[no-any-return]
+
+
+def shown(tab: Any, selector: str) -> bool:
+    """Waits until an element can be seen: a picture's box has no size before its bytes have come."""
+    return tab.wait_for_selector(selector, state="visible") is not None
+
+
+def hidden(tab: Any, selector: str) -> bool:
+    """Waits until an element can't be seen."""
+    return tab.wait_for_selector(selector, state="hidden") is None
 
 
 def settled(tab: Any, search: Callable[[], Any]) -> None:

@@ -21,7 +21,7 @@ import hannun
 from hannun import catalogue, sources
 from hannun.errors import HannunError
 from tests.conftest import draw
-from tests.serve.conftest import Tab, titles
+from tests.serve.conftest import Tab, hidden, shown, titles
 
 ENTRIES = 48
 
@@ -91,15 +91,15 @@ def test_hits_say_how_surely_they_fit_and_junk_fits_nothing(page: Any) -> None:
     assert re.fullmatch(r"관련도\d+%", first) and int(re.sub(r"\D", "", first)) >= 50
     ask(page, "dnjsvltm")  # 원피스, with the keyboard left on English
     page.wait_for_selector("#strange", state="visible")
-    assert page.inner_text("#status") == "맞는 것이 없습니다" and not page.is_visible("#grid")
+    assert page.inner_text("#status") == "맞는 것이 없습니다" and hidden(page, "#grid")
     page.click("#strange-show")  # the nearest are a touch away
-    assert page.is_visible("#grid .card")
+    assert shown(page, "#grid .card")
     page.click("#to-grid")
     ask(page, "dnjsvltm")
     with page.expect_response("**/v1/search"):
         page.click("#meant button:has-text('원피스')")
     page.wait_for_selector("#results:not([aria-busy])")
-    assert page.input_value("#words") == "원피스" and any("원피스" in t for t in titles(page)[:3]) and not page.is_visible("#strange")
+    assert page.input_value("#words") == "원피스" and any("원피스" in t for t in titles(page)[:3]) and hidden(page, "#strange")
     page.check("#fits")
     page.wait_for_function("() => ![...document.querySelectorAll('.relevance.weak')].length")
     assert "fits=1" in page.url and titles(page)
@@ -114,7 +114,7 @@ def test_a_picture_finds_itself_and_words_are_mixed_in(page: Any, tmp_path: Path
     with page.expect_response("**/v1/search"):
         page.set_input_files("#pick-file", str(file))
     page.wait_for_selector("#results:not([aria-busy])")
-    assert titles(page)[0] == title and page.is_visible("#chip") and page.is_visible("#mix-row")
+    assert titles(page)[0] == title and shown(page, "#chip") and shown(page, "#mix-row")
     ask(page, "파란 바지")
     with page.expect_response("**/v1/search") as sent:
         page.evaluate("() => { const m = document.querySelector('#mix'); m.value = 1; m.dispatchEvent(new Event('input')); }")
@@ -135,7 +135,7 @@ def test_a_dropped_and_a_pasted_picture_are_asked_for(page: Any) -> None:
         transfer = page.evaluate_handle(made)
         if event == "drop":
             page.dispatch_event("body", "dragenter", {"dataTransfer": transfer})
-            assert page.is_visible("#drop")
+            assert shown(page, "#drop")
             page.dispatch_event("#drop-search", "dragover", {"dataTransfer": transfer})
             with page.expect_response("**/v1/search"):
                 page.dispatch_event("#drop-search", "drop", {"dataTransfer": transfer})
@@ -181,11 +181,11 @@ def test_a_hit_says_why_it_was_found(page: Any) -> None:
     page.click("#grid .open")
     page.wait_for_selector("#why .meter")
     page.wait_for_selector("#patches i", state="attached")
-    assert len(page.query_selector_all("#patches i")) >= 9 and not page.is_visible("#patches")  # the clean picture first
+    assert len(page.query_selector_all("#patches i")) >= 9 and hidden(page, "#patches")  # the clean picture first
     page.click("#heat")
-    assert page.is_visible("#patches") and page.get_attribute("#heat", "aria-pressed") == "true"
+    assert shown(page, "#patches") and page.get_attribute("#heat", "aria-pressed") == "true"
     page.click("#heat")
-    assert not page.is_visible("#patches")
+    assert hidden(page, "#patches")
     page.keyboard.press("Escape")
     page.wait_for_selector("#detail:not([open])", state="attached")
 

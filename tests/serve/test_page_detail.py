@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from hannun.serve.http.keys import Keys
-from tests.serve.conftest import Running, Start, Tab, picture, titles
+from tests.serve.conftest import Running, Start, Tab, hidden, picture, shown, titles
 
 
 def rows(count: int = 3) -> list[dict[str, Any]]:
@@ -83,8 +83,8 @@ def test_the_picture_in_its_own_size(clothes: Running, tab: Tab) -> None:
     opened(page)
     answer = page.request.get(page.evaluate("() => document.querySelector('#detail-full').href"))
     assert answer.ok and PIL.Image.open(io.BytesIO(answer.body())).size == (2400, 1800)
-    shown = page.request.get(page.evaluate("() => document.querySelector('#detail-image').src"))
-    assert PIL.Image.open(io.BytesIO(shown.body())).size == (1600, 1200)
+    scaled = page.request.get(page.evaluate("() => document.querySelector('#detail-image').src"))
+    assert PIL.Image.open(io.BytesIO(scaled.body())).size == (1600, 1200)
 
 
 def test_a_deleted_item_comes_back_by_undo(clothes: Running, tab: Tab) -> None:
@@ -95,7 +95,7 @@ def test_a_deleted_item_comes_back_by_undo(clothes: Running, tab: Tab) -> None:
     assert titles(page) == [before[0], before[2]] and opened(page) == before[2]  # the next one is shown
     assert before[1] in page.inner_text("#undo-text")
     page.click("#undo-button")
-    assert titles(page) == before and opened(page) == before[1] and not page.is_visible("#undo")
+    assert titles(page) == before and opened(page) == before[1] and hidden(page, "#undo")
     page.reload()
     page.wait_for_selector("#grid .card")
     assert len(clothes.service.collection) == 3 and sorted(titles(page)) == sorted(before)
@@ -143,7 +143,7 @@ def test_facts_are_edited_and_the_edit_is_undone(clothes: Running, tab: Tab) -> 
     assert kept() == before
     page.click("#detail-edit")
     page.keyboard.press("Escape")  # leaves the form, not the item
-    assert page.is_visible("#detail[open]") and not page.query_selector(".facts-form")
+    assert shown(page, "#detail[open]") and not page.query_selector(".facts-form")
 
 
 def test_a_key_that_only_reads_sees_no_way_to_write(start: Start, tab: Tab, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_key_that_only_reads_sees_no_way_to_write(start: Start, tab: Tab, tmp_
         opened(page)
         assert [page.is_visible(s) for s in ("#detail-edit", "#detail-delete")] == [may, may]
         assert page.evaluate("() => !document.querySelector('#add').hidden") == may
-        assert page.is_visible("#detail-like")
+        assert shown(page, "#detail-like")
         page.wait_for_function("() => document.querySelector('#detail-image').src.startsWith('blob:')")
 
 
@@ -169,4 +169,4 @@ def test_a_star_of_the_map_opens_whole(clothes: Running, tab: Tab) -> None:
     page.evaluate("() => document.querySelector('.star[aria-label=\"옷 1\"]').click()")
     assert opened(page) == "옷 1"
     page.wait_for_selector("#detail-facts dd:has-text('1000')")
-    assert page.is_visible("#detail-image") and not page.is_visible("#detail-next")
+    assert shown(page, "#detail-image") and hidden(page, "#detail-next")

@@ -24,6 +24,7 @@ def test_a_request_is_sent_from_it(shop: Running, tab: Tab) -> None:
     page = tab(f"{shop.url}/docs", wait=".operation")
     search = page.locator("[id='post-/v1/search']")
     search.locator("summary").click()
+    search.locator("textarea").wait_for()  # an operation is written out once it is opened
     text = search.inner_text()
     assert (
         "diversity" in text and "≤ 1000" in text and "SearchOut" in text and "Explanation" in text

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.serve.conftest import Running, Start, Tab, settled, titles
+from tests.serve.conftest import Running, Start, Tab, hidden, settled, shown, titles
 
 ROWS = [
     {"id": f"n{n}", "text": f"물건 {n}", "갈래": "책" if n % 3 else "옷", "가격": 1000 * (n + 1), "taken": f"2026-03-{n + 1:02}T09:30:00"}
@@ -107,7 +107,7 @@ def test_mistakes_in_a_condition_are_told_in_korean_and_the_results_stay(things:
     assert not re.search(r"character|expected|where", told)
     assert titles(page) == before and page.get_attribute("#where", "aria-invalid") == "true"
     page.click("#trouble-close")
-    assert not page.is_visible("#trouble")
+    assert hidden(page, "#trouble")
 
 
 def test_mistakes_in_english_and_of_other_kinds(things: Running, tab: Tab) -> None:
@@ -150,13 +150,13 @@ def test_searches_are_saved_by_name_and_open_elsewhere_by_address(things: Runnin
     settled(page, lambda: page.goto(things.url))
     assert len(titles(page)) == 12
     page.click("#save")
-    assert page.inner_text("#saved-list a") == "봄 <b>책</b>" and not page.is_visible("#saved-here")  # nothing is asked: nothing to save
+    assert page.inner_text("#saved-list a") == "봄 <b>책</b>" and hidden(page, "#saved-here")  # nothing is asked: nothing to save
     settled(page, lambda: page.click("#saved-list a"))
-    assert page.url == address and titles(page) == found and not page.is_visible("#saved")
+    assert page.url == address and titles(page) == found and hidden(page, "#saved")
     assert titles(tab(address)) == found  # another browser
     page.click("#save")
     page.click("#saved-list button")
-    assert page.is_visible("#saved-none")
+    assert shown(page, "#saved-none")
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (360, 740)])
@@ -164,11 +164,11 @@ def test_a_phone_shows_results_first(things: Running, tab: Tab, width: int, heig
     page = tab(things.url, width=width, height=height)
     top = page.evaluate("() => document.querySelector('#grid .card').getBoundingClientRect().top")
     assert top <= 0.2 * height
-    assert not page.is_visible("#where") and not page.is_visible("#facets")
+    assert hidden(page, "#where") and hidden(page, "#facets")
     page.click("#fold-tune")
-    assert page.is_visible("#where") and page.get_attribute("#fold-tune", "aria-expanded") == "true"
+    assert shown(page, "#where") and page.get_attribute("#fold-tune", "aria-expanded") == "true"
     page.click("#fold-narrow")
-    assert page.is_visible("#facets input")
+    assert shown(page, "#facets input")
     settled(page, lambda: page.check("#facets label:has-text('책') input"))
     assert page.inner_text("#fold-narrow").split() == ["분류", "1"]
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

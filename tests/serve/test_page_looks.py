@@ -11,7 +11,7 @@ import pytest
 from hannun.annotate import schema
 from hannun.serve.http.routes import looks
 from tests.conftest import encoded
-from tests.serve.conftest import Running, Start, Tab, settled
+from tests.serve.conftest import Running, Start, Tab, hidden, settled
 
 RAMP = PIL.Image.linear_gradient("L").resize((96, 96)).convert("RGB")
 TAGS = {"색": 0.91, "words": "빨간색 red", "by": "fashion-1"}
@@ -46,7 +46,7 @@ def test_a_tag_is_a_chip_with_its_probability_and_narrows(found: Running, tab: T
     said = page.inner_text("#detail-facts")
     assert "price" in said and "tags" not in said and "fashion-1" not in said and "빨강" not in said
     settled(page, lambda: page.click("#detail-tags .tag"))
-    assert not page.is_visible("#detail") and page.eval_on_selector_all("#grid .open", "all => all.length") == 1
+    assert hidden(page, "#detail") and page.eval_on_selector_all("#grid .open", "all => all.length") == 1
 
 
 def test_the_card_of_a_place(found: Running, tab: Tab) -> None:

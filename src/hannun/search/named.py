@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from hannun import hangul
 from hannun.index import lexical
 from hannun.index.engine import All, Any_, Condition, Holds
-from hannun.index.lexical import codes, hanja, names
+from hannun.index.lexical import codes, hanja, names, numerals
 
 MANY = 16  # words of a query above which it describes, and names nothing
 _GLUED = 3  # words that one code may be written in
@@ -76,6 +76,8 @@ def _all(words: Sequence[str], dictionary: Sequence[str]) -> Iterator[Condition]
 def _word(word: str, dictionary: Sequence[str]) -> Iterator[Condition]:
     """What one word needs; one that may stand before a noun is there in that reading too (말린, a name by itself)."""
     found, stem = lexical.query(word, dictionary).words, lexical.modifier(word, dictionary)
+    if any(numerals.amounts(word)):
+        found = tuple(t for t in found if not numerals.spelled(t))  # 20,000원 has the number of 2만원, not its writing
     terms = [t for t in found if f"{t}하다" not in found]  # the root of 달콤한 is in texts only where it stands by itself
     needed = tuple(_terms(word, [t for t in terms if t not in (stem, names.also(stem))] or terms))
     read = Holds(names.also(stem) or stem)
@@ -86,7 +88,10 @@ def _word(word: str, dictionary: Sequence[str]) -> Iterator[Condition]:
 
 
 def _terms(word: str, terms: Sequence[str]) -> Iterator[Condition]:
-    """What the terms of a word need: the longest, whole or in parts, and those that are not written in it (빨갛다 of 빨간)."""
+    """What the terms of a word need: the longest, whole or in parts, and those that are not written in it (빨갛다 of 빨간).
+
+    Where the word is a term as it stands, the others are its readings in a sentence (가다 of 감), which need not be meant.
+    """
     written = _letters(word)
     others = {names.also(t) for t in terms}
     longest: list[str] = []
@@ -95,7 +100,8 @@ def _terms(word: str, terms: Sequence[str]) -> Iterator[Condition]:
             longest.append(term)
             own, parts = Holds(names.also(term) or term), _parts(term, terms)
             yield Any_((own, All(tuple(Holds(names.also(p) or p) for p in parts)))) if parts else own
-    yield from (Holds(t) for t in terms if t not in written and t not in others)
+    if written not in terms:
+        yield from (Holds(t) for t in terms if t not in written and t not in others)
 
 
 def _parts(whole: str, terms: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ end (the head of a Korean compound) and the longest at the beginning are taken, 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from hannun import hangul
@@ -27,6 +28,7 @@ _ONE_PIECE = frozenset({"타이어", "색소폰", "무궁화", "도시락", "선
 _HEADS = frozenset("티백폰컵캡펜칼탕죽빵볼룩밥면찜핀북")
 _KNOWN_HEADS = frozenset("티백폰컵캡탕죽빵밥")  # of these, what ends in no other word after a noun: 면 of 해수면 is no noodle
 _ALIKE = frozenset("롱숏빅털")  # single syllables that say what is asked for by themselves: 롱원피스, 털모자
+_NUMBERED = re.compile(r"([가-힣]{2,})\d+")  # a name with its number, which may stand apart: 비타500
 _LONGEST = 20  # syllables of a name that is looked into: each of its ends is analysed, and a text without a space may be one "name"
 _NO_HEADS = frozenset({"글라스", "피스", "라이프", "바이", "가락", "아몬드"})  # ends of words of one piece: 선글라스, 원피스, 손가락
 # What a compound of two longer parts may end in with two syllables; 발레|리나 and 크리스|마스 look like compounds too.
@@ -36,14 +38,19 @@ GOODS = frozenset(
         "베개 커튼 매트 램프 의자 책상 소파 침대 텐트 티슈 수건 비누 샴푸 로션 크림 기타 라면 국수 만두 김치 커피 과자 우유 주스"
     )
 )
+_SURE = GOODS - {"의자", "기타", "모자", "반지"}  # ends of no other word, so that what stands before need be none: 차렵이불, but 주의자
 
 
 @lru_cache(maxsize=50_000)
 def parts(noun: str, dictionary: tuple[str, ...], name: bool = False) -> tuple[str, ...]:
-    """What a noun in Kiwi's dictionary is made of; 사용량 → 사용; 빨간색 → 빨갛다; none for a word of one piece or of one's own.
+    """What a noun in Kiwi's dictionary is made of; 사용량 → 사용; 빨간색 → 빨갛다; 비타500 → 비타.
+
+    There are none for a word of one piece or of one's own.
 
     `name`: it is a proper noun, which may begin as a common one does: 나이키 is no 나이, 서울역 is in 서울.
     """
+    if (numbered := _NUMBERED.fullmatch(noun)) is not None and noun not in dictionary:
+        return (numbered[1],)
     short = len(noun) < 2 or (len(noun) == 2 and noun[1] != "색")  # a part of one syllable is no term (but 흰색 is 희다)
     if short or noun in _ONE_PIECE or noun in dictionary or not all(map(hangul.is_syllable, noun)):
         return ()
@@ -81,12 +88,12 @@ def _head(noun: str, dictionary: tuple[str, ...]) -> tuple[str, ...]:
         first, rest = noun[:cut], noun[cut:]
         if rest in _NO_HEADS or (cut > 1 and len(rest) == 2 and rest not in GOODS):
             continue
-        if first not in _BEFORE if cut == 1 else not kiwi.noun(first, dictionary)[0]:
+        if first not in _BEFORE if cut == 1 else rest not in _SURE and not kiwi.noun(first, dictionary)[0]:
             continue
         tag, rarity = kiwi.noun(rest, dictionary)
         other = kiwi.noun(noun[:-1], dictionary)[1] if cut == 1 and len(noun) == 3 else float("inf")  # 발전|소 is likelier than 발|전소
         if rarity < other and (tag == "NNG" or (tag == "NNP" and _seen(rest, dictionary))):
-            return (rest,)
+            return (first, rest) if first in _ALIKE else (rest,)
     if len(noun) > 2 and noun[-1] in _KNOWN_HEADS and kiwi.noun(noun[:-1], dictionary)[0]:
         return (noun[-1],)
     return ()

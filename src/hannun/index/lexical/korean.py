@@ -30,6 +30,8 @@ _PREDICATE = frozenset(("EF", "EC", "EP"))  # a text with one of these says some
 # Words of one syllable that stand before a noun or a verb far more often than they are nouns (이, a tooth; 새, a bird).
 _LEADING = frozenset("이그저새헌옛첫각총한두세네전매몇나너난넌더덜잘안좀또곧참꼭막딱다왜즉및온")
 _ADNOMINAL = (4, 8)  # the numbers of the final consonants ㄴ and ㄹ
+_CONTRACTED = re.compile("[타케코킨킬]")  # 하다, 하게, 하고, 한, 할: as good as always the letters of a name (비타, 케일), which is kept
+_NO_ENDS = frozenset(("을", "를", "는", "에서", "으로", "까지", "부터", "에게", "와"))  # particles that no noun of three syllables ends in
 _EDGES = " .,!~?…·:;^*()[]\"'"
 
 
@@ -142,7 +144,9 @@ def _whole(tokens: Sequence[Any]) -> tuple[str, ...]:
         return ()
     # A single syllable belongs to what follows it: 저|지방|우유 has 저지방, 신|제품|출시 has 신제품.
     joined = tokens[0].form + tokens[1].form if len(tokens) > 2 and len(tokens[0].form) == 1 and len(tokens[1].form) > 1 else ""
-    return (*_with_other(text), joined) if _HANGUL.fullmatch(joined) else _with_other(text)
+    # A suffix belongs to what it follows: 고속|충전|기 has 충전기.
+    ended = tokens[-2].form + tokens[-1].form if len(tokens) > 2 and tokens[-1].tag == "XSN" else ""
+    return (*_with_other(text), *dict.fromkeys(part for part in (joined, ended) if _HANGUL.fullmatch(part)))
 
 
 @lru_cache(maxsize=50_000)
@@ -171,8 +175,12 @@ def _other_readings(text: str, tokens: Sequence[Any], every: Sequence[str], dict
         at += len(group)
         one = len(group) == 1 or (len(group) == 2 and tags[1][0] == "J" and not (title and len(group[0].form) == 1))
         if one and tags[0] in kiwi.NOUNS:  # most words are read in one way
+            if title and len(group) == 2 and (len(group[0].form) == 1 or group[1].form not in _NO_ENDS):
+                yield from _as_title(text, group, tags, dictionary)
             before = tags[-1]
             continue
+        if any(tag in ("XSA", "XSV") and _CONTRACTED.match(text, token.start) for token, tag in zip(group, tags, strict=True)):
+            yield text[group[0].start : group[-1].end]
         stem = next((k for k, tag in enumerate(tags) if tag in _STEMS), None)
         if stem is not None and (stem == 0 or tags[stem - 1] in kiwi.NOUNS):
             yield from _as_noun(
@@ -203,13 +211,15 @@ def _one_noun(group: Sequence[Any], tags: Sequence[str], before: str) -> bool:
 
 
 def _as_title(text: str, group: Sequence[Any], tags: Sequence[str], dictionary: tuple[str, ...]) -> Iterator[str]:
-    """A word of a title that is a noun, and that Kiwi reads as what stands in no title by itself: 못 (not), 깨 (to break), 두|건."""
+    """A word of a title that is a noun, and that Kiwi reads as what stands in no title by itself: 못 (not), 두|건, 지팡|이, 식|은|땀."""
     ended = next((k for k, tag in enumerate(tags) if tag[0] == "S"), len(tags))
     begins = group[0].start
-    if not ended or any(tag[0] in "EZ" for tag in tags[:ended]) or text[begins - 1 : begins].isalnum():
+    if not ended or text[begins - 1 : begins].isalnum():
         return
     surface = text[begins : group[ended - 1].end]
-    if len(surface) <= 2 and surface not in _LEADING and _HANGUL.fullmatch(surface) and kiwi.noun(surface, dictionary)[0]:
+    if len(surface) <= 2 and any(tag[0] in "EZ" for tag in tags[:ended]):
+        return
+    if surface not in _LEADING and _HANGUL.fullmatch(surface) and kiwi.noun(surface, dictionary)[0]:
         yield surface
 
 

@@ -22,6 +22,7 @@ _SPELLED = re.compile(
     r"(?:(?![가-힣])|(?=권|짜리|대|에|의|을|이|은|도|까|씩|어|샵|숍|마|부|으|상|정|할|쿠|행))"
 )
 _PART = re.compile(r"\d+(?:\.\d+)?|[가-힣]")
+_NUMERAL = re.compile(r"[\d일이삼사오육륙칠팔구십백천만억]+")
 _MOST = 30  # letters of a number
 
 
@@ -35,6 +36,11 @@ def amounts(text: str) -> Iterator[str]:
 def without(text: str) -> str:
     """The text without the numbers that digits and numerals write together: the 5 of 5만원 is no number of its own."""
     return _MIXED.sub(" ", text)
+
+
+def spelled(term: str) -> bool:
+    """Whether a term is a number written with numerals (2만, 이만), which `amounts` tells in digits."""
+    return _NUMERAL.fullmatch(term) is not None and not term.isdigit()
 
 
 @lru_cache(maxsize=20_000)
