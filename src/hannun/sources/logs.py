@@ -26,7 +26,7 @@ BOT = 100_000  # events of one user; who has more is no person
 ROWS = 200_000
 # How columns are often called; the first that is there is taken.
 _LIKELY: Mapping[str, tuple[str, ...]] = {
-    "user": ("user", "user_id", "userid", "uid", "member_id", "visitorid", "session_id", "회원", "회원번호", "사용자", "유저"),
+    "user": ("user", "user_id", "userid", "uid", "member_id", "visitorid", "회원", "회원번호", "사용자", "유저"),
     "item": ("item", "item_id", "itemid", "product_id", "article_id", "movie", "movie_id", "movieid", "sku", "상품", "상품번호", "글번호"),
     "time": ("time", "timestamp", "ts", "datetime", "date", "event_time", "created_at", "timestamp_ms", "시각", "시간", "일시", "날짜"),
     "action": ("action", "event", "event_type", "event_name", "behavior", "type", "행동", "이벤트"),

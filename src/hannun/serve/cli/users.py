@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hannun.errors import DependencyError, InputError, MissingError, neighbours
+from hannun.files import whole_folder
+from hannun.journal import Journal
 from hannun.serve.cli.options import DEFAULT, In, Json
+from hannun.serve.cli.train import settings, watched
+from hannun.train.settled import settle
 
 if TYPE_CHECKING:
     from hannun.collection import Hit
@@ -39,10 +43,6 @@ def train(
     ] = None,
 ) -> int:
     """Learn to tell a user's future from their past. Killed and run again, it goes on from its last checkpoint."""
-    from hannun.files import whole_folder
-    from hannun.serve.cli.train import settings, watched
-    from hannun.train.settled import settle
-
     karrot, skeleton = _recipe()
     if size not in karrot.SIZES:
         raise InputError(f"there is no size {size!r}; {neighbours(size, karrot.SIZES)}")
@@ -79,7 +79,6 @@ def embed(
     columns: LogColumns = None,
 ) -> int:
     """Vectors of all users of a log, or of all that were kept and a day's new events. Stopped and run again, it goes on where it was."""
-    from hannun.journal import Journal
     from hannun.serve.cli.output import progress
     from hannun.users.vectors import KeptUsers, embedded
 
