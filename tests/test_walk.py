@@ -36,6 +36,8 @@ INSTEAD = {
     "make test": ("is what runs this", None),
     "hannun watch ~/Photos --to my.hannun": ("goes on until it is stopped: tests/serve/test_watch.py does", ["watch", "--help"]),
     "hannun watch ~/사진 --to my.hannun": ("the same", ["watch", "--help"]),
+    "hannun index ~/Photos --to my.hannun --read": ("takes Tesseract: tests/annotate/test_printed.py reads", ["index", "--help"]),
+    "hannun index ~/사진 --to my.hannun --read": ("the same", ["index", "--help"]),
     "hannun serve my.hannun": ("answers until it is stopped: tests/serve starts it", ["serve", "--help"]),
     "hannun tune my.hannun": ("asks for more pictures with words: tests/train/test_tune.py tunes", ["tune", "--help"]),
     "hannun train kelip --pairs pairs --to build/mine": ("takes minutes: tests/contracts/test_texts.py trains", ["train", "--help"]),

@@ -13,7 +13,7 @@ import PIL.ImageFont
 import pytest
 
 import hannun
-from hannun.annotate.lines import GAP, HEIGHT, inked, line, page
+from hannun.annotate.lines import GAP, HEIGHT, LineFinder, inked, line, page
 from hannun.annotate.printed import KEY, PrintReader, _words
 from hannun.annotate.written import tag
 from hannun.errors import DependencyError
@@ -106,6 +106,26 @@ def test_what_is_missing_is_said_with_its_remedy(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DependencyError, match="needs the program tesseract"):
         _ = PrintReader().version
+
+
+def test_the_command_reads_after_it_has_indexed_and_fails_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hannun.serve.cli.main import run
+
+    (tmp_path / "photos").mkdir()
+    draw().save(tmp_path / "photos" / "a.png")
+    command = ["index", str(tmp_path / "photos"), "--to", str(tmp_path / "c.hannun"), "--read"]
+    with monkeypatch.context() as m:
+        m.setenv("PATH", str(tmp_path))
+        assert run(command) == 1 and "needs the program tesseract" in capsys.readouterr().err
+        assert not (tmp_path / "c.hannun").exists()
+    tesseract(tmp_path, monkeypatch, "head\n" + row("스타벅스", 0, 150))
+    monkeypatch.setattr(LineFinder, "cut", lambda self, picture: [picture.convert("L")])
+    assert run(command) == 0
+    assert "print read: in 1 of 1 items with pictures; 0 were read before" in capsys.readouterr().out
+    with hannun.open(tmp_path / "c.hannun") as c:
+        assert [it.facts[KEY] for it in c] == ["스타벅스"]
 
 
 def test_a_sign_on_a_photo_is_read() -> None:
