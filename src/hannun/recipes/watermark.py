@@ -25,7 +25,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from hannun import metrics, shards
-from hannun.curate.image.watermark import WEIGHTS, Head, features
+from hannun.curate.image.watermark import SIDE, WEIGHTS, Head, features
 from hannun.datasets import pictures
 from hannun.embeddings import Floats
 from hannun.errors import MissingError
@@ -145,7 +145,7 @@ def free(data: Path, clipart: Path, count: int) -> list[PIL.Image.Image]:
         raise MissingError(f"{data} and {clipart}: hold no pictures of {', '.join(empty)}; get the data folder, and `make build/clipart`")
     rng = np.random.default_rng(SEED)
     chosen = [every[k][n] for k, share in SOURCES.items() for n in rng.permutation(len(every[k]))[: round(count * share)]]
-    return [chosen[n].image.load() for n in rng.permutation(len(chosen))]
+    return [chosen[n].image.load(SIDE) for n in rng.permutation(len(chosen))]
 
 
 def real(data: Path) -> tuple[list[PIL.Image.Image], npt.NDArray[np.int64]]:
