@@ -74,7 +74,8 @@ def tasks(data: Path, name: str):
 def trained(recipe, train, content, dev, folder: Path, tell=print) -> UserNetwork:
     lines: list[str] = []
     data = karrot_user.UserData(train, content)
-    model = karrot_user.fitted(recipe, data, Training(recipe, folder, lines.append), lambda m: dev.of_model(m).ndcg)
+    judge = (lambda m: dev.of_model(m).ndcg) if len(dev) >= karrot_user.JUDGES else None
+    model = karrot_user.fitted(recipe, data, Training(recipe, folder, lines.append), judge)
     found = [line.split("validation ")[1].split()[0] for line in lines if "validation" in line]
     tell(f"  dev {dev.of_model(model).ndcg:.4f}; by time: {' '.join(found)}")
     return model

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is in the [train] extra")
 
-from hannun.errors import InputError
+from hannun.errors import HannunError, InputError
 from hannun.sources.logs import BehaviourLog, of_columns
 from hannun.users.batches import Sampling, WindowBatches
 from hannun.users.histories import histories, names_of
@@ -57,6 +57,9 @@ def test_examples_know_nothing_of_their_future_and_a_planted_one_is_found() -> N
         assert unseen(b.known, b.due) == []
         width = b.tokens.sizes.shape[1]
         assert (b.tokens.sizes.flatten()[b.asked] == 1).all() and (b.asked // width < 8).all()
+    shuffled = replace(past, events=replace(past.events, time=past.events.time[::-1].copy()))
+    with pytest.raises(HannunError, match="examples have a history that ends after"):
+        WindowBatches(shuffled, Sampling(8, 16, 4)).next()
     b.due[0] = b.known[0] - 1
     assert unseen(b.known, b.due) == [f"1 of {len(b.due)} examples have a history that ends after what they are to predict"]
 

@@ -76,6 +76,9 @@ TINY = replace(
 SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
 
 
+JUDGES = 200  # ours: users by whom a state is chosen; fewer choose one of the first by chance
+
+
 @dataclass(frozen=True, eq=False)
 class UserData:
     """A log to train on, and the content vectors [items, c] of its items where there are any (rows of zeros for those without), with the
@@ -126,9 +129,9 @@ def learned(recipe: Recipe, data: UserData, training: Training) -> list[str]:
     if found := leaks(cut):
         raise InputError(f"the windows leak: {'; '.join(found)}")
     asked = {name: past_ranked(cut, name) for name in ("dev", "test")}
-    if not len(asked["dev"]):
-        training.tell("nobody has a past and a future after the moment of the split; the last state is kept")
-    judge = None if not len(asked["dev"]) else lambda model: asked["dev"].of_model(model).ndcg
+    judge = (lambda model: asked["dev"].of_model(model).ndcg) if len(asked["dev"]) >= JUDGES else None
+    if judge is None:
+        training.tell(f"only {len(asked['dev'])} users have a past and a future at the moment of the split; the last state is kept")
     model = fitted(recipe, UserData(cut.train, data.content, data.reads), training, judge)
     training.keep(model)
     return [PastRanked.header(), *(line for name in asked for line in asked[name].lines(name, model))]

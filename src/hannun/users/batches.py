@@ -11,11 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hannun.errors import InputError
+from hannun.errors import HannunError, InputError
 from hannun.models.sequence.cover import cover
 from hannun.models.sequence.history import event_rows, token_rows
 from hannun.models.sequence.network import EventRows, TokenRows
 from hannun.users.histories import Histories
+from hannun.users.windows import unseen
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,15 @@ class WindowBatches:
         return -(-len(self.eligible) // self.sampling.users)
 
     def next(self) -> WindowBatch:
-        """The next batch."""
+        """The next batch. Raises HannunError where an example knows its future."""
         rng = np.random.default_rng([self.sampling.seed, 1, self.number])
         turn, place = divmod(self.number, self.epoch)
         order = np.random.default_rng([self.sampling.seed, 0, turn]).permutation(self.eligible)
         self.number += 1
-        return self.of(order[place * self.sampling.users : (place + 1) * self.sampling.users], rng)
+        batch = self.of(order[place * self.sampling.users : (place + 1) * self.sampling.users], rng)
+        if found := unseen(batch.known, batch.due):
+            raise HannunError(f"batch {self.number} leaks: {'; '.join(found)}; the log is not in the order of time")
+        return batch
 
     def of(self, users: npt.NDArray[np.int64], rng: np.random.Generator) -> WindowBatch:
         """A window of each of these users."""

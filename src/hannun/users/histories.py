@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -44,10 +44,10 @@ def names_of(log: BehaviourLog) -> LogNames:
     return LogNames(tuple(log.items[n] for n in there), found.get("action", ()), found.get("surface", ()), found.get("region", ()))
 
 
-def histories(log: BehaviourLog, known: LogNames, further: Mapping[str, int] | None = None) -> Histories:
-    """The log's users; `further` gives rows of the item table to items that the model has no id of, but content."""
+def histories(log: BehaviourLog, known: LogNames) -> Histories:
+    """The log's users, their items as rows of the table of known items."""
     said: list[str] = []
-    rows = {name: n for n, name in enumerate(known.items, start=1)} | dict(further or {})
+    rows = {name: n for n, name in enumerate(known.items, start=1)}
     table = np.array([rows.get(name, 0) for name in log.items] or [0], np.int64)
     item = table[log.item] if len(log) else np.zeros(0, np.int64)
     _tell(said, item == 0, "of items that the model does not know: their action and time count alone")
