@@ -25,7 +25,7 @@ from hannun.item import Content
 from hannun.sources import tables
 
 COLUMNS = ("name", "region", "latitude", "longitude", "pictures")
-THRESHOLD = 0.5  # of the cosine of two pictures: below it there is no such place here; `chosen` finds yours
+THRESHOLD = 0.84  # of the cosine of two pictures (docs/places.md): below it there is no such place here; `chosen` finds yours
 
 
 @dataclass(frozen=True)
