@@ -156,7 +156,7 @@ def own_data_is_right(home: Path, wrote: dict[str, str]) -> None:
     assert hits('hannun search "겨울 코트"') == ["p3"]
     assert [sorted(Path(i).name for i in g["ids"]) for g in json.loads(of("hannun dupes"))] == [["IMG_1.jpg", "again.jpg"]]
     tagged = next(out for line, out in wrote.items() if "--tag fashion" in line)
-    assert "10 unchanged" in tagged and "5 tagged by fashion-" in tagged and "색: " in tagged
+    assert tagged.startswith("0 added") and "5 tagged by fashion-" in tagged and "색: " in tagged
     assert of("hannun tag").startswith("0 tagged by fashion-") and "5 unchanged" in of("hannun tag")
     assert re.search(r"^ → .*IMG_0", of("hannun thumbnail"), re.M)  # the red dress
     assert "checked" in of("hannun check") and "damaged" not in of("hannun check")
