@@ -166,8 +166,8 @@ def _params(query: Json) -> qe.SearchParams | None:
 # Most queries have the same paths and weights in their formula.
 _variable: Callable[[str], qe.Expression] = lru_cache(maxsize=256)(qe.Expression.Variable)
 _constant: Callable[[float], qe.Expression] = lru_cache(maxsize=256)(qe.Expression.Constant)
-_OF_SEVERAL: dict[str, Any] = {"mult": qe.Expression.Mult, "sum": qe.Expression.Sum}
-_OF_ONE: dict[str, Any] = {"sqrt": qe.Expression.Sqrt, "abs": qe.Expression.Abs}
+_OF_SEVERAL: dict[str, Callable[[list[qe.Expression]], qe.Expression]] = {"mult": qe.Expression.Mult, "sum": qe.Expression.Sum}
+_OF_ONE: dict[str, Callable[[qe.Expression], qe.Expression]] = {"sqrt": qe.Expression.Sqrt, "abs": qe.Expression.Abs}
 
 
 def _expression(form: Any) -> qe.Expression:

@@ -60,14 +60,17 @@ def read_into(
     """
     from hannun import sources
     from hannun.collection import Report
+    from hannun.item import Problem
 
     found, seen = sources.changed(found, opened.rooted, opened.unchanged)
-    passed = len(seen)
+    passed, unread = len(seen), list[Problem]()
 
     def noted() -> Iterator[Item | Problem]:
         for one in sources.read(found, reading, opened.rooted):
             if one.id is not None:
                 seen.add(one.id)
+            if isinstance(one, Problem):
+                unread.append(one)
             yield one
 
     failure: InputError | None = None
@@ -75,7 +78,7 @@ def read_into(
         report = opened.add(noted(), progress)
         report.unchanged += passed
     except InputError as e:
-        report, failure = Report(), e
+        report, failure = Report(unchanged=passed, problems=unread if passed else []), None if passed else e
     moved = opened.moved(seen) if report.added else 0
     if prune:
         report.removed = opened.prune(prune, seen | keep)
