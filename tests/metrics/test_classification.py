@@ -10,7 +10,7 @@ from hannun.errors import InputError
 
 def test_accuracy_and_macro_f1() -> None:
     truth, guess = ["옷", "옷", "옷", "신발"], ["옷", "옷", "신발", "가방"]
-    assert metrics.accuracy(truth, guess) == 2 / 4
+    assert metrics.accuracy(truth, guess) == 2 / 4 and metrics.accuracy([1, 2, 3, 4], [1, 2, 3, 9]) == 3 / 4
     # 옷: 2·2/(3+2) = 4/5; 신발: true once, guessed once, never rightly: 0; 가방: guessed only: 0.
     assert metrics.macro_f1(truth, guess) == pytest.approx(4 / 5 / 3)
     assert metrics.macro_f1([1, 1, 2], [1, 1, 2]) == 1

@@ -30,6 +30,7 @@ def test_clip_score_is_never_negative() -> None:
 def test_frechet_distance_of_sets_in_one_and_two_dimensions() -> None:
     # Means 0 and 3, variances ((±1)²·2)/(2−1) = 2 and 8: 9 + 2 + 8 − 2·√16 = 11.
     assert metrics.frechet_distance([[-1.0], [1.0]], [[1.0], [5.0]]) == pytest.approx(11)
+    assert metrics.frechet_distance([[1.0], [3.0]], [[4.0], [6.0]]) == pytest.approx(9)  # means 2 and 5, spreads equal
     square = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
     assert metrics.frechet_distance(square, square) == pytest.approx(0, abs=1e-9)
     moved = np.add(square, [3.0, 4.0])

@@ -61,6 +61,13 @@ def test_the_ends_are_the_quantiles_of_the_draws() -> None:
     assert metrics.bootstrap([1.0, 2.0], statistic=lambda _: float(next(counted)), level=0.9, rounds=101) == pytest.approx((5, 95))
 
 
+def test_a_level_lies_between_and_one_draw_is_enough() -> None:
+    assert metrics.bootstrap([3.0, 3.0], rounds=1) == (3, 3)
+    for level, rounds in ((0.0, 10), (1.0, 10), (0.95, 0)):
+        with pytest.raises(InputError):
+            metrics.bootstrap([3.0, 3.0], level=level, rounds=rounds)
+
+
 def test_half_of_the_draws_may_have_no_statistic() -> None:
     for there, refused in ((5, False), (4, True)):
         values = iter([7.0] * there + [math.nan] * (10 - there))

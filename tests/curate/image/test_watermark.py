@@ -34,7 +34,7 @@ def test_watermark_scores_and_their_tower(path: None, tmp_path: Path) -> None:
 
 
 def test_the_shipped_watermark_head_belongs_to_the_shipped_tower() -> None:
-    """When mini's weights change: python -m hannun.recipes.watermark --data FOLDER."""
+    """When mini's weights change: python -m hannun.recipes.watermark --data FOLDER --clipart FOLDER."""
     from hannun.curate.image.watermark import Head
     from hannun.mini.model import Mini
 

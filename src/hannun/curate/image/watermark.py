@@ -68,7 +68,7 @@ class Head:
     def load(path: Path = WEIGHTS) -> Head:
         """What `save` wrote. Raises MissingError."""
         if not path.exists():
-            raise MissingError(f"{path}: no such weights; make them with: python -m hannun.recipes.watermark --data FOLDER")
+            raise MissingError(f"{path}: no such weights; make them: python -m hannun.recipes.watermark --data FOLDER --clipart FOLDER")
         with np.load(path, allow_pickle=False) as f:
             mean, scale, inner, inner_bias, outer = (f[k].astype(np.float32) for k in ("mean", "scale", "inner", "inner_bias", "outer"))
             return Head(mean, scale, inner, inner_bias, outer, float(f["outer_bias"]), str(f["fingerprint"]))
@@ -83,7 +83,7 @@ class Watermarks:
         if self._head.fingerprint != self._tower.fingerprint:
             raise EncoderMismatch(
                 f"the watermark head was trained on the picture tower {self._head.fingerprint}, here is {self._tower.fingerprint}; "
-                "train it again with: python -m hannun.recipes.watermark --data FOLDER"
+                "train it again with: python -m hannun.recipes.watermark --data FOLDER --clipart FOLDER"
             )
 
     def __call__(self, pictures: Sequence[PIL.Image.Image]) -> list[float]:
