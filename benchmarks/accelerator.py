@@ -1,4 +1,4 @@
-"""An accelerator (or a CPU, with --toy) goes in; speed, memory and exactness of training at real sizes come out, in under 8 minutes.
+"""An accelerator (or a CPU, with --toy) goes in; speed, memory and exactness of training at real sizes come out.
 
     python benchmarks/accelerator.py            # on one accelerator: real classes of some 300 million random weights
     python benchmarks/accelerator.py --toy      # the same code on a CPU, in seconds: what the tests run
