@@ -26,8 +26,10 @@ def script() -> Iterator[Any]:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look it up there
+    sys.path.insert(0, str(FILE.parent))  # as for a script that is run
     spec.loader.exec_module(module)
     yield module
+    sys.path.remove(str(FILE.parent))
     del sys.modules[spec.name]
 
 
