@@ -63,8 +63,9 @@ $(VENV)/.dev: $(VENV)/.base
 	@$(PIP) --editable '.[train,curate,eval,cluster,agents,adapters,formats,peers,service-tests,dev]'
 	@touch $@
 
-# A browser for the page's tests and fonts for Korean text; where we may not install them, those tests say why they were skipped.
+# A browser for the page's tests, fonts for Korean text, a reader of print; where we may not install them, those tests say why they were skipped.
 .PHONY: browser
 browser:
-	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
-	  || { echo "installing Chromium for the page's tests …"; apt-get update -qq && apt-get install -y -qq chromium fonts-nanum >/dev/null 2>&1; } || true
+	@{ command -v chromium && command -v tesseract; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { echo "installing Chromium and Tesseract for the tests …"; apt-get update -qq \
+	  && apt-get install -y -qq chromium fonts-nanum tesseract-ocr tesseract-ocr-kor >/dev/null 2>&1; } || true
