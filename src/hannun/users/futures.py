@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
 from hannun.models.sequence.network import UserNetwork
 from hannun.objectives.infonce import infonce
@@ -103,9 +103,3 @@ def _kept(count: int, settings: FutureLoss, network: UserNetwork, rng: torch.Gen
     if network.project is None or not settings.dropped:
         return None
     return torch.rand(count, generator=rng) >= settings.dropped
-
-
-def scores(network: UserNetwork, users: Tensor) -> Tensor:
-    """The cosines of users' unit vectors [n, d] with every known item [n, items]."""
-    with torch.no_grad():
-        return users @ normalize(network.tower(torch.arange(1, len(network.known.items) + 1)), dim=-1).T

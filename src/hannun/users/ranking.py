@@ -14,13 +14,13 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.functional import normalize
 
 from hannun import metrics
 from hannun.embeddings import Floats, unit
 from hannun.models.sequence.history import grown, vectors
 from hannun.models.sequence.network import UserNetwork
 from hannun.sources.logs import BehaviourLog
-from hannun.users.futures import scores
 from hannun.users.histories import histories
 from hannun.users.windows import LogWindows
 
@@ -98,13 +98,14 @@ class PastRanked:
         past = histories(self.before, network.known)
         with torch.no_grad():
             table = network.tower(torch.arange(len(network.known.items) + 1))
+        things = normalize(table[1:], dim=-1).T
         row = {name: n for n, name in enumerate(self.before.items)}
         place = np.array([row[name] for name in network.known.items])
 
         def score(users: Users) -> npt.NDArray[np.floating]:
             made = vectors(network, grown(network, table, [past.of(int(u)) for u in users]))
             out = np.full((len(users), len(self.before.items)), -np.inf, np.float32)
-            out[:, place] = scores(network, torch.from_numpy(made)).numpy()
+            out[:, place] = (torch.from_numpy(made) @ things).numpy()
             return out
 
         return self.ranked(score)

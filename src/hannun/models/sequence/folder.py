@@ -35,10 +35,15 @@ def is_users(folder: Path) -> bool:
         return False
 
 
-def open_users(folder: Path) -> UserNetwork:
-    """The model in a folder, in eval mode. Raises MissingError where it holds none, InputError where it is damaged."""
+def require_users(folder: Path) -> None:
+    """Raises MissingError where the folder holds no model of users."""
     if not is_users(folder):
         raise MissingError(f"{folder}: holds no model of users; give the folder that `hannun users train` wrote")
+
+
+def open_users(folder: Path) -> UserNetwork:
+    """The model in a folder, in eval mode. Raises MissingError where it holds none, InputError where it is damaged."""
+    require_users(folder)
     try:
         facts = json.loads((folder / OWN).read_text("utf-8"))
         if facts.get("format") != FORMAT:

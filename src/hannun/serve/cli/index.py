@@ -132,10 +132,10 @@ def index(
             raise MissingError(f"{gone[0]}: no such file or folder, and {to} has no items from there; check the path")
         if failure is not None and not report.removed:
             raise failure
-        tagged = None if looking is None else _tagged(opened, looking)
+        tagged = None if looking is None else _annotated(opened, looking, "tagging")
+        printed = None if reader is None else _annotated(opened, reader, "reading")
         opened.optimise()
         total = len(opened)
-    printed = _printed(to, reader) if reader is not None else None
     output.problems(report.problems)
     removed = f", {report.removed} removed" if prune else ""
     removed += f", {moved} moved" if moved else ""
@@ -166,16 +166,6 @@ def _reader() -> PrintReader:
     return reader
 
 
-def _printed(to: str, reader: PrintReader) -> Tagged:
-    """What is printed in the pictures of a collection, as words of its items."""
-    from hannun import collection
-    from hannun.annotate.written import tag
-    from hannun.serve.cli import output
-
-    with collection.open(to) as opened, output.progress("reading", len(opened)) as advance:
-        return tag(opened, reader, progress=advance)
-
-
 def reading_of(columns: str | None, numbers: str | None, exif: bool) -> Reading:
     """How to read rows and pictures, by the options of the command line. Raises InputError for columns of another form."""
     from hannun import sources
@@ -190,12 +180,12 @@ def _annotator(topic: str, model: str | None) -> Annotator:
     return annotator(topic, model=model or "mini")
 
 
-def _tagged(opened: Collection, looking: Annotator) -> Tagged:
+def _annotated(opened: Collection, looking: Annotator, doing: str) -> Tagged:
     """What is found, written as facts after the items are there: a row's hash is of its own facts, so that it stays unchanged next time."""
     from hannun.annotate.written import tag
     from hannun.serve.cli.output import progress
 
-    with progress("tagging", len(opened)) as step:
+    with progress(doing, len(opened)) as step:
         return tag(opened, looking, progress=step)
 
 

@@ -112,7 +112,7 @@ def index(
     from hannun.serve.cli import output
     from hannun.users.rows import item_rows, user_rows
 
-    _network(model)
+    _folder().require_users(model)
     log = _read(logs, columns)
     with face.open(collection, load(model)) as opened, output.progress("users and items", len(log.users) + len(log.items)) as step:
         things = opened.add(item_rows(sources.read([Path(items)])), step)
@@ -188,12 +188,17 @@ def _recipe() -> tuple[Any, Any]:
     return karrot_user, skeleton
 
 
-def _network(model: Path) -> tuple[Any, str]:
+def _folder() -> Any:
     try:
-        from hannun.models.sequence.folder import fingerprint, open_users
+        from hannun.models.sequence import folder
     except ImportError as e:
         raise DependencyError(f"models of users need {e.name}; pip install -c constraints.txt '.[users]' in Hannun's folder") from None
-    return open_users(model), fingerprint(model)
+    return folder
+
+
+def _network(model: Path) -> tuple[Any, str]:
+    folder = _folder()
+    return folder.open_users(model), folder.fingerprint(model)
 
 
 def _asked(collection: str, user: str | None, text: str | None, where: str, limit: int, new: bool) -> list[Hit]:
