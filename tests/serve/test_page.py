@@ -82,7 +82,7 @@ def test_words_find_what_they_say(page: Any) -> None:
     assert found != before and any("원피스" in t for t in found[:3])
     assert "q=" in page.url and re.search(r"\d+개 결과", page.inner_text("#status"))
     page.go_back()
-    page.wait_for_function("document.querySelector('#words').value === ''")
+    page.wait_for_function("() => document.querySelector('#words').value === ''")
 
 
 def test_hits_say_how_surely_they_fit_and_junk_fits_nothing(page: Any) -> None:

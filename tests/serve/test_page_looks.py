@@ -75,7 +75,7 @@ def test_the_picture_that_fits_is_chosen(found: Running, tab: Tab, locale: str) 
     with page.expect_response("**/v1/thumbnail") as sent:
         page.click("#pick-thumbnail")
     assert sent.value.ok and sent.value.request.post_data_json == {"id": "a", "query": "원피스"}
-    page.wait_for_function("document.querySelector('#picker p').textContent")
+    page.wait_for_function("() => document.querySelector('#picker p').textContent")
     ranked = sent.value.json()["pictures"]
     assert len(ranked) == 2
     told = page.inner_text("#picker p")
