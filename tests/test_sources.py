@@ -167,6 +167,17 @@ def test_empty_wrong_and_huge_texts(tmp_path: Path) -> None:
 # Tables
 
 
+def test_a_few_nul_characters_do_not_cost_a_table(tmp_path: Path) -> None:
+    (tmp_path / "padded.csv").write_bytes("id,text,색\n1,빨간 원피스,빨강\0\0\n2,파란 셔츠,파랑\n3,검은 바지\0,검정\n".encode("cp949"))
+    items, problems = read(tmp_path / "padded.csv")
+    assert [it.text for it in items] == ["빨간 원피스", "파란 셔츠", "검은 바지"]
+    assert [plain(it)["색"] for it in items] == ["빨강", "파랑", "검정"]
+    assert [p.reason for p in problems] == ["holds NUL characters; they are left out", "1 more lines with NUL characters"]
+    (tmp_path / "wide.csv").write_bytes("id,text\n1,dress\n2,shirt\n".encode("utf-16-le"))  # without a mark
+    items, problems = read(tmp_path / "wide.csv")
+    assert not items and "is not text in UTF-8, UTF-16 or CP949" in problems[0].reason
+
+
 def test_rows_have_ids_texts_pictures_and_facts(tmp_path: Path) -> None:
     picture(tmp_path / "img/a.png")
     table(tmp_path, "t.jsonl", {"id": "1", "text": "옷", "image": "img/a.png", "price": 9900, "색": ["빨강"], "new": True, "none": None})

@@ -66,15 +66,21 @@ def _unaccented(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(letters))
 
 
+MOST_NULS = 0.1  # of the characters: UTF-16 without a mark has one in every second byte where it is Latin, and pictures have many
+
+
 def decoded(data: bytes) -> str | None:
-    """Text in UTF-8 (with or without a mark), in UTF-16 with one, or in CP949, the old Korean Windows encoding; None for other bytes."""
+    """Text in UTF-8 (with or without a mark), in UTF-16 with one, or in CP949, the old Korean Windows encoding; None for other bytes.
+
+    A few NULs, as old databases write them, do not make it another encoding; they are kept.
+    """
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp949"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" not in text:
+        if text.count("\0") <= len(text) * MOST_NULS:
             return text
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,15 @@ def test_windows_that_make_no_sense() -> None:
         Window(below=1.5)
 
 
+def test_a_pairs_own_negatives_stay_and_are_not_taken_twice(shop: Collection) -> None:
+    (hit,) = mined(shop, Window(1, 10, count=1, below=0.99), asked())[0]
+    own = replace(asked(), negatives=(shop.get(hit[0]), item("zz", id="own")))
+    found, report = mined(shop, Window(1, 10, count=1, below=0.99), own)
+    assert found[0][:2] == [hit[0], "own"] and len(found[0]) == 3 and found[0][2] != hit[0]
+    assert report.dropped[negatives.TWICE] == 1 and report.negatives == 1
+    assert mined(shop, Window(), replace(asked("nowhere"), negatives=own.negatives))[0] == [[hit[0], "own"]]
+
+
 def test_the_difference_hash_by_hand() -> None:
     import numpy as np
     import PIL.Image
@@ -129,5 +139,10 @@ def test_the_command(shop: Collection, tmp_path: Path, capsys: pytest.CaptureFix
     assert status == 0 and "1 of 1 pairs have hard negatives, 2 in all" in capsys.readouterr().out
     (pair,) = pairs.read([out])
     assert isinstance(pair, Pair) and isinstance(pair.negatives[0], Item) and len(pair.negatives) == 2
+    rows.write_text('{"query": "abcdefg", "clicked": "1", "shown": "1 6"}\n{"query": "abc", "clicked": "99"}\n')  # ids of the collection
+    assert run(["mine", str(rows), "--in", str(folder), "--to", str(out), "--count", "2", "--below", "0.9"]) == 0
+    assert "names the item '99'" in capsys.readouterr().err
+    (pair,) = pairs.read([out])
+    assert isinstance(pair, Pair) and pair.positive.id == "1" and pair.negatives[0].id == "6" and len(pair.negatives) == 3
     assert run(["mine", str(rows), "--in", str(folder), "--ranks", "x"]) == 1
     assert "expected FIRST-LAST" in capsys.readouterr().err

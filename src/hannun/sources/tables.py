@@ -9,7 +9,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, final
@@ -123,7 +123,7 @@ def _csv(file: Path, typed: bool, notes: Notes) -> Iterator[Row | Problem]:
     try:
         with file.open("rb") as raw:
             text = io.TextIOWrapper(raw, encoding=_encoding(raw, file), newline="")
-            reader = csv.reader(text, delimiter=_delimiter(text, file))
+            reader = csv.reader(_without_nuls(text, file, notes), delimiter=_delimiter(text, file))
             header = next((h for h in reader if any(h)), None)
             if header is not None:
                 cells = ((number, row) for number, row in enumerate((r for r in reader if r), start=1))
@@ -139,18 +139,28 @@ def _encoding(raw: IO[bytes], file: Path) -> str:
     wide = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp949"):
         decoder = codecs.getincrementaldecoder(encoding)()
+        nuls = characters = 0
         try:
             while block := raw.read(1 << 20):
-                if "\0" in decoder.decode(block):
-                    break
-            else:
-                decoder.decode(b"", True)
-                raw.seek(0)
-                return encoding
+                text = decoder.decode(block)
+                nuls, characters = nuls + text.count("\0"), characters + len(text)
+            decoder.decode(b"", True)
         except UnicodeDecodeError:
-            pass
+            nuls = characters + 1
         raw.seek(0)
+        if nuls <= characters * hangul.MOST_NULS:
+            return encoding
     raise InputError(f"{file}: is not text in UTF-8, UTF-16 or CP949; convert it with iconv")
+
+
+def _without_nuls(lines: Iterable[str], file: Path, notes: Notes) -> Iterator[str]:
+    """Lines without the NULs that old databases pad cells with."""
+    for number, line in enumerate(lines, start=1):
+        if "\0" in line:
+            notes.tell("nuls", f"{file}, line {number}", "holds NUL characters; they are left out")
+            line = line.replace("\0", "")
+        yield line
+    notes.rest("nuls", file, "lines with NUL characters")
 
 
 def _delimiter(text: io.TextIOWrapper, file: Path) -> str:

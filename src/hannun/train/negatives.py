@@ -84,7 +84,7 @@ PRODUCT = "the same product as the positive"
 PICTURE = "nearly the positive's picture"
 TEXT = "nearly the positive's text"
 SCORE = "scores too near the positive"
-TWICE = "equal to a negative taken before"
+TWICE = "equal to a negative that the pair has"
 LOST = "pairs whose positive is not among what was found"
 FAILED = "pairs whose query cannot be read"
 
@@ -92,9 +92,9 @@ FAILED = "pairs whose query cannot be read"
 def mine(
     pairs: Sequence[Pair], collection: Collection, window: Window, report: MiningReport, progress: Callable[[int], None] | None = None
 ) -> Iterator[Pair]:
-    """Each pair with its hard negatives, hardest first; `report` is filled on the way.
+    """Each pair with its own negatives and, after them, its hard negatives, hardest first; `report` is filled on the way.
 
-    The positives must be in the collection, by id or by content. A pair that gets none comes out without any.
+    The positives must be in the collection, by id or by content. A pair that gets none comes out as it was.
     """
     miner = _Miner(pairs, collection, window)
     for number in range(len(pairs)):
@@ -127,7 +127,7 @@ class _Miner:
                 found = self._collection.search(pair.query, limit=min(10_000, self._window.last + 20 + len(right)))
             except HannunError:
                 report.dropped[FAILED] += 1
-                return replace(pair, negatives=())
+                return pair
             self._remembered[key] = found
             if len(self._remembered) > 256:
                 self._remembered.popitem(last=False)
@@ -135,7 +135,7 @@ class _Miner:
         negatives = _chosen(pair, found, right, self._window, self._looks, report, rng)
         report.mined += bool(negatives)
         report.negatives += len(negatives)
-        return replace(pair, negatives=tuple(negatives))
+        return replace(pair, negatives=(*pair.negatives, *negatives))
 
     def inputs(self) -> str:
         """A hash of everything that the result depends on: the pairs, the window, the encoder, and what the collection holds."""
@@ -143,7 +143,7 @@ class _Miner:
         for it in self._collection:  # in no stated order
             stamps = [_stamp(p.source) for p in it.images if isinstance(p.source, Path)]
             there ^= int(digest(it.id, label(it), _plain([it.facts, stamps])), 16)
-        sides = [(s, self._looks.label(s)) for p in self._pairs for s in (p.query, p.positive)]
+        sides = [(s, self._looks.label(s)) for p in self._pairs for s in (p.query, p.positive, *p.negatives)]
         given = [digest(s.id, looks, _plain(s.facts)) for s, looks in sides]
         given += [p.source for p in self._pairs]
         return digest(self._collection.encoder.fingerprint, repr(self._window), f"{there:x}", *given)
@@ -172,7 +172,7 @@ def _chosen(
         return []
     limit = min(own.score - (1 - window.below) * abs(own.score), own.score - window.margin)
     kept: list[Item] = []
-    taken: set[str] = set()
+    taken = {looks.label(n) for n in pair.negatives}
     rank = 0
     for hit in found:
         reason = _reason(hit, own, pair, positive, right, window, looks)

@@ -29,7 +29,7 @@ _ASKED, _RIGHT = {"query", "query_image"}, {"positive", "positive_image"}
 
 
 def read(
-    paths: Iterable[Path], source: str = "", reading: Reading | None = None, known: Mapping[str, Item] | None = None
+    paths: Iterable[Path], source: str = "", reading: Reading | None = None, known: Callable[[str], Item | None] | None = None
 ) -> Iterator[Pair | Problem]:
     """Every pair below the paths, in the order of file names.
 
@@ -37,13 +37,13 @@ def read(
         paths: files, and folders of them.
         source: a name for all of them (by default each file's own name).
         reading: how rows of items are read.
-        known: the items that clicks may name by id; those of tables among the paths are known besides.
+        known: gives the item that a click names by id, None for an id it has not; those of tables among the paths are known besides.
 
     Raises:
         MissingError: a path is not there. InputError: a table whose columns are others.
     """
     given = [(path, files_of(path)) for path in paths]
-    catalogue = _Catalogue([f for _, files in given for f in files], reading or Reading(), known or {})
+    catalogue = _Catalogue([f for _, files in given for f in files], reading or Reading(), known)
     for _, files in given:
         for file in files:
             yield from _file(file, source or file.stem, catalogue)
@@ -63,14 +63,17 @@ def files_of(path: Path) -> list[Path]:
 class _Catalogue:
     """The items that clicks name by id: read out of the tables when the first click comes."""
 
-    def __init__(self, files: Sequence[Path], reading: Reading, known: Mapping[str, Item]) -> None:
+    def __init__(self, files: Sequence[Path], reading: Reading, known: Callable[[str], Item | None] | None) -> None:
         self.reading = reading
-        self._files, self._known = files, dict(known)
+        self._files, self._known = files, known
+        self._items: dict[str, Item] = {}
         self._read = False
 
     def get(self, id: str) -> Item:
         """The item of an id. Raises InputError."""
-        if id not in self._known and not self._read:
+        if self._known is not None and (it := self._known(id)) is not None:
+            return it
+        if not self._read:
             self._read = True
             for file in self._files:
                 for number, row in enumerate(_rows(file), start=1):
@@ -80,10 +83,10 @@ class _Catalogue:
                             it, _ = made_of(file, file.name, number, named, self.reading)
                         except HannunError:  # told when the item's own row is read
                             continue
-                        self._known.setdefault(it.id, it)
-        if id not in self._known:
+                        self._items.setdefault(it.id, it)
+        if id not in self._items:
             raise InputError(f"the click names the item {id!r}, which is in no table given; give the table of items too")
-        return self._known[id]
+        return self._items[id]
 
 
 def kind(row: Mapping[str, Any]) -> str:

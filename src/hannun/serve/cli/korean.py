@@ -241,7 +241,9 @@ HELP = {
     "Find hard negatives for training pairs by searching a collection that holds their positives. Run again, it goes on where it was.": (
         "정답이 든 컬렉션을 검색해 학습 쌍의 어려운 오답을 찾습니다. 다시 실행하면 이어서 합니다."
     ),
-    "Pairs: .jsonl, .csv, .parquet with query and positive, or .tar.": "쌍: query와 positive가 있는 .jsonl, .csv, .parquet, 또는 .tar.",
+    "Tables or .tar shards: rows of query and positive, or of query and clicked.": (
+        "표나 .tar 묶음. 행마다 query와 positive, 또는 query와 clicked."
+    ),
     "The collection to search for negatives.": "오답을 찾을 컬렉션.",
     "The .jsonl to write.": "쓸 .jsonl 파일.",
     "Negatives of each pair.": "쌍마다 찾을 오답 수.",

@@ -11,7 +11,10 @@ from hannun.errors import InputError
 
 
 def mine(
-    pairs: Annotated[list[Path], typer.Argument(metavar="PAIRS…", help="Pairs: .jsonl, .csv, .parquet with query and positive, or .tar.")],
+    pairs: Annotated[
+        list[Path],
+        typer.Argument(metavar="PAIRS…", help="Tables or .tar shards: rows of query and positive, or of query and clicked."),
+    ],
     collection: Annotated[Path, typer.Option("--in", envvar="HANNUN_COLLECTION", help="The collection to search for negatives.")],
     to: Annotated[Path, typer.Option("--to", help="The .jsonl to write.")] = Path("mined.jsonl"),
     count: Annotated[int, typer.Option(help="Negatives of each pair.")] = 7,
@@ -32,15 +35,15 @@ def mine(
     if not (first.isdigit() and last.isdigit()):
         raise InputError(f"--ranks {ranks!r} came, expected FIRST-LAST such as 10-100")
     window = negatives.Window(int(first), int(last), count, below, margin, product, seed=seed)
-    found = list(reading.read(pairs))
-    problems = [p for p in found if isinstance(p, Problem)]
-    good = [p for p in found if isinstance(p, Pair)]
-    output.problems(problems)
-    if not good:
-        raise InputError(f"{', '.join(map(str, pairs))}: holds no readable pairs")
     report = negatives.MiningReport()
-    with face.open(collection, create=False) as opened, output.progress("mining", len(good)) as advance:
-        negatives.write(good, opened, window, report, to, advance)
+    with face.open(collection, create=False) as opened:
+        found = list(reading.read(pairs, known=lambda id: opened.get(id) if id in opened else None))  # clicks name its items
+        output.problems([p for p in found if isinstance(p, Problem)])
+        good = [p for p in found if isinstance(p, Pair)]
+        if not good:
+            raise InputError(f"{', '.join(map(str, pairs))}: holds no readable pairs")
+        with output.progress("mining", len(good)) as advance:
+            negatives.write(good, opened, window, report, to, advance)
     for line in report.lines():
         typer.echo(line)
     typer.echo(f"wrote {report.pairs} pairs to {to}")

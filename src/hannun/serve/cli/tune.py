@@ -80,6 +80,6 @@ def _pairs(opened: Collection, clicks: list[Path]) -> list[Pair]:
             alone += 1
     if alone:
         typer.echo(f"{alone} of {len(known)} items have a text or a picture alone and give no pair", err=True)
-    read = list(reading.read(clicks, known=known)) if clicks else []
+    read = list(reading.read(clicks, known=known.get)) if clicks else []
     output.problems([p for p in read if isinstance(p, Problem)])
     return found + [p for p in read if isinstance(p, Pair)]
