@@ -21,7 +21,8 @@ from hannun.errors import InputError
 Scalar = str | int | float | bool
 
 CALLED = ("title", "folder", "place", "place_en")  # the facts that are a picture's words
-TAGS, BY = "tags", "by"  # the fact that says which others annotators found, with their scores, and under BY by which version
+TAGS = "tags"  # the fact that says which others annotators found, with their scores, and by annotator:
+BY, WORDS = "by", "words"  # its version, and what its findings are called besides
 
 MAX_DEPTH = 32  # of lists and dicts in a fact; a store's own JSON reader gives up at 128
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
@@ -58,7 +59,9 @@ def noted(told: Mapping[str, Any]) -> str:
     if not isinstance(tags, Mapping):
         return ""
     values = [v for name in tags if name in found(told) and isinstance(v := told.get(name), str)]
-    return " ".join([*values, *(w for w in [tags.get("words")] if isinstance(w, str))])
+    said = tags.get(WORDS)
+    also = said.values() if isinstance(said, Mapping) else [said]  # of older versions of Hannun it is the last annotator's alone
+    return " ".join([*values, *(w for w in also if isinstance(w, str))])
 
 
 def fact(value: Any, depth: int = 0) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 import hannun
 from hannun.annotate.annotator import Finding
-from hannun.annotate.written import annotated, changes, tag, version_of
+from hannun.annotate.written import annotated, changes, tag, versions_of
 from hannun.facts import found, noted
 from hannun.item import Image, Item
 from tests.conftest import draw
@@ -36,28 +36,44 @@ class Reader:
 
 
 def test_findings_become_facts_with_scores_and_a_version() -> None:
-    made = changes({"price": 1}, [Finding("색", "빨강", 0.912, ("red",)), Finding("무늬", None, 0.3)], "v1")
-    assert made == {"색": "빨강", "무늬": None, "tags": {"색": 0.91, "words": "red", "by": "v1"}}
+    made = changes({"price": 1}, [Finding("색", "빨강", 0.912, ("red",)), Finding("무늬", None, 0.3)], Reader())
+    assert made == {"색": "빨강", "무늬": None, "tags": {"색": 0.91, "words": {"toy": "red"}, "by": {"toy": "toy-1"}}}
     facts = {"price": 1, "색": "빨강", "tags": made["tags"]}
-    assert found(facts) == {"색"} and noted(facts) == "빨강 red" and version_of(facts) == "v1"
+    assert found(facts) == {"색"} and noted(facts) == "빨강 red" and versions_of(facts) == {"toy": "toy-1"}
     assert noted({"색": "빨강"}) == "" and noted({"tags": "여름"}) == "" and found({"tags": ["a"]}) == set()
 
 
 def test_a_fact_of_the_users_own_stays_and_a_finding_is_replaced() -> None:
-    own = changes({"색": "연어색"}, [Finding("색", "빨강", 0.9)], "v1")
-    assert own == {"tags": {"by": "v1"}}
-    again = changes({"색": "빨강", "tags": {"색": 0.9, "by": "v1"}}, [Finding("색", "파랑", 0.8)], "v2")
-    assert again == {"색": "파랑", "tags": {"색": 0.8, "by": "v2"}}
-    gone = changes({"색": "빨강", "tags": {"색": 0.9, "by": "v1"}}, [Finding("색", None, 0.2)], "v2")
-    assert gone == {"색": None, "tags": {"by": "v2"}}
-    other = changes({"맛": "단맛", "tags": {"맛": 0.7, "by": "v0"}}, [Finding("색", "파랑", 0.8)], "v2")
-    assert other["tags"] == {"맛": 0.7, "색": 0.8, "by": "v2"}
+    second, by = Reader("toy-2"), {"toy": "toy-2"}
+    own = changes({"색": "연어색"}, [Finding("색", "빨강", 0.9)], second)
+    assert own == {"tags": {"by": by}}
+    before = {"색": "빨강", "tags": {"색": 0.9, "words": {"toy": "red"}, "by": {"toy": "toy-1"}}}
+    assert changes(before, [Finding("색", "파랑", 0.8)], second) == {"색": "파랑", "tags": {"색": 0.8, "by": by}}
+    assert changes(before, [Finding("색", None, 0.2)], second) == {"색": None, "tags": {"by": by}}
+
+
+def test_several_annotators_leave_each_others_findings_words_and_versions() -> None:
+    facts = {"맛": "단맛", "tags": {"맛": 0.7, "words": {"food": "sweet"}, "by": {"food": "food-1"}}}
+    made = changes(facts, [Finding("색", "파랑", 0.8, ("blue",))], Reader())
+    assert made["tags"] == {"맛": 0.7, "색": 0.8, "words": {"food": "sweet", "toy": "blue"}, "by": {"food": "food-1", "toy": "toy-1"}}
+    assert noted({**facts, **made}) == "단맛 파랑 sweet blue"
+    other = changes(
+        {"색": "빨강", "tags": {"색": 0.9, "words": {"food": "red"}, "by": {"food": "food-1"}}}, [Finding("색", "파랑", 0.8)], Reader()
+    )
+    assert other["tags"] == {"색": 0.8, "by": {"toy": "toy-1"}}  # found what another had found: that one looks again
+
+
+def test_what_an_older_version_wrote_is_read() -> None:
+    older = {"색": "빨강", "tags": {"색": 0.9, "words": "red", "by": "toy-1"}}
+    assert versions_of(older) == {"toy": "toy-1"} and noted(older) == "빨강 red"
+    assert changes(older, [Finding("색", "파랑", 0.8)], Reader())["tags"] == {"색": 0.8, "by": {"toy": "toy-1"}}
 
 
 def test_items_get_findings_before_they_are_added() -> None:
     red, text = Item("1", (Image(draw()),), {"price": 3}), Item("2", (), {})
     first, second = annotated([red, text], Reader())
-    assert first.facts == {"price": 3, "색": "빨강", "tags": {"색": 0.91, "words": "빨간색 red", "by": "toy-1"}} and second.facts == {}
+    assert first.facts == {"price": 3, "색": "빨강", "tags": {"색": 0.91, "words": {"toy": "빨간색 red"}, "by": {"toy": "toy-1"}}}
+    assert second.facts == {}
 
 
 @pytest.fixture
