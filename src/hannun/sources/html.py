@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from hannun import hangul
 from hannun.errors import InputError
@@ -95,7 +95,7 @@ def items(file: Path, id: str, facts: Mapping[str, Any], within: Path) -> Iterat
         if _is_remote(picture.source):
             away += 1
             continue
-        image = _embedded(picture.source) or beside(file.parent, picture.source, within)
+        image = embedded(picture.source) or beside(file.parent, picture.source, within)
         if image is None:
             missing.append(picture.source[:80])
             continue
@@ -154,13 +154,13 @@ def _scheme(source: str) -> str:
         return "invalid"
 
 
-def _embedded(source: str) -> bytes | None:
-    """The bytes of a picture that the page itself holds."""
+def embedded(source: str) -> bytes | None:
+    """The bytes of a picture that the page itself holds (`data:`, RFC 2397); None where they are none."""
     head, comma, rest = source.partition(",")
-    if not comma or not head.lower().startswith("data:image/") or not head.lower().endswith(";base64"):
+    if not comma or not head.lower().startswith("data:image/"):
         return None
     try:
-        return base64.b64decode(unquote(rest)) or None
+        return (base64.b64decode(unquote(rest)) if head.lower().endswith(";base64") else unquote_to_bytes(rest)) or None
     except (binascii.Error, ValueError):
         return None
 

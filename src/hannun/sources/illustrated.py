@@ -6,20 +6,18 @@ picture are its alternative text and caption, and of the running text the block 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from hannun.errors import InputError, MissingError
 from hannun.item import Image, Item
 from hannun.shards import PICTURES
 from hannun.sources import pdf
-from hannun.sources.html import beside
+from hannun.sources.html import beside, embedded
 from hannun.sources.markup import CaptionEnd, FigureTag, ImageTag, PageBreak, PageText, Piece, parsed
 from hannun.sources.reading import walk
 from hannun.sources.tables import decode_text, ending
@@ -113,14 +111,8 @@ def _folder(path: Path) -> Illustrated:
 def _picture(source: str, folder: Path | None) -> Image | str:
     """The picture that an address names, or why it is not read."""
     if source[:5].lower() == "data:":
-        head, comma, body = source.partition(",")
-        if not comma or not head[5:].lower().startswith("image/"):
-            return "is inside the document, but no picture"
-        try:
-            data = base64.b64decode(unquote(body), validate=False) if head.lower().endswith(";base64") else unquote_to_bytes(body)
-        except (binascii.Error, ValueError):
-            return "is inside the document, but not base64"
-        return Image(data)
+        inside = embedded(source)
+        return Image(inside) if inside else "is inside the document, but no picture"
     parts = urlsplit(source)
     if parts.scheme not in ("", "file") or parts.netloc:
         return "lies elsewhere, and Hannun does not fetch; save the page with its pictures"
