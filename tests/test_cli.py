@@ -234,7 +234,7 @@ def test_reindex(shop: Path, capsys: Captured) -> None:
 
 
 def test_words_of_an_earlier_analysis(shop: Path, capsys: Captured) -> None:
-    with tarfile.open(Path(__file__).parent / "format2.tar.xz") as archive:
+    with tarfile.open(Path(__file__).parent / "collection/format2.tar.xz") as archive:
         archive.extractall(filter="data")
     assert run(["search", "가방", "--in", "format2.hannun", "--json"]) == 0
     out, err = capsys.readouterr()

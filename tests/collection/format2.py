@@ -1,9 +1,9 @@
-"""A small collection as the code before the words' second analysis wrote it goes into tests/format2.tar.xz.
+"""A small collection as the code before the words' second analysis wrote it goes into tests/collection/format2.tar.xz.
 
 It is kept so that every later Hannun opens one. To make it again, with the code of commit e5f5b76 in a folder of its own:
 
     git worktree add ../before e5f5b76
-    cd ../before && PYTHONPATH=src:. python ../hannun/tests/format2.py ../hannun/tests/format2.tar.xz
+    cd ../before && PYTHONPATH=src:. python ../hannun/tests/collection/format2.py ../hannun/tests/collection/format2.tar.xz
 
 Six items: texts, a text with a picture given as bytes, two pictures of one item, facts of every kind, one item deleted again.
 """
