@@ -36,7 +36,7 @@ def uses() -> dict[str, set[str]]:
     rooms: dict[str, set[str]] = {}
     for file in sorted(HOUSE.rglob("*.py")):
         room = file.relative_to(HOUSE).parts[0].removesuffix(".py")
-        if room != "__init__":
+        if room not in ("__init__", "__main__"):
             rooms.setdefault(room, set()).update(imported(file))
     return {room: {o for o in others if o in rooms and o != room} for room, others in rooms.items()}
 

@@ -13,6 +13,7 @@ HOUSE = Path(__file__).parents[1] / "src" / "hannun"
 
 # Top to bottom. Rooms on one floor do not see each other; files inside a room do, and so do the things on the lowest floor.
 FLOORS: list[set[str]] = [
+    {"__main__"},
     {"serve"},
     {"recipes", "evaluate", "generate"},
     {"curate"},

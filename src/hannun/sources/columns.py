@@ -102,7 +102,7 @@ def items(file: Path, reading: Reading, place: str) -> Iterator[Item | Problem]:
             continue
         named, where = reading.named(_of_image_folder(file, row)), f"{file}, row {number}"
         if "text" not in named and "image" not in named:
-            notes.tell("columns", where, expected(row))
+            notes.tell("columns", where, _nothing_under(row, reading) or expected(row))
             continue
         try:
             made, odd = made_of(file, place, number, named, reading)
@@ -114,6 +114,13 @@ def items(file: Path, reading: Reading, place: str) -> Iterator[Item | Problem]:
         yield made
     notes.rest("columns", file, "rows without 'text' and 'image'")
     yield from notes.drain()
+
+
+def _nothing_under(row: Row, reading: Reading) -> str:
+    """What is told of a row where the columns of its content were named: their cells may be empty, or the names wrong; else ""."""
+    named = [theirs for ours, theirs in reading.columns.items() if ours != "id"]
+    told = ", ".join(sorted(map(str, row)))[:200]
+    return f"has nothing under {' or '.join(map(repr, named))}, only {told}; fill in its cells, or mend --columns" if named else ""
 
 
 def expected(row: Row, wanted: str = "'text' and/or 'image' (and 'id')") -> str:
