@@ -32,7 +32,7 @@ from hannun.train.schedule import Schedule
 from hannun.train.steps.cross_modal import CrossModal, cross_modal, paired, taught
 
 _SOURCE, _MOCO = "from the source", "from the source's frame, MoCo v3 (Chen et al. 2021)"
-BASE, SMALL = "one tower of new weights, ViT-B/16", "one tower of new weights, 64 px"
+BASE, SMALL = "one tower of new weights, ViT-B/16", "one tower of new weights, 48 px"
 PHOTOS, PRODUCTS = 6000, 1500  # training pictures
 
 PAPER = Recipe(
@@ -72,8 +72,8 @@ TINY = replace(
     size="tiny",
     sources={},
     restricted=frozenset({"photo_ko", "photo_en", "product_ko", "product_en"}),
-    steps=1600,
-    batch=128,
+    steps=900,
+    batch=64,
     learning_rate=1e-3,
     dims=(128,),
     source_temperature=5.0,
@@ -81,12 +81,12 @@ TINY = replace(
     betas=(0.9, 0.98),
     precision="fp32",
     stages=(
-        Stage("drawn", {"drawn_ko": 1.0, "drawn_en": 1.0}, 600, 128, 1e-3),
+        Stage("drawn", {"drawn_ko": 1.0, "drawn_en": 1.0}, 300, 64, 1e-3),
         Stage(
             "photos",
             {"photo_ko": 1.0, "photo_en": 1.5, "product_ko": 0.7, "product_en": 0.5, "emoji_ko": 0.7, "emoji_en": 0.5, "drawn_ko": 0.5},
-            1000,
-            128,
+            600,
+            64,
             1e-3,
         ),
     ),
@@ -103,7 +103,7 @@ TINY = replace(
 SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
 SHAPES: Mapping[str, OneTowerShape] = {
     BASE: OneTowerShape(side=224, patch=16, width=768, layers=12, heads=12, words=30_000, limit=64, hidden=4096, dim=256, batch_norm=True),
-    SMALL: OneTowerShape(words=6000, limit=40),
+    SMALL: OneTowerShape(side=48, words=6000, limit=40),
 }
 
 
@@ -121,6 +121,15 @@ def begun(shape: OneTowerShape, texts: Iterable[str], recipe: Recipe) -> OneTowe
     torch.manual_seed(recipe.seed)
     words = tiny.tokenizer(list(texts), ["<pad>", "</s>"], pad="<pad>", eos="</s>", size=shape.words, length=shape.limit)
     return OneTower(replace(shape, words=len(words)), words)
+
+
+def counted(recipe: Recipe) -> str:
+    """A line of how many weights the recipe's network has, from the meta device."""
+    with torch.device("meta"):
+        model = OneTower(SHAPES[recipe.backbone], None)
+    parts = {"student": model.student, "predictor": model.predictors, "teacher": model.teacher or nn.Module()}
+    told = ", ".join(f"{k} {sum(p.numel() for p in m.parameters()) / 1e6:,.1f} M" for k, m in parts.items())
+    return f"{recipe.name} --size {recipe.size}: {told}; of {recipe.backbone}"
 
 
 def training(recipe: Recipe, data: Path, work: Path) -> dict[str, list[Pair]]:
