@@ -76,7 +76,7 @@ def pasted(data: Path, count: int, seed: int, split: str = "test") -> list[Place
         if kind in CUT and (cut := cut_out(p.image.load())) is not None:
             found.setdefault(kind, []).append(cut)
     grounds = sorted(pictures.shards(data, "flickr8k", split), key=lambda p: blake(f"{seed}/{p.key}"))
-    scenes = []
+    scenes: list[PlacedScene] = []
     for n, ground in enumerate(grounds):
         if len(scenes) == count:
             break

@@ -91,13 +91,10 @@ def look(sees: SeesCells, picture: Image, windows: Windows) -> Looked:
     """What the encoder sees of a picture through windows. Raises PictureError for one that cannot be read."""
     if windows == WHOLE:
         size = picture.size()
-        seen, boxes = sees.patches([picture]), ((0, 0, *size),)
-    else:
-        loaded = picture.load()
-        size = loaded.size
-        boxes = tuple(windows.boxes(*size))
-        seen = sees.patches([Image(loaded.crop(b)) for b in boxes])
-    return Looked(size, boxes, seen, sees.grid, windows.places)
+        return Looked(size, ((0, 0, *size),), sees.patches([picture]), sees.grid, windows.places)
+    loaded = picture.load()
+    boxes = tuple(windows.boxes(*loaded.size))
+    return Looked(loaded.size, boxes, sees.patches([Image(loaded.crop(b)) for b in boxes]), sees.grid, windows.places)
 
 
 def nearness(looked: Looked, query: Floats) -> PatchMap:
