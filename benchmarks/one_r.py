@@ -1,7 +1,7 @@
 """Trains OneR's objectives beside two towers of the same size, and measures where models say that a thing is, each beside its peers.
 
     python benchmarks/one_r.py ablation [--steps 200] [--batch 64] [--side 48] [--seeds 0] [--only ITC …] [--work build/one_r]
-    python benchmarks/one_r.py locate --data ../shared/data [--model build/one_r-tiny/model] [--count 240]
+    python benchmarks/one_r.py locate --data ../shared/data [--model build/one_r-tiny/model] [--count 200]
 
 `ablation` trains each row once for each seed and keeps its result in the work folder: killed, it goes on; called again with more seeds or
 steps, it trains what is missing and prints the whole table. `locate` is the pointing game (Zhang et al. 2018): a hit is where the
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -136,29 +136,25 @@ def interval(outcomes: Outcomes, seed: int = 0, rounds: int = 2000) -> tuple[flo
 
 # -------------------------------------------------------------------------------------------------------------------- locate
 
-Point = Callable[[Any, str], tuple[float, float]]  # a picture and a query → the place that is meant, in pixels
 
-
-def locate(chosen: argparse.Namespace) -> list[str]:
+def locate(chosen: argparse.Namespace) -> Iterator[str]:
     """The pointing game on drawn and on pasted scenes, queries in both languages."""
     import hannun
     from hannun.datasets import scenes
 
-    sets = {"drawn things": scenes.drawn(chosen.count, 1)}
+    sets = {}
     if chosen.data is not None:
         sets["product photos pasted on Flickr8k test"] = scenes.pasted(chosen.data, chosen.count, 1)
+    sets["drawn things"] = scenes.drawn(chosen.drawn, 1)
     models = {"mini": hannun.load("mini")}
     if chosen.model is not None:
         models["one_r"] = hannun.load(str(chosen.model))
-    lines = []
     for name, group in sets.items():
         things = sum(len(s.things) for s in group)
         areas = np.array([area(t.box) / (s.picture.width * s.picture.height) for s in group for t in s.things])
         low, high = interval(areas)
-        lines.append(
-            f"{name}: {len(group)} pictures, {things} things; their boxes' share of the area {areas.mean():.3f} [{low:.3f}, {high:.3f}]"
-        )
-        lines.append(f"  {'':34} {'Korean':>22} {'English':>22}")
+        yield f"{name}: {len(group)} pictures, {things} things; their boxes' share of the area {areas.mean():.3f} [{low:.3f}, {high:.3f}]"
+        yield f"  {'':34} {'Korean':>22} {'English':>22}"
         points = {"the picture's centre": [[centre(s)] * len(s.things) for s in group]}
         every: dict[str, dict[str, list[list[tuple[float, float]]]]] = {k: {"ko": v, "en": v} for k, v in points.items()}
         overlaps: dict[str, list[float]] = {}
@@ -178,8 +174,7 @@ def locate(chosen: argparse.Namespace) -> list[str]:
                 low, high = interval(hits)  # over pictures: the things of one hang together
                 cells.append(f"{hits.mean():.3f} [{low:.3f}, {high:.3f}]")
             shared = f"   box IoU {np.mean(overlaps[title]):.3f}" if title in overlaps else ""
-            lines.append(f"  {title:34} {cells[0]:>22} {cells[1]:>22}{shared}")
-    return lines
+            yield f"  {title:34} {cells[0]:>22} {cells[1]:>22}{shared}"
 
 
 def pointed(
@@ -262,10 +257,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--model", type=Path, help="a trained one_r, to be measured beside mini")
-    parser.add_argument("--count", type=int, default=240, help="pictures of each kind")
+    parser.add_argument("--count", type=int, default=200, help="photos with things pasted on them")
+    parser.add_argument("--drawn", type=int, default=100, help="pictures of drawn things")
     parser.add_argument("--cam", type=int, default=0, help="pictures of each kind for Grad-CAM on mini's tower, a second each; needs onnx")
     chosen = parser.parse_args()
-    print(*globals()[chosen.part](chosen), sep="\n")
+    for line in globals()[chosen.part](chosen):
+        said(line)
 
 
 if __name__ == "__main__":
