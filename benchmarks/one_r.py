@@ -96,7 +96,7 @@ def ablation(chosen: argparse.Namespace) -> list[str]:
     from hannun.recipes.data import drawn
 
     folder = chosen.work / "catalogue"
-    group: dict[str, Any] = {"training": drawn.training(folder, COUNT), "test": drawn.test(folder, COUNT)}
+    group: dict[str, Any] = {"training": drawn.training(folder, COUNT), "test": drawn.test(folder)}
     results = {name: [trained(name, s, chosen, group) for s in chosen.seeds] for name in ROWS if name in chosen.only or name == "untrained"}
     few, pictures = sum(map(len, group["training"].values())), len(group["test"])
     lines = [

@@ -38,9 +38,9 @@ def training(folder: Path, count: int = COUNT) -> dict[str, list[Pair]]:
     return {f"drawn_{lang}": titled(group, lang) for lang in ("ko", "en")}
 
 
-def test(folder: Path, count: int = COUNT) -> list[Picture]:
-    """The test entries."""
-    return [p for p in catalogue(folder, count) if p.split == "test"]
+def test(folder: Path) -> list[Picture]:
+    """The test entries, drawn in `folder`/test."""
+    return catalogue(folder / "test", 0)
 
 
 def measure(group: Sequence[Picture], embed: table.Embed) -> dict[str, Outcomes]:
