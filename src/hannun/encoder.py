@@ -132,8 +132,13 @@ class GivesTokens(Protocol):
 class SeesCells(Protocol):
     """An encoder that sees the cells of a picture in the space of its texts."""
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the cells, which cover the whole picture evenly; (0, 0) where this one sees none."""
+        ...
+
     def patches(self, pictures: Sequence[Image]) -> Floats:
-        """Unit vectors [n, cells, dim] of the cells of each picture, row by row; the cells make a square or nearly one."""
+        """Unit vectors [n, rows · columns, dim] of the cells of each picture, row by row."""
         ...
 
 
@@ -156,6 +161,6 @@ def token_dim(encoder: Encoder) -> int:
 
 def cells(encoder: Encoder) -> SeesCells | None:
     """The encoder, or the one it stands around, where that sees the cells of pictures."""
-    if isinstance(encoder, SeesCells):
+    if isinstance(encoder, SeesCells) and encoder.grid != (0, 0):
         return encoder
     return cells(encoder.inner) if isinstance(encoder, StandsAround) else None

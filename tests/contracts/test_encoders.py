@@ -38,6 +38,8 @@ def trained(kind: str) -> Encoder:
     from hannun.models.checkpoint import save
     from hannun.models.fused import Fused, Shape
     from hannun.models.one_sequence import Conventions, Heads, OneSequence
+    from hannun.models.one_tower.tower import OneTower
+    from hannun.models.one_tower.trunk import OneTowerShape
     from hannun.models.two_tower import TwoTower
 
     with tempfile.TemporaryDirectory() as place:
@@ -47,6 +49,10 @@ def trained(kind: str) -> Encoder:
             torch.manual_seed(0)
             model = Fused.from_mini(Path(importlib.import_module("hannun").__file__ or "").parent / "mini", Shape(token_dim=32, cut=11))
             torch.nn.init.normal_(model.out.weight, std=0.05)
+        elif kind == "one-tower":
+            words = tiny.tokenizer(["가나다"], ["<pad>", "</s>"], pad="<pad>", eos="</s>")
+            torch.manual_seed(0)
+            model = OneTower(OneTowerShape(side=16, width=32, layers=2, words=len(words), hidden=32, dim=24), words)
         elif kind == "two-tower":
             model = TwoTower.dual(*tiny.siglip(["가나다"]))
         else:
@@ -82,6 +88,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "trained-llava": lambda: trained("llava"),
     "trained-qwen": lambda: trained("qwen"),
     "trained-two-tower": lambda: trained("two-tower"),
+    "trained-one-tower": lambda: trained("one-tower"),
     "trained-fused": lambda: trained("fused"),
 }
 TOLERANCE = 2e-3  # quantised weights add differently in batches of other shapes

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 jaxtyping = pytest.importorskip("jaxtyping", reason="jaxtyping is in the [dev] extra")
 
 from hannun.models import pooling  # noqa: E402
-from hannun.objectives import agreement, distill, infonce, late_interaction, matryoshka, ranking, sigmoid, tiles  # noqa: E402
+from hannun.objectives import agreement, distill, infonce, late_interaction, matryoshka, mixup, ranking, sigmoid, tiles  # noqa: E402
 
 N, H, D = 3, 2, 5  # queries, hard negatives, length of a vector
 M, T, U = N + H, 4, 6  # keys, tokens of a query and of a key
@@ -45,6 +45,13 @@ CALLS: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
     (late_interaction.late_interaction, (asked, marks, known, torch.ones(M, U), 20.0), masks),
     (matryoshka.matryoshka, (lambda a, b: (a * b).sum(), queries, queries, (D, 2)), {}),
     (matryoshka.matryoshka, (lambda a, b: (a[:, :1] * b[:N]).sum(), asked, known, (D, 2)), {}),
+    (mixup.ctr, (queries, queries, 0.2), {"ignore": torch.zeros(N, N, dtype=torch.bool)}),
+    (mixup.symmetric, (mixup.TaughtViews(queries, queries), mixup.TaughtViews(queries, queries), 0.2), {}),
+    (mixup.itc, (mixup.TaughtViews(queries, queries), mixup.TaughtViews(queries, queries), 0.2), {}),
+    (mixup.mixed, (mixup.TaughtViews(queries, queries), mixup.TaughtViews(queries, queries), torch.ones(N)), {}),
+    (mixup.xmc, (mixup.TaughtViews(queries, queries), mixup.TaughtViews(queries, queries), torch.ones(N), 0.2), {}),
+    (mixup.cic, (*[mixup.TaughtViews(queries, queries)] * 4, 0.2), {}),
+    (mixup.cmc, (*[mixup.TaughtViews(queries, queries)] * 3, 0.2), {}),
     (ranking.cosent, (queries, queries, torch.arange(N)), {}),
     (sigmoid.sigmoid, (queries, keys, torch.tensor(10.0), -10.0), masks),
     (tiles.cosines, (queries, keys), {}),
@@ -92,7 +99,7 @@ def test_a_shape_that_is_wrong_is_seen() -> None:
 
 def test_every_objective_names_its_shapes_and_is_called_here() -> None:
     called = {f.__name__ for f, _, _ in CALLS}
-    modules: list[ModuleType] = [agreement, distill, infonce, late_interaction, matryoshka, ranking, sigmoid, tiles, pooling]
+    modules: list[ModuleType] = [agreement, distill, infonce, late_interaction, matryoshka, mixup, ranking, sigmoid, tiles, pooling]
     for module in modules:
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_") and name != "over_tiles":

@@ -256,6 +256,8 @@ def test_a_near_miss_by_words_is_measured_against_the_best(shop: Collection) -> 
 
 def test_the_encoder_s_patches_are_told(tmp_path: Path) -> None:
     class Seeing(Toy):  # type: ignore[misc]
+        grid = (3, 3)
+
         def patches(self, pictures: Sequence[Any]) -> Floats:
             return np.stack([unit(np.eye(9, 64)) for _ in pictures]).astype(np.float32)
 

@@ -18,7 +18,7 @@ import numpy as np
 from hannun.embeddings import Embeddings, Floats, unit
 from hannun.encoder import Calibration
 from hannun.item import Content, Image, Text, item, require_content
-from hannun.mini.image import SIDE, ImageTower
+from hannun.mini.image import GRID, SIDE, ImageTower
 from hannun.mini.session import there
 from hannun.mini.text import WIDTH, Role, TextTower
 
@@ -81,6 +81,11 @@ class Mini:
 
     def _encode(self, contents: Sequence[Content], role: Role) -> Embeddings:
         return encoded(contents, lambda texts: self._texts(texts, role), self._pictures)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """3 × 3 cells."""
+        return GRID, GRID
 
     def patches(self, pictures: Sequence[Image]) -> Floats:
         """Unit vectors of 3 × 3 cells of each picture, row by row, in the space of the texts: float32 [n, 9, 384]."""

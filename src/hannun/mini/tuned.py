@@ -93,6 +93,11 @@ class Tuned:
         """Vectors of what is searched; `instruction` changes nothing."""
         return encoded(contents, lambda texts: self._mini.encode_document(texts).dense, self._pictures)
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """mini's."""
+        return self._mini.grid
+
     def patches(self, pictures: Sequence[Image]) -> Floats:
         """mini's vectors of 3 × 3 cells of each picture, float32 [n, 9, 384]: the head is of whole pictures alone."""
         return self._mini.patches(pictures)

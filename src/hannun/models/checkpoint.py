@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file
 
 from hannun.embeddings import Embeddings, Floats, unit
-from hannun.encoder import UNCALIBRATED, Calibration
+from hannun.encoder import UNCALIBRATED, Calibration, SeesCells
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.item import Content, Image, Item, Text, item, require_content
 from hannun.models import adapters
@@ -30,6 +30,8 @@ from hannun.models.fused import Fused, Shape
 from hannun.models.hub import READ, model_folder
 from hannun.models.network import Network, Role, Row, content, decoded
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
+from hannun.models.one_tower.folder import open_one_tower, save_one_tower
+from hannun.models.one_tower.tower import OneTower
 from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
 from hannun.models.sequence import folder as users
 from hannun.models.sequence.network import UserNetwork
@@ -98,6 +100,18 @@ class CheckpointEncoder:
             (pictures if slot.images else texts)[i] += vector
         return Embeddings(unit(texts + unit(pictures)))  # normalise each, average, renormalise; a missing one adds nothing
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the cells that the network sees; (0, 0) for one that sees none."""
+        return self._network.grid if isinstance(self._network, SeesCells) else (0, 0)
+
+    def patches(self, pictures: Sequence[Image]) -> Floats:
+        """Unit vectors [n, rows · columns, dim] of the cells of each picture, row by row. Raises InputError where it sees none."""
+        if not isinstance(self._network, SeesCells):
+            raise InputError(f"{self.name} sees no cells of pictures, expected a model with vectors of patches, such as 'mini'")
+        found = [self._network.patches(pictures[at : at + PICTURES]) for at in range(0, len(pictures), PICTURES)]
+        return np.concatenate(found) if found else np.zeros((0, self.grid[0] * self.grid[1], self.dims[0]), np.float32)
+
     def _row(self, it: Item) -> Row:
         return tuple(p if isinstance(p, str) else decoded(p.load(self.side)) for p in content(it))
 
@@ -130,19 +144,19 @@ def open_checkpoint(name_or_path: str) -> CheckpointEncoder:
     return encoder.task(task or encoder.tasks[0]) if encoder.tasks else encoder.task(task) if task else encoder
 
 
-def open_model(folder: str | Path) -> Fused | OneSequence | TwoTower:
+def open_model(folder: str | Path) -> Fused | OneSequence | OneTower | TwoTower:
     """The trainable model in a folder that `save` wrote. Raises MissingError where it has no hannun.json."""
     path = Path(folder)
     if not (path / OWN).exists():
         raise MissingError(f"{folder}: holds no trained model of Hannun ({OWN} is not there); give the folder that `hannun train` wrote")
     with quiet():
-        model: Fused | OneSequence | TwoTower = _own(path, "cpu")
+        model: Fused | OneSequence | OneTower | TwoTower = _own(path, "cpu")
     if (trained := Seen.of(path)) is not None:
         model.trained_on = trained  # what is trained further keeps what it has seen
     return model
 
 
-def save(model: Fused | OneSequence | TwoTower | UserNetwork, folder: Path) -> None:
+def save(model: Fused | OneSequence | OneTower | TwoTower | UserNetwork, folder: Path) -> None:
     """Everything of a trained model in `folder`, whole or not at all: what `open_model` and `open_checkpoint` read.
 
     Where stock sentence-transformers modules can say the same, they are there too (docs/models.md). Raises StorageError where the disk is
@@ -150,6 +164,8 @@ def save(model: Fused | OneSequence | TwoTower | UserNetwork, folder: Path) -> N
     """
     if isinstance(model, UserNetwork):
         users.save_users(model, folder)
+    elif isinstance(model, OneTower):
+        save_one_tower(model, folder)
     elif isinstance(model, Fused):
         _save_fused(model, folder)
     elif isinstance(model, OneSequence):
@@ -322,9 +338,11 @@ def _own(folder: Path, device: str) -> Any:
             return _load_fused(folder).to(device)
         case "one_sequence":
             return _load_sequence(folder, device)
+        case "one_tower":
+            return open_one_tower(folder).to(device)
         case "two_tower":
             return _load_towers(folder).to(device)
-    raise InputError(f"is of kind {facts.get('kind')!r}, expected fused, one_sequence or two_tower; update hannun")
+    raise InputError(f"is of kind {facts.get('kind')!r}, expected fused, one_sequence, one_tower or two_tower; update hannun")
 
 
 def _conventions(folder: Path, inner: Path, modules: list[dict[str, Any]], stock: dict[str, Any]) -> Conventions:

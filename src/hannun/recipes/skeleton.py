@@ -19,7 +19,7 @@ from hannun.models.checkpoint import open_model, save
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.loop import Step, train
+from hannun.train.loop import After, Step, train
 from hannun.train.own import OwnData, retrieval
 from hannun.train.pairs import label
 from hannun.train.run import Moment, Resumable
@@ -44,9 +44,11 @@ class Training:
         schedule: Schedule,
         folder: str = "",
         validate: Callable[[nn.Module], float] | None = None,
+        after: After | None = None,
     ) -> nn.Module:
-        """Train; killed and called again, it goes on from its last checkpoint. With `validate` the best state is kept."""
-        return train(model, step, schedule, self.work / folder, self.tell, batches=batches, validate=validate, watch=self.watch)
+        """Train; killed and called again, it goes on from its last checkpoint. With `validate` the best state is kept; see `train`."""
+        place = self.work / folder
+        return train(model, step, schedule, place, self.tell, batches=batches, validate=validate, watch=self.watch, after=after)
 
     def contrasted(self, model: nn.Module, batches: Mixture, settings: Contrast, schedule: Schedule, folder: str = "") -> nn.Module:
         """Train by contrast alone; the recipe's `workers` make the next batches ready."""
@@ -79,10 +81,14 @@ def mixed(
     return Mixture(sources, size, seed=recipe.seed if seed is None else seed, temperature=recipe.source_temperature, block=block or None)
 
 
-def own(build: Callable[[], Any], data: OwnData, start: Path | None, training: Training) -> list[str]:
+Fit = Callable[[Any, Mixture, Schedule], object]
+
+
+def own(build: Callable[[], Any], data: OwnData, start: Path | None, training: Training, fit: Fit | None = None) -> list[str]:
     """Train a recipe's model on a user's own pairs, save it, and measure it before and after on the pairs that were held out.
 
-    `start` is a trained model to go on from, in place of the untrained one that `build` makes.
+    `start` is a trained model to go on from, in place of the untrained one that `build` makes. `fit` trains a recipe that does more than
+    contrast.
     """
     recipe = training.recipe
     seen = any(p.positive.images or p.query.images for p in data.train)
@@ -110,7 +116,10 @@ def own(build: Callable[[], Any], data: OwnData, start: Path | None, training: T
     settings = replace(Contrast.of(recipe), products=data.product, also=data.also, negatives=max(recipe.negatives, 1), own=True)
     schedule = replace(Schedule.of(recipe, first), log_every=10, save_every=20)
     before = retrieval(table.of_model(model, task), data.dev)
-    training.contrasted(model, batches, settings, schedule, "run")
+    if fit is None:
+        training.contrasted(model, batches, settings, schedule, "run")
+    else:
+        fit(model, batches, schedule)
     after = retrieval(table.of_model(model, task), data.dev)
     training.keep(model)
     return [

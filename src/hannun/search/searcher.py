@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-from hannun.embeddings import Floats, unit
+from hannun.embeddings import Floats
 from hannun.encoder import Encoder, cells
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import values
@@ -18,7 +18,7 @@ from hannun.index.conditions import word
 from hannun.index.engine import All, Among, Condition, Engine, Listing, Match, Not, Words
 from hannun.item import Image, Item, joined
 from hannun.metrics import maxsim
-from hannun.search import diversify, fuse, rerank
+from hannun.search import diversify, fuse, locate, rerank
 from hannun.search.albums import PICTURES, nearest_parts
 from hannun.search.background import Background
 from hannun.search.hits import Found, Hit, PatchMap, Why, foremost, stored_item
@@ -97,7 +97,7 @@ class Searcher:
             if not found.rank:
                 notes.append("it is not among the nearest 1,000")
         self._judge([found], only)
-        return self._hit(found, only, "; ".join(notes))
+        return self._hit(found, only, "; ".join(notes), locate.QUICK)
 
     def _query(self, asked: Asked, o: Options) -> Prepared:
         query = Prepared(self._engine, self._load, asked, o, self._background, self._dictionary, self._words, rules=self._rules)
@@ -399,27 +399,25 @@ class Searcher:
             for id in having & every.keys():
                 every[id].relevance = 1.0
 
-    def _hit(self, f: Found, query: Prepared, note: str = "") -> Hit:
+    def _hit(self, f: Found, query: Prepared, note: str = "", windows: locate.Windows = locate.WHOLE) -> Hit:
         also = tuple(self._hit(g, query) for g in f.also[:ALSO])
         it = stored_item(f.payload or {"id": f.id}, self._root)
-        why = self._why(f, it, query, note) if query.options.explain else None
+        why = self._why(f, it, query, note, windows) if query.options.explain else None
         return Hit(f.id, f.score, it, f.group, also, why, f.relevance)
 
-    def _why(self, f: Found, it: Item, query: Prepared, note: str) -> Why:
+    def _why(self, f: Found, it: Item, query: Prepared, note: str, windows: locate.Windows) -> Why:
         parts = {k: v for k, v in f.parts.items() if k in (*self._engine.layout.parts, "words", "rerank")}
-        return Why(parts, f.terms, f.picture, self._patches(it, f.picture or 0, query), f.rank, note)
+        return Why(parts, f.terms, f.picture, self._patches(it, f.picture or 0, query, windows), f.rank, note)
 
-    def _patches(self, it: Item, picture: int, query: Prepared) -> PatchMap | None:
+    def _patches(self, it: Item, picture: int, query: Prepared, windows: locate.Windows) -> PatchMap | None:
         seeing = cells(self._load()) if it.images and query.words < 1 and query.asked.words else None
         if seeing is None:
             return None
         try:
-            seen: Floats = seeing.patches([it.images[picture]])[0]
+            looked = locate.look(seeing, it.images[picture], locate.looks(seeing, windows))
         except HannunError:  # the picture has gone since it was indexed; the other reasons still stand
             return None
-        near = unit(seen[:, : len(query.pointed.vector)]) @ query.pointed.vector
-        side = math.isqrt(len(near))
-        return PatchMap(side, len(near) // side, tuple(float(v) for v in near))
+        return locate.nearness(looked, query.pointed.vector)
 
 
 def _found(match: Match) -> Found:

@@ -19,6 +19,7 @@ from hannun.embeddings import Floats, unit
 from hannun.encoder import Encoder, cells
 from hannun.errors import HannunError, InputError
 from hannun.item import Content, Image, Text, item
+from hannun.search import locate
 from hannun.search.crop import Box, crop
 from hannun.search.relevance import relevance
 
@@ -201,7 +202,10 @@ def _looked(number: int, picture: Image, side: int) -> tuple[int, PIL.Image.Imag
 def _cut(encoder: Encoder, query: Floats, picture: Image, small: PIL.Image.Image, ranked: RankedPicture, aspect: float) -> RankedPicture:
     """The picture with the window to show of it, in its own pixels."""
     sees = cells(encoder)
-    grid = sees.patches([Image(small)])[0] @ query if sees is not None else None
+    grid = None
+    if sees is not None:
+        near = locate.nearness(locate.look(sees, Image(small), locate.WHOLE), query)
+        grid = np.array(near.values, np.float32).reshape(near.rows, near.columns)
     box = crop(small, aspect, grid)
     width, height = picture.size()
     if (width < height) != (small.width < small.height):  # turned by its EXIF orientation

@@ -25,6 +25,15 @@ def translate(command: Any) -> None:
 
 #: Every English help text of the command line, and its Korean one.
 HELP = {
+    # locate
+    "Show where in pictures something is. The hottest place is told whatever is asked: whether it is there at all, `relevance` says.": (
+        "사진에서 무엇이 어디 있는지 보여 줍니다. 무엇을 묻든 가장 가까운 곳을 알려 주며, 정말 있는지는 `relevance`가 말합니다."
+    ),
+    "Pictures or folders of them, then what to look for.": "사진이나 사진 폴더, 그다음 찾을 말.",
+    "What else to look for; may be given several times.": "더 찾을 것. 여러 번 쓸 수 있습니다.",
+    "The map over the picture: a .png for one picture and one query, a folder for several.": (
+        "사진 위에 겹친 지도를 쓸 곳: 사진 하나와 질의 하나면 .png, 여럿이면 폴더."
+    ),
     # the command itself
     "한눈: search pictures and Korean texts, offline. Start with `hannun demo`.": (
         "한눈: 사진과 한국어 글을 인터넷 없이 찾습니다. `hannun demo`로 시작하세요."

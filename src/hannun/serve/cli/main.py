@@ -30,6 +30,7 @@ from hannun.serve.cli import (
     info,
     keys,
     korean,
+    locate,
     mcp,
     mine,
     recipes,
@@ -103,6 +104,7 @@ app.command("mcp")(mcp.mcp)
 app.command("ask")(ask.ask)
 app.command("tag")(tag.tag)
 app.command("thumbnail")(thumbnail.thumbnail)
+app.command("locate")(locate.locate)
 app.add_typer(users.app, name="users")
 
 

@@ -33,7 +33,11 @@ def recipes(
                 typer.echo(f"{each:20} {', '.join(found.sizes) or 'own command':14} {found.about}")
         return 0
     if memory:
-        _memory(name, recipe_module(name).SIZES["paper"], backbone)
+        module = recipe_module(name)
+        if hasattr(module, "counted"):  # a network of its own, whose batches go through whole
+            typer.echo(module.counted(module.SIZES["paper"]))
+        else:
+            _memory(name, module.SIZES["paper"], backbone)
         return 0
     for size, recipe in numbers(name).items():
         typer.echo(f"{name} --size {size}: {recipe.about}")
