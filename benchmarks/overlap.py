@@ -2,8 +2,8 @@
 
     python benchmarks/overlap.py --data ../shared/data [--model mini] [--only flickr8k korsts]
 
-Rows are what is asked and what answers it, contents all that a suite reads: as `hannun eval` counts them, and in its own words. No model runs: vectors
-are noise, so that the count takes minutes and no figure is read.
+Rows are what is asked and what answers it, contents all that a suite reads: as `hannun eval` counts them, and in its own words. No
+model runs: vectors are noise, so that the count takes minutes and no figure is read.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def main() -> None:
     chosen = parser.parse_args()
     trained = trained_on(chosen.model)
     if trained is None:
-        parser.error(f"{chosen.model}: says nothing of what it was trained on; a model's folder has a trained_on.npy, which training writes")
+        parser.error(
+            f"{chosen.model}: says nothing of what it was trained on; a model's folder has a trained_on.npy, which training writes"
+        )
     harness = Harness(Noise(), chosen.data, cache_folder(), trained=trained)
     print(f"{chosen.model}: {len(trained):,} hashes\n\n| suite | rows | known | contents | met | |\n|---|---|---|---|---|---|")
     for name in chosen.only:

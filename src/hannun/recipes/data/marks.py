@@ -6,7 +6,6 @@ in the picture itself, opaque and askew: what has words in it is not marked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -154,9 +153,12 @@ def _stamp(size: tuple[int, int], text: str, rng: np.random.Generator) -> PIL.Im
     opacity = float(rng.uniform(0.3, 0.85))
     stamp.putalpha(stamp.getchannel("A").point(lambda a: round(a * opacity)))
     wide = max(24, round(min(size) * float(rng.uniform(0.2, 0.55))))
-    stamp = stamp.rotate(float(rng.uniform(-30, 30)), resample=PIL.Image.Resampling.BICUBIC).resize((wide, wide), PIL.Image.Resampling.LANCZOS)
+    stamp = stamp.rotate(float(rng.uniform(-30, 30)), resample=PIL.Image.Resampling.BICUBIC).resize(
+        (wide, wide), PIL.Image.Resampling.LANCZOS
+    )
     layer = PIL.Image.new("RGBA", size, (0, 0, 0, 0))
-    layer.paste(stamp, (round(float(rng.random()) * max(0, size[0] - wide)), round(float(rng.random()) * max(0, size[1] - wide))))
+    x, y = (round(float(rng.random()) * max(0, side - wide)) for side in size)
+    layer.paste(stamp, (x, y))
     return layer
 
 
@@ -211,5 +213,3 @@ def _mark(text: str, rng: np.random.Generator, logo: bool) -> PIL.Image.Image:
                 width=10,
             )
     return mark
-
-
