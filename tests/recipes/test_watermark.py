@@ -69,8 +69,9 @@ def test_a_threshold_is_laid_without_changing_the_order() -> None:
     from hannun.recipes.watermark import AT, laid
 
     one = np.ones(1, np.float32)
-    head = Head(0 * one, one, one[:, None], 0 * one, one, 0.0, "tower")  # the logistic function of a positive number
-    x = np.array([[0.5], [1.0], [2.0]], np.float32)
+    head = Head(one, one[:, None], 0 * one, np.ones((18, 1), np.float32), 0.0, "tower")
+    x = np.zeros((3, 18), np.float32)
+    x[:, 0] = 0.5, 1, 2  # eight ninths of which is above the mean of its view
     before, after = head.score(x), laid(head, float(head.score(x)[1])).score(x)
     assert after[1] == pytest.approx(AT) and np.argsort(before).tolist() == np.argsort(after).tolist()
 
