@@ -37,10 +37,10 @@ from hannun.mini.model import Mini
 from hannun.recipes.data.marks import KINDS, STRONGER, draw, sign
 
 SEED = 0
-PHOTOS = 4000
+PHOTOS, CHOSEN, TESTED = 4000, 300, 250  # trained on; held out to lay the threshold by; measured on
 SOURCES = {"clothing": 0.45, "grocery": 0.3, "clipart": 0.25}  # shares of what is trained on
 HELD = {"clothing": "dev", "grocery": "val", "clipart": "test"}  # the splits of the same that a threshold is chosen on
-HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 16, 30, 1e-3, 0.05, 0.3
+HIDDEN, EPOCHS, RATE, DECAY, DROPOUT = 16, 30, 3e-3, 0.05, 0.3
 SIGNS = 0.25  # of the pictures that are trained on, how many have a sign
 NEW = 0.45  # of the marks that are trained on, how many are of the kinds that nothing is measured on
 PRECISION = 0.9  # of drawn marks, as many pictures without as with one, at the filter's threshold
@@ -235,10 +235,10 @@ def main() -> None:
     with suppress(MissingError, InputError):  # none there, or one of another make: nothing to stand beside the new one
         heads = {"before": Head.load()} if Head.load().fingerprint == tower.fingerprint else {}
     raw = train(*examples(free(a.data, a.clipart, a.photos), tower, hardly, SEED, a.work), tower.fingerprint)
-    chosen, marks = examples(free(a.data, a.clipart, a.photos // 10, held=True), tower, hardly, SEED + 1, a.work)
+    chosen, marks = examples(free(a.data, a.clipart, CHOSEN, held=True), tower, hardly, SEED + 5, a.work)
     heads["trained"] = laid(raw, threshold(raw.score(chosen), marks, PRECISION))
     shown, marked = real(a.data)
-    test = photos(a.data, "test", a.photos // 10)
+    test = photos(a.data, "test", TESTED)
     sets = {
         "real photos": (features(shown, tower), marked),
         "marks drawn on photos of test splits": examples(test, tower, plainly, SEED + 2, a.work),
