@@ -213,8 +213,12 @@ def compared(new: Floats, old: Floats, labels: npt.NDArray[np.int64], times: int
     rng = np.random.default_rng(SEED)
     groups = [np.flatnonzero(labels == k) for k in (0, 1)]
     draws = [np.concatenate([rng.choice(g, len(g)) for g in groups]) for _ in range(times)]
+    figures: dict[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]] = {
+        "AUC": auc,
+        "recall": lambda s, y: float((s[y == 1] >= AT).mean()),
+    }
     said = []
-    for name, figure in (("AUC", auc), ("recall", lambda s, y: float((s[y == 1] >= AT).mean()))):
+    for name, figure in figures.items():
         least, most = np.quantile([figure(new[r], labels[r]) - figure(old[r], labels[r]) for r in draws], (0.025, 0.975))
         said.append(f"{name} {figure(new, labels) - figure(old, labels):+.3f} [{least:+.3f}, {most:+.3f}]")
     return "  ".join(said)

@@ -88,9 +88,10 @@ def composed(harness: Harness) -> list[Figure]:
     wishes = [wish(entries[b]) for _, b in pairs]
     asked, answers = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
     queries = harness.queries([{"text": w, "image": items[a].images[0]} for w, (a, _) in zip(wishes, pairs, strict=True)]).dense
+    shown: list[Content] = [*items]
     titled: list[Content] = [{"text": e.title, "image": it.images[0]} for e, it in zip(entries, items, strict=True)]
     found: list[Figure] = []
-    for name, searched in (("picture", [*items]), ("title+picture", titled)):
+    for name, searched in (("picture", shown), ("title+picture", titled)):
         left = harness.unseen([(wishes[n], items[a], searched[b]) for n, (a, b) in enumerate(pairs)])
         scores = (queries[left] @ harness.documents(searched).dense.T).astype(np.float64)
         scores[np.arange(len(left)), asked[left]] = -2.0  # below any cosine

@@ -176,7 +176,8 @@ def sign(picture: PIL.Image.Image, rng: np.random.Generator) -> PIL.Image.Image:
     plate = plate.rotate(float(rng.uniform(-20, 20)), expand=True, resample=PIL.Image.Resampling.BICUBIC)
     out = picture.convert("RGBA")
     layer = PIL.Image.new("RGBA", out.size, (0, 0, 0, 0))
-    layer.paste(plate, tuple(round(float(rng.random()) * max(0, a - b)) for a, b in zip(out.size, plate.size, strict=True)))
+    x, y = (round(float(rng.random()) * max(0, a - b)) for a, b in zip(out.size, plate.size, strict=True))
+    layer.paste(plate, (x, y))
     return PIL.Image.alpha_composite(out, layer).convert("RGB")
 
 

@@ -112,7 +112,7 @@ def visual_docs(harness: Harness) -> Measured:
 def _graded(harness: Harness, folder: Path, wanted: list[DocumentRecord]) -> Figure:
     """How well cosines order pairs of pages by how alike they are."""
     pairs = graded(wanted)
-    one, other = (draw_pages(folder, [p[side] for p in pairs]) for side in (0, 1))
+    one, other = draw_pages(folder, [a for a, _, _ in pairs]), draw_pages(folder, [b for _, b, _ in pairs])
     left = harness.unseen(list(zip(one, other, strict=True)))
     first, second = (harness.documents([side[n] for n in left]).dense.astype(np.float64) for side in (one, other))
     both = np.stack([(first * second).sum(axis=1), np.array([pairs[n][2] for n in left], np.float64)], axis=1)
