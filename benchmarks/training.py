@@ -1,22 +1,25 @@
 """Figures of training in one run, peers beside: gradient caching, tiled losses, and the tiny recipe kanana_v with its ablations.
 
-    python benchmarks/training.py --data ../shared/data [--only exact,memory,time,peer,tiles,kanana] [--work build/training]
+    python benchmarks/training.py --data ../shared/data [--only exact,memory,time,compile,peer,tiles,kanana] [--work build/training]
 
 `exact` gradients under the cache against the whole batch; `memory` peak bytes of a step at a batch of 4,096 and of 64; `time` against
-the uncached step; `peer` against sentence-transformers' CachedMultipleNegativesRankingLoss on the same network and texts; `tiles`
-InfoNCE at a batch of 32,768; `kanana` trains kanana_v tiny, a two-tower of equal parameters, and the ablations (about 25 minutes on one
-core; killed, it goes on), and measures them on test splits that no decision was made on. Bytes are counted tensor by tensor, as they
-come and go, so that they do not depend on an allocator. Timed pairs are interleaved.
+the uncached step; `compile` a cached step with and without torch.compile (it needs a C++ compiler); `peer` against sentence-transformers'
+CachedMultipleNegativesRankingLoss on the same network and texts; `tiles` InfoNCE at a batch of 32,768; `kanana` trains kanana_v tiny, a
+two-tower of equal parameters, and the ablations (about 25 minutes on one core; killed, it goes on), and measures them on test splits that
+no decision was made on. Bytes are counted tensor by tensor, as they come and go, so that they do not depend on an allocator. Timed pairs
+are interleaved.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,7 @@ from hannun.objectives.infonce import infonce
 from hannun.objectives.late_interaction import late_interaction, maxsim
 from hannun.objectives.matryoshka import matryoshka
 from hannun.objectives.tiles import TILE, cosines
+from hannun.train.compiled import compiled
 from hannun.train.gradcache import cached, joined
 
 WORDS = ["빨간", "파란", "노란", "긴", "짧은", "원피스", "셔츠", "신발", "가방", "바지"]
@@ -172,8 +176,8 @@ def memory(chunk: int = 32, small: int = 64, large: int = 4096) -> None:
         print(f"   outputs beside: {outputs[small]:.1f} → {outputs[large]:.1f}", flush=True)
 
 
-def interleaved(runs: dict[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
-    """Median seconds of each, run in turns."""
+def turns(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each, run in turns after a first time that does not count."""
     for run in runs.values():
         run()
     seconds: dict[str, list[float]] = {k: [] for k in runs}
@@ -182,7 +186,12 @@ def interleaved(runs: dict[str, Callable[[], object]], rounds: int = 7) -> dict[
             begun = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - begun)
-    return {k: statistics.median(v) for k, v in seconds.items()}
+    return seconds
+
+
+def interleaved(runs: dict[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
+    """Median seconds of each, run in turns."""
+    return {k: statistics.median(v) for k, v in turns(runs, rounds).items()}
 
 
 def timed(n: int = 96, chunk: int = 24) -> None:
@@ -203,6 +212,37 @@ def timed(n: int = 96, chunk: int = 24) -> None:
     print(f"\ntime: a step of {n} mixed rows, chunks of {chunk}, seconds (wanted ≤ 1.4; the floor is 4/3)")
     print(f"  one pass {found['whole']:.2f}   in chunks, uncached {found['uncached']:.2f}   cached {found['cached']:.2f}", end="")
     print(f"   ratio {found['cached'] / found['uncached']:.2f} (to one pass {found['cached'] / found['whole']:.2f})")
+
+
+def compile_layers(n: int = 32, chunk: int = 16, rounds: int = 31) -> None:
+    """Seconds of a cached step of the same weights, plain and with its layers compiled; the ratio's 95 % interval is over the turns."""
+    print(f"\ncompile: a cached step of {n} rows in chunks of {chunk}, inductor, seconds", flush=True)
+    for name, pictures in (("Qwen2.5-VL class, mixed rows", True), ("the same, texts alone", False)):
+        plain = qwen(256, 0, 0.0)
+        other = copy.deepcopy(plain)
+        if not compiled(other, "inductor"):
+            return
+        q, d = plain.collate(items(n, 1, False, 16), "query"), plain.collate(items(n, 2, pictures, 16), "document")
+
+        def step(model: OneSequence, q: Features = q, d: Features = d) -> None:
+            model.zero_grad()
+            objective(cached(model, q, chunk), cached(model, d, chunk), (64, 256)).backward()
+
+        begun = time.perf_counter()
+        step(other)
+        first = time.perf_counter() - begun
+        seconds = {k: np.array(v) for k, v in turns({"plain": partial(step, plain), "compiled": partial(step, other)}, rounds).items()}
+        draws = np.random.default_rng(0).integers(0, rounds, (1000, rounds))
+        ratios = np.median(seconds["compiled"][draws], axis=1) / np.median(seconds["plain"][draws], axis=1)
+        low, high = np.quantile(ratios, (0.025, 0.975))
+        usual = {k: float(np.median(v)) for k, v in seconds.items()}
+        both = [torch.cat([p.grad.reshape(-1) for p in m.parameters() if p.grad is not None]) for m in (plain, other)]
+        print(
+            f"  {name} ({sum(p.numel() for p in plain.parameters()) / 1e6:.1f} M): plain {usual['plain']:.3f}   "
+            f"compiled {usual['compiled']:.3f}   ratio {usual['compiled'] / usual['plain']:.2f} [{low:.2f}, {high:.2f}]   "
+            f"first step {first:.0f} s   gradients apart {float((both[0] - both[1]).norm() / both[0].norm()):.1e}",
+            flush=True,
+        )
 
 
 def peer(n: int = 128, chunk: int = 32) -> None:
@@ -315,7 +355,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("build/training"))
-    parser.add_argument("--only", default="exact,memory,time,peer,tiles,kanana")
+    parser.add_argument("--only", default="exact,memory,time,compile,peer,tiles,kanana")
     parser.add_argument("--threads", type=int, default=1)
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
@@ -324,6 +364,7 @@ def main() -> None:
         "exact": exact,
         "memory": memory,
         "time": timed,
+        "compile": compile_layers,
         "peer": peer,
         "tiles": tiles,
         "kanana": lambda: kanana(a.data, a.work),

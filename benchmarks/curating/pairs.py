@@ -27,7 +27,7 @@ from hannun.datasets.pictures import flickr8k
 from hannun.encode import embed
 from hannun.item import Image, Item
 from hannun.mini.model import Mini
-from hannun.recipes import watermark
+from hannun.recipes.data import marks
 from hannun.recipes.naver_pairs import RULES
 
 SPAM = (
@@ -109,7 +109,7 @@ def pollute(true: Sequence[Product], place: Path, data: Path, seed: int) -> dict
                 other = rng.choice(true)
                 picture = rng.choice(receipts) if how == "receipt" else _shaken(one.load(), rng)
                 if how.startswith("watermark"):
-                    picture = watermark.draw(picture, draws)
+                    picture = marks.draw(picture, draws)
                 spam = how == "spam title" or (how == "receipt" and rng.random() < 0.75)
                 add(picture, how, one, rng.choice(SPAM[:3] if how == "receipt" else SPAM) if spam else other.title, other)
     return made

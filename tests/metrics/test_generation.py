@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hannun import metrics
+from hannun.errors import InputError
 
 
 def test_bert_score_matches_greedily() -> None:
@@ -15,6 +16,7 @@ def test_bert_score_matches_greedily() -> None:
     # With weights 3 and 1 for x and y: P = 3/4; with 1, 1, 0 for x, z, z: R = 1/2.
     assert metrics.bert_score([[x, y]], [[x, z, z]], ([[3, 1]], [[1, 1, 0]]))[0, :2].tolist() == pytest.approx([3 / 4, 1 / 2])
     assert metrics.bert_score([[x]], [[y]])[0].tolist() == [0, 0, 0]
+    assert metrics.bert_score([[x]], [[x]])[0].tolist() == [1, 1, 1]  # 2·1·1/(1 + 1)
     assert metrics.bert_score([[x]], [[x]], ([[0]], [[1]]))[0].tolist() == [0, 1, 0]  # a candidate without any weight
     assert metrics.bert_score([[[0.1, 0.0]]], [[[0.0, 0.0], [0.5, 0.0]]])[0].tolist() == pytest.approx(
         [1, 1 / 2, 2 / 3]
@@ -27,6 +29,12 @@ def test_clip_score_is_never_negative() -> None:
     assert metrics.clip_score(x, y, weight=100).tolist() == pytest.approx([100, 0, 60])
 
 
+@pytest.mark.parametrize("bad", [[1.0, 0.0], np.zeros((0, 2))], ids=["one vector alone", "no vectors"])
+def test_vectors_come_in_rows_and_at_least_one(bad: np.ndarray) -> None:
+    with pytest.raises(InputError, match="at least one row"):
+        metrics.clip_score(bad, bad)
+
+
 def test_frechet_distance_of_sets_in_one_and_two_dimensions() -> None:
     # Means 0 and 3, variances ((±1)²·2)/(2−1) = 2 and 8: 9 + 2 + 8 − 2·√16 = 11.
     assert metrics.frechet_distance([[-1.0], [1.0]], [[1.0], [5.0]]) == pytest.approx(11)
@@ -35,3 +43,10 @@ def test_frechet_distance_of_sets_in_one_and_two_dimensions() -> None:
     assert metrics.frechet_distance(square, square) == pytest.approx(0, abs=1e-9)
     moved = np.add(square, [3.0, 4.0])
     assert metrics.frechet_distance(square, moved) == pytest.approx(25)  # 3² + 4², the spreads being equal
+
+
+def test_sets_of_vectors_of_other_lengths_have_no_distance() -> None:
+    with pytest.raises(InputError, match="one dim and at least two"):
+        metrics.frechet_distance([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]])
+    with pytest.raises(InputError, match="one dim and at least two"):
+        metrics.frechet_distance([[1.0], [2.0]], [[1.0]])

@@ -10,8 +10,15 @@ from hannun.errors import InputError
 
 def test_coverage_is_the_share_of_the_catalogue_that_is_shown() -> None:
     assert metrics.coverage([[0, 1], [1, 2]], 6) == 3 / 6
+    assert metrics.coverage([[0, 0]], 1) == 1  # a catalogue of one item, shown
     with pytest.raises(InputError, match="expected 0…1"):
         metrics.coverage([[2]], 2)
+
+
+@pytest.mark.parametrize("bad", [[0, 1], [[0.0, 1.0]]], ids=["one list alone", "numbers that are not whole"])
+def test_lists_of_other_shapes_or_types_are_refused(bad: list[object]) -> None:
+    with pytest.raises(InputError, match=r"whole numbers \[lists, k\]"):
+        metrics.coverage(bad, 2)  # type: ignore[arg-type]
 
 
 def test_intra_list_distance_is_the_mean_over_pairs() -> None:

@@ -78,6 +78,23 @@ def test_recipes_are_listed_with_their_origins(given: dict[str, Any], capsys: py
     assert "a toy" in out and any("steps" in line and line.endswith("ours") for line in out.splitlines())
 
 
+def test_a_recipe_that_train_does_not_run_says_what_does(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each such command is there: a module that runs, or a command of hannun's."""
+    others = [n for n in command.known() if (found := command.outline(n)) is not None and not found.sizes]
+    assert {"mini", "watermark", "fashion200k", "naver_pairs"} <= set(others)
+    for name in others:
+        told = command.elsewhere(name)
+        if told.startswith("python -m "):
+            package = Path(str(command.hannun.recipes.__path__[0])) / name
+            file = package / "__main__.py" if package.is_dir() else package.with_suffix(".py")
+            assert "__main__" in file.read_text("utf-8") or (package.is_dir() and file.exists()), told
+        else:
+            assert run([*told.split()[1:3], "--help"]) == 0, told
+    capsys.readouterr()
+    assert run(["recipes", "naver_pairs"]) == 1 and "see `hannun curate run" in capsys.readouterr().err
+    assert run(["recipes", "karrot_user", "--memory"]) == 1 and "trains no backbone" in capsys.readouterr().err
+
+
 def test_a_log_is_never_silent_for_long(capsys: pytest.CaptureFixture[str]) -> None:
     log = train._Steady("toy", every=0.01)
     while "preparing" not in (out := capsys.readouterr().err):

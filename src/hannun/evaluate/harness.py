@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,7 +40,8 @@ def cache_folder() -> Path:
 class Overlap:
     """How much of a suite the model was trained on: rows (what is asked and what answers it) that it knows, and contents it has met.
 
-    Contents are counted in every suite; rows in those whose rows are sentences or pictures of their own.
+    Contents are counted in every suite, each time that they are read; rows once, in every suite but those that say why not
+    (`Suite.no_rows`).
     """
 
     rows: int = 0
@@ -72,6 +74,7 @@ class Harness:
         self.encoder, self.data, self.cache, self.seed, self.dim = encoder, data, cache, seed, dim
         self.trained, self.keep_trained = trained, keep_trained
         self.overlap = Overlap()
+        self._rows, self._known_rows = Counter[str](), Counter[str]()
         self._known: dict[str, bool] = {}
         self.notes: list[str] = []  # what a suite left out, and why
         self.used: dict[str, str] = {}  # the data read so far, by name, with its hash
@@ -84,6 +87,7 @@ class Harness:
     def begin(self) -> None:
         """Forget what the suite before has used; its vectors stay."""
         self.notes, self.used, self.overlap = [], {}, Overlap()
+        self._rows, self._known_rows = Counter[str](), Counter[str]()
 
     def queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Embeddings:
         """Vectors of what is asked, unit rows [n, dim], in order."""
@@ -92,11 +96,18 @@ class Harness:
     def unseen(self, rows: Sequence[Sequence[Content]]) -> list[int]:
         """The numbers of the rows that the model was not trained on; all of them with `keep_trained`, or where that is not known.
 
-        A row is what is asked and what answers it; it is known where the model saw either. Raises InputError where none is left.
+        A row is what is asked and what answers it; it is known where the model saw either. A suite that asks for the same rows again
+        counts them once. Raises InputError where none is left.
         """
-        known = [n for n, row in enumerate(rows) if any(self._trained_on(item(c, id="-")) for c in row)]
+        if self.trained is None:
+            return list(range(len(rows)))
+        parts = [[item(c, id="-") for c in row] for row in rows]
+        names = ["\n".join(content_hash(it.parts) for it in row) for row in parts]
+        known = [n for n, row in enumerate(parts) if any(self._trained_on(it) for it in row)]
         left = set() if self.keep_trained else set(known)
-        self.overlap = replace(self.overlap, rows=self.overlap.rows + len(rows), known=self.overlap.known + len(known))
+        self._rows |= Counter(names)
+        self._known_rows |= Counter(names[n] for n in known)
+        self.overlap = replace(self.overlap, rows=self._rows.total(), known=self._known_rows.total())
         if rows and len(left) == len(rows):
             raise InputError(
                 f"the model was trained on all {len(rows):,} rows, so nothing is measured; --keep-trained shows what it knows by heart"

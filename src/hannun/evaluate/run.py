@@ -55,7 +55,7 @@ def evaluate(
                 measured.extra,
                 seconds,
                 harness.encoded - before,
-                {} if harness.trained is None else asdict(harness.overlap) | {"kept": harness.keep_trained},
+                {} if harness.trained is None else asdict(harness.overlap) | {"kept": harness.keep_trained, "no_rows": s.no_rows},
             )
         )
     if failure is not None and not results:

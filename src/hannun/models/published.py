@@ -80,4 +80,4 @@ def shapes(name: str) -> Any:
             from transformers import AutoConfig, AutoModel
 
             return AutoModel.from_config(AutoConfig.from_pretrained(name, local_files_only=True, trust_remote_code=False))
-    raise MissingError(f"{name}: its sizes are not known here; give the folder of a downloaded model with --set backbone=FOLDER")
+    raise MissingError(f"{name}: its sizes are not known here; give the folder of a downloaded model with --backbone FOLDER")

@@ -14,7 +14,7 @@ from tests.curate.world import discs
 def test_text_boxes_are_found_and_things_are_not_text() -> None:
     pytest.importorskip("rapidocr", reason="rapidocr is in hannun[curate]")
     from hannun.curate.image.ocr import TextDetector
-    from hannun.recipes.watermark import _font
+    from hannun.recipes.data.marks import _font
 
     page = PIL.Image.new("RGB", (480, 480), (255, 255, 255))
     pen = PIL.ImageDraw.Draw(page)

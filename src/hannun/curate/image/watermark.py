@@ -15,13 +15,15 @@ import numpy as np
 import PIL.Image
 
 from hannun.embeddings import Floats
-from hannun.errors import EncoderMismatch, MissingError
+from hannun.errors import EncoderMismatch, InputError, MissingError
 from hannun.item import Image
 from hannun.mini.model import Mini
 
 WEIGHTS = Path(__file__).with_name("watermark.npz")
 SIDE = 512  # pixels of the shorter side that a picture is worth decoding at for this
 MIDDLE = 0.6  # of either side: what the second look sees
+_ARRAYS = ("scale", "inner", "inner_bias", "outer")
+_REMEDY = "make it: python -m hannun.recipes.watermark --data FOLDER --clipart FOLDER"
 
 
 def features(pictures: Sequence[PIL.Image.Image], tower: Mini) -> Floats:
@@ -41,11 +43,20 @@ def middle(picture: PIL.Image.Image) -> PIL.Image.Image:
     return picture.crop(box)
 
 
+def apart(x: Floats) -> Floats:
+    """Features [n, 2 · 9 · 384] as cells [n, 18, 384], each less the mean of its view's nine."""
+    cells = x.reshape(len(x), 2, 9, -1)
+    return np.asarray((cells - cells.mean(axis=2, keepdims=True)).reshape(len(x), 18, -1), np.float32)
+
+
 @dataclass(frozen=True)
 class Head:
-    """A network of one hidden layer over standardised features, and the tower it was trained on."""
+    """Detectors that look at every cell alike, and the tower they were trained on.
 
-    mean: Floats
+    A cell is seen as how it differs from the mean of its view's cells, so that what is in the picture matters little; what a detector says
+    of a cell counts by the cell's place. `scale` [384], `inner` [384, k], `inner_bias` [k], `outer` [18, k].
+    """
+
     scale: Floats
     inner: Floats
     inner_bias: Floats
@@ -54,24 +65,29 @@ class Head:
     fingerprint: str
 
     def score(self, x: Floats) -> Floats:
-        """Probabilities [n] of features [n, d]."""
-        hidden = np.maximum(0, (x - self.mean) * self.scale @ self.inner + self.inner_bias)
-        return np.asarray(1 / (1 + np.exp(-(hidden @ self.outer + self.outer_bias))), dtype=np.float32)
+        """Probabilities [n] of features [n, 2 · 9 · 384]."""
+        hidden = np.maximum(0, apart(x) * self.scale @ self.inner + self.inner_bias)
+        sums = np.einsum("nck,ck->n", hidden, self.outer) + self.outer_bias
+        return np.asarray(1 / (1 + np.exp(-sums)), dtype=np.float32)
 
     def save(self, path: Path) -> None:
         """Half-precision weights, in one .npz."""
-        arrays = {k: getattr(self, k).astype(np.float16) for k in ("mean", "scale", "inner", "inner_bias", "outer")}
+        arrays = {k: getattr(self, k).astype(np.float16) for k in _ARRAYS}
         with path.open("wb") as f:
             np.savez_compressed(f, **arrays, outer_bias=np.float32(self.outer_bias), fingerprint=np.array(self.fingerprint))
 
     @staticmethod
     def load(path: Path = WEIGHTS) -> Head:
-        """What `save` wrote. Raises MissingError."""
+        """What `save` wrote. Raises MissingError, or InputError for a head of another make."""
         if not path.exists():
-            raise MissingError(f"{path}: no such weights; make them: python -m hannun.recipes.watermark --data FOLDER --clipart FOLDER")
+            raise MissingError(f"{path}: no such weights; {_REMEDY}")
         with np.load(path, allow_pickle=False) as f:
-            mean, scale, inner, inner_bias, outer = (f[k].astype(np.float32) for k in ("mean", "scale", "inner", "inner_bias", "outer"))
-            return Head(mean, scale, inner, inner_bias, outer, float(f["outer_bias"]), str(f["fingerprint"]))
+            if lacks := [k for k in _ARRAYS if k not in f]:
+                raise InputError(f"{path}: is a watermark head of another make (it lacks {', '.join(lacks)}); {_REMEDY}")
+            scale, inner, inner_bias, outer = (f[k].astype(np.float32) for k in _ARRAYS)
+            if outer.ndim != 2:
+                raise InputError(f"{path}: is a watermark head of another make (outer of shape {outer.shape}); {_REMEDY}")
+            return Head(scale, inner, inner_bias, outer, float(f["outer_bias"]), str(f["fingerprint"]))
 
 
 @final

@@ -1,6 +1,7 @@
 """The drawn catalogue goes in (no data needed); retrieval, attributes without training, and composed retrieval come out.
 
-Only what `catalogue/splits.json` keeps from training is measured on. For composed retrieval every held-out garment is drawn once
+Only what `catalogue/splits.json` keeps from training is measured on, and of that only what the model has met neither title nor picture
+of is asked for; all of it is searched. For composed retrieval every held-out garment is drawn once
 more; a query is one garment's picture with another colour's name, its answer the same garment and pattern in that colour.
 """
 
@@ -17,7 +18,7 @@ from hannun import catalogue, metrics
 from hannun.evaluate.figure import Figure, gains, hits, labels
 from hannun.evaluate.harness import Harness
 from hannun.evaluate.suites.suite import Measured, Suite
-from hannun.item import Image, Item
+from hannun.item import Content, Image, Item
 
 _COMPOSED = 2  # patterns of each garment that composed retrieval asks about
 _BACKGROUND, _POSE = "대리석", "정면"
@@ -49,13 +50,14 @@ def figures(harness: Harness, ks: tuple[int, ...] = (1, 10), languages: tuple[st
     entries = held_out()
     items = drawn(harness, entries, "catalogue")
     documents, seen = harness.documents([*items]).dense, harness.queries([*items]).dense
-    right = np.arange(len(entries))
     found: list[Figure] = []
     for lang in languages:
         titles = [e.title if lang == "ko" else e.title_en for e in entries]
-        ranks = metrics.pessimistic_rank(harness.queries(titles).dense @ documents.T, right)
+        left = harness.unseen(list(zip(titles, items, strict=True)))  # these are asked for, among all
+        right = np.array(left)
+        ranks = metrics.pessimistic_rank(harness.queries([titles[n] for n in left]).dense @ documents.T, right)
         found += [*hits(f"catalogue {lang} title→picture", ranks, ks), gains(f"catalogue {lang} title→picture", ranks)]
-        back = metrics.pessimistic_rank(seen @ harness.documents(titles).dense.T, right)
+        back = metrics.pessimistic_rank(seen[left] @ harness.documents(titles).dense.T, right)
         found += [*hits(f"catalogue picture→{lang} title", back, ks), gains(f"catalogue picture→{lang} title", back)]
     return found
 
@@ -86,12 +88,14 @@ def composed(harness: Harness) -> list[Figure]:
     wishes = [wish(entries[b]) for _, b in pairs]
     asked, answers = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
     queries = harness.queries([{"text": w, "image": items[a].images[0]} for w, (a, _) in zip(wishes, pairs, strict=True)]).dense
-    titled = [{"text": e.title, "image": it.images[0]} for e, it in zip(entries, items, strict=True)]
+    shown: list[Content] = [*items]
+    titled: list[Content] = [{"text": e.title, "image": it.images[0]} for e, it in zip(entries, items, strict=True)]
     found: list[Figure] = []
-    for name, documents in (("picture", harness.documents([*items])), ("title+picture", harness.documents([*titled]))):
-        scores = (queries @ documents.dense.T).astype(np.float64)
-        scores[np.arange(len(pairs)), asked] = -2.0  # below any cosine
-        ranks = metrics.pessimistic_rank(scores, answers)
+    for name, searched in (("picture", shown), ("title+picture", titled)):
+        left = harness.unseen([(wishes[n], items[a], searched[b]) for n, (a, b) in enumerate(pairs)])
+        scores = (queries[left] @ harness.documents(searched).dense.T).astype(np.float64)
+        scores[np.arange(len(left)), asked[left]] = -2.0  # below any cosine
+        ranks = metrics.pessimistic_rank(scores, answers[left])
         found += [*hits(f"composed picture+colour→{name}", ranks, (1, 10)), gains(f"composed picture+colour→{name}", ranks)]
     return found
 
@@ -106,7 +110,9 @@ def drawn_catalogue(harness: Harness) -> Measured:
     """Titles, composed queries, and what a garment is, its colour and pattern, named without training."""
     found = figures(harness) + composed(harness)
     garments = [e for e in held_out() if "pattern" in e.facts]
-    looks = harness.documents([*drawn(harness, garments, "catalogue")]).dense
+    items = drawn(harness, garments, "catalogue")
+    left = harness.unseen([(it,) for it in items])  # named by their looks: their titles are not read
+    garments, looks = [garments[n] for n in left], harness.documents([items[n] for n in left]).dense
     for label, fact in (("garment", "kind"), ("colour", "color"), ("pattern", "pattern")):
         classes = sorted({str(e.facts[fact]) for e in garments})
         truth = np.array([classes.index(str(e.facts[fact])) for e in garments])

@@ -71,7 +71,8 @@ def _validation(harness: Harness) -> tuple[list[Content], list[int]]:
         raise MissingError(
             f"{harness.data / _FOLDER}: holds no folders of pictures named by wnid (n01440764/*.JPEG); unpack ILSVRC2012_img_val"
         )
-    return shown, truth
+    left = harness.unseen([(c,) for c in shown])
+    return [shown[n] for n in left], [truth[n] for n in left]
 
 
 def _stand_in(harness: Harness) -> tuple[list[Content], list[int]]:

@@ -151,5 +151,6 @@ SUITES = (
         ("users/sequences", "users/movielens_100k", "users/amazon_titles"),
         "grouplens.org (MovieLens 100K), the SASRec/S3-Rec sequence files, Amazon Reviews 2023",
         pictures=False,
+        no_rows="a row is what a user does next, which no text or picture tells; the items' titles are counted among the contents",
     ),
 )

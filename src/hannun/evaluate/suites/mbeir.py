@@ -170,11 +170,21 @@ def figures(harness: Harness, folder: Path, prefix: str = "") -> list[Figure]:
             pools[path] = pool, harness.documents([c.content for c in pool]).dense, {c.did: n for n, c in enumerate(pool)}
         return pools[path]
 
-    found: list[Figure] = []
+    asked: list[tuple[MbeirTask, MbeirQuery]] = []
+    rows: list[list[Content]] = []
     for task in tasks(folder):
-        queries = read_queries(folder, task)
+        queries, (candidates, _, at) = read_queries(folder, task), opened(task.pool)
         if not queries:
             raise InputError(f"{task.queries}: holds no queries; fetch the file again")
+        asked += [(task, q) for q in queries]
+        rows += [[q.content, *(candidates[at[d]].content for d in q.right if d in at)] for q in queries]
+    left = [asked[n] for n in harness.unseen(rows)]
+    found: list[Figure] = []
+    for task in tasks(folder):
+        queries = [q for t, q in left if t == task]
+        if not queries:
+            harness.notes.append(f"{task.name} task {task.number} left out: the model was trained on all its rows")
+            continue
         target = TASKS[task.number].split(" -> ")[1]
         vectors = _asked(harness, queries, target, said)
         for where, path in (("local", task.pool), ("global", union)):

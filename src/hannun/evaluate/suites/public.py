@@ -126,4 +126,10 @@ def public(name: str) -> Suite:
             raise InputError(f"{PREFIX}{title}: has pictures, and {harness.encoder.name!r} reads text only")
         return measure_task(harness, task)
 
-    return Suite(f"{PREFIX}{title}", f"mteb's task {title}", measure, pictures=False)
+    return Suite(
+        f"{PREFIX}{title}",
+        f"mteb's task {title}",
+        measure,
+        pictures=False,
+        no_rows="mteb pairs what it asks with what answers it by itself",
+    )

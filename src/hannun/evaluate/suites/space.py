@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from hannun import catalogue
 from hannun.embeddings import Floats
 from hannun.evaluate import geometry, matryoshka
 from hannun.evaluate.figure import Figure, value
 from hannun.evaluate.harness import Harness
 from hannun.evaluate.suites import drawn, held_out
 from hannun.evaluate.suites.suite import Measured, Suite
-from hannun.item import Content
+from hannun.item import Content, Item
 
 KEPT = (0.9, 0.95, 0.99)  # shares of the best quality
 _SHOWN = 150  # points of every kind on a map
@@ -39,9 +40,16 @@ def _matched(harness: Harness) -> tuple[str, list[str], list[str], list[Content]
         korean, english = [p.facts["captions_ko"][0] for p in held], [p.facts["captions_ko_en"][0] for p in held]
         return "Flickr8k held-out", english, korean, [p.item for p in held]
     harness.notes.append("Flickr8k is not there: measured on the drawn catalogue")
+    entries, items = _catalogue(harness)
+    return "drawn catalogue", [e.title_en for e in entries], [e.title for e in entries], [*items]
+
+
+def _catalogue(harness: Harness) -> tuple[list[catalogue.Entry], list[Item]]:
+    """The held-out entries that the model has met neither title nor picture of, and their pictures."""
     entries = drawn.held_out()
     items = drawn.drawn(harness, entries, "catalogue")
-    return "drawn catalogue", [e.title_en for e in entries], [e.title for e in entries], [*items]
+    left = harness.unseen([(e.title, e.title_en, it) for e, it in zip(entries, items, strict=True)])
+    return [entries[n] for n in left], [items[n] for n in left]
 
 
 def space(harness: Harness) -> Measured:
@@ -79,8 +87,8 @@ def curve(harness: Harness) -> Measured:
         where, texts, shown = "Flickr8k test, first captions", [p.facts["captions"][0] for p in test], [p.item for p in test]
     else:
         harness.notes.append("Flickr8k is not there: measured on the drawn catalogue")
-        entries = drawn.held_out()
-        where, texts, shown = "drawn catalogue", [e.title for e in entries], [*drawn.drawn(harness, entries, "catalogue")]
+        entries, items = _catalogue(harness)
+        where, texts, shown = "drawn catalogue", [e.title for e in entries], [*items]
     queries, documents = harness.queries([*texts]), harness.documents(shown)
     points = matryoshka.curve(queries, documents, np.arange(len(texts)), dims)
     best = matryoshka.knee(points)

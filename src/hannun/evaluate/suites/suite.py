@@ -21,7 +21,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Suite:
-    """One benchmark. `needs` are paths below the data folder, `source` says where they come from."""
+    """One benchmark. `needs` are paths below the data folder, `source` says where they come from.
+
+    `no_rows` says why none of its rows can be told by a text or a picture that a model was trained on; empty where they can.
+    """
 
     name: str
     about: str
@@ -29,6 +32,7 @@ class Suite:
     needs: tuple[str, ...] = ()
     source: str = ""
     pictures: bool = True  # whether the encoder must take pictures
+    no_rows: str = ""
 
     def run(self, harness: Harness) -> Measured:
         """Its figures. Raises MissingError where data is not there, InputError where the set or the encoder does not fit."""

@@ -153,7 +153,8 @@ def overlap(counted: dict[str, Any]) -> str:
         return "what the model was trained on is not known (its folder has no trained_on.npy)"
     left = "measured all the same" if counted["kept"] else "left out"
     rows = f"{counted['known']:,} of {counted['rows']:,} rows, {left}; " if counted["rows"] else ""
-    return f"trained on: {rows}{counted['met']:,} of {counted['contents']:,} contents that were read"
+    why = f" (rows: {counted['no_rows']})" if counted.get("no_rows") else ""
+    return f"trained on: {rows}{counted['met']:,} of {counted['contents']:,} contents that were read{why}"
 
 
 def console() -> Any:

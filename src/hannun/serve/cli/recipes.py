@@ -7,6 +7,7 @@ import ast
 import contextlib
 import importlib.util
 import pkgutil
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +51,8 @@ def _memory(name: str, recipe: Recipe, backbone: str) -> None:
     from hannun.train import plan
 
     chosen = replace(recipe, backbone=backbone) if backbone else recipe
+    if chosen.backbone == "mini":
+        raise InputError(f"{name}: trains no backbone, it reads vectors that mini has made; --memory is told of recipes that train one")
     adapters = ("one", "two", "three") if name == "jina_v4" else ("one",) if recipe.lora_rank else ()
     size = plan.size(chosen, adapters)
     each = f", {len(size.adapters)} adapters of {next(iter(size.adapters.values())) / 1e6:.2f} M" if size.adapters else ""
@@ -101,9 +104,18 @@ def numbers(name: str) -> Mapping[str, Recipe]:
         with contextlib.suppress(ImportError, NameError):  # a constant of the training's own, such as a table of functions
             exec(compile(ast.Module([node], []), name, "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True), made)
     if "SIZES" not in made:
-        raise InputError(f"the recipe {name} is not run by `hannun train`: see `python -m hannun.recipes.{name} --help`")
+        raise InputError(f"the recipe {name} is not run by `hannun train`: see `{elsewhere(name)}`")
     sizes: Mapping[str, Recipe] = made["SIZES"]
     return sizes
+
+
+def elsewhere(name: str) -> str:
+    """The command that runs a recipe which `hannun train` does not: its module's own, or the one that its first lines name."""
+    spec = importlib.util.find_spec(f"hannun.recipes.{name}")
+    text = Path(spec.origin).read_text("utf-8") if spec is not None and spec.origin is not None else ""
+    told = re.search(r"`(hannun [^`]+)`", ast.get_docstring(ast.parse(text)) or "")
+    own = "__main__" in text or (spec is not None and bool(spec.submodule_search_locations))
+    return told[1] if told is not None and not own else f"python -m hannun.recipes.{name} --help"
 
 
 def known() -> list[str]:
@@ -120,5 +132,5 @@ def recipe_module(name: str) -> Any:
     except ModuleNotFoundError as e:
         raise DependencyError(f"the recipe {name} needs {e.name}; pip install -c constraints.txt '.[train]' in Hannun's folder") from None
     if not hasattr(module, "SIZES"):
-        raise InputError(f"the recipe {name} is not run by `hannun train`: see `python -m hannun.recipes.{name} --help`")
+        raise InputError(f"the recipe {name} is not run by `hannun train`: see `{elsewhere(name)}`")
     return module

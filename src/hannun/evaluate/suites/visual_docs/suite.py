@@ -95,8 +95,10 @@ def visual_docs(harness: Harness) -> Measured:
     for lang in LANGUAGES:
         mine = [n for n, r in enumerate(wanted) if r.lang == lang]
         for kind in QUERIES:
-            asked = harness.queries([queries(wanted[n])[kind] for n in mine])
-            right = np.stack([right_pages(wanted[n], kind, wanted) for n in mine])
+            rows = [(queries(wanted[n])[kind], shown[n]) for n in mine]
+            left = [mine[k] for k in harness.unseen(rows)]  # these are asked for, among all
+            asked = harness.queries([queries(wanted[n])[kind] for n in left])
+            right = np.stack([right_pages(wanted[n], kind, wanted) for n in left])
             ways = {"single": asked.dense @ documents.dense.T, "text oracle": asked.dense @ read.T}
             if several is not None:
                 ways["multi"] = late(asked, several)
@@ -104,14 +106,17 @@ def visual_docs(harness: Harness) -> Measured:
                 ranked = metrics.by_rank(scores, right)
                 note = f"among {len(wanted)} pages" + (", not pictures but their words" if way == "text oracle" else "")
                 found.append(Figure(f"{lang} {kind}, {way} nDCG@{K}", metrics.ndcg(ranked, K), note=note))
+    return Measured([*found, _graded(harness, folder, wanted), *_receipts(harness)])
+
+
+def _graded(harness: Harness, folder: Path, wanted: list[DocumentRecord]) -> Figure:
+    """How well cosines order pairs of pages by how alike they are."""
     pairs = graded(wanted)
-    left = harness.documents([*draw_pages(folder, [a for a, _, _ in pairs])]).dense
-    other = harness.documents([*draw_pages(folder, [b for _, b, _ in pairs])]).dense
-    both = np.stack([(left.astype(np.float64) * other).sum(axis=1), np.array([g for _, _, g in pairs], np.float64)], axis=1)
-    found.append(
-        Figure("graded pairs of pages Spearman", both, "spearman", note="grades 0…5, from unrelated to the same page in another look")
-    )
-    return Measured(found + _receipts(harness))
+    one, other = draw_pages(folder, [a for a, _, _ in pairs]), draw_pages(folder, [b for _, b, _ in pairs])
+    left = harness.unseen(list(zip(one, other, strict=True)))
+    first, second = (harness.documents([side[n] for n in left]).dense.astype(np.float64) for side in (one, other))
+    both = np.stack([(first * second).sum(axis=1), np.array([pairs[n][2] for n in left], np.float64)], axis=1)
+    return Figure("graded pairs of pages Spearman", both, "spearman", note="grades 0…5, from unrelated to the same page in another look")
 
 
 def _several(harness: Harness, shown: Sequence[Content], documents: Embeddings) -> Embeddings | list[Floats] | None:
