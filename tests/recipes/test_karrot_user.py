@@ -38,7 +38,8 @@ def test_numbers_say_whose_they_are() -> None:
 def test_it_learns_goes_on_and_keeps_the_best(tmp_path: Path) -> None:
     log, content = topics()
     train, dev = left_out(log, 1)
-    recipe = TINY.changed({"steps": "30", "batch": "30", "dims": "16,8", "weights.future": "3", "weights.masked": "0.1", "weights.passes": "5"})
+    few = {"steps": "30", "batch": "30", "dims": "16,8", "weights.future": "3", "weights.masked": "0.1", "weights.passes": "5"}
+    recipe = TINY.changed(few)
     data = UserData(train, content)
     seen: list[float] = []
 
