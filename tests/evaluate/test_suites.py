@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hannun.evaluate.figure import Figure, hits, labels, value
 from hannun.evaluate.harness import Harness
 from hannun.evaluate.suites import drawn, fashion, imagenet_kr, logs, sensors, texts
 from hannun.evaluate.suites.suite import Measured, Suite
+from hannun.item import item
 from hannun.mini.classes import classes
 from tests.toy import Toy
 
@@ -187,9 +189,33 @@ def test_the_last_item_baseline_follows_chains() -> None:
 def test_no_event_after_the_moment_is_seen(harness: Harness) -> None:
     # User 1 buys 0, 1 before the moment and 2 after; user 2's purchase of 2 after it must not teach that 2 follows 1.
     users, items = np.array([1, 1, 2, 2, 3, 3, 4, 4, 4, 1]), np.array([0, 1, 3, 1, 4, 5, 6, 7, 8, 2])
-    figures = logs._by_time(harness, users, items, np.arange(10), [f"상품 {n}" for n in range(20)], "made")
+    figures = logs._by_time(harness, users, items, np.arange(10), [f"상품 {n}" for n in range(20)], "made", [str(n) for n in range(20)])
     last = next(f for f in figures if f.name == "made last item MRR")
     assert last.outcomes.shape == (1,) and last.value < 1
+
+
+def test_a_model_of_users_is_asked_for_what_it_knows(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is in the [train] extra")
+    from hannun.load import load
+    from hannun.models.sequence.folder import save_users
+    from hannun.models.sequence.network import LogNames, UserNetwork, UserShape
+
+    ids = [str(n) for n in range(20)]
+    model = UserNetwork(UserShape((16, 8), layers=1), LogNames(tuple(ids)))
+    save_users(model, tmp_path / "m")
+    mine = Harness(load(tmp_path / "m"), tmp_path, tmp_path / "cache")
+    histories, times = [np.array([7, 0]), np.array([3])], [np.array([5, 9]), np.array([5])]
+    asked = logs.Asked("made", histories, times, np.array([1, 4]), ids)
+    found = {f.name: f for f in logs.behaviour(mine, asked, "note")}
+    users = mine.encoder.encode_document([{"events": asked.events(u)} for u in range(2)]).dense
+    things = mine.encoder.encode_document([item({"id": i, "text": i}) for i in ids]).dense
+    scores = users @ things.T
+    scores[0, [7, 0]] = scores[1, 3] = -3
+    ranks = [int((scores[u] >= scores[u, t]).sum()) for u, t in enumerate((1, 4))]
+    assert found["made user vector MRR"].outcomes.tolist() == [1 / r for r in ranks]
+    assert found["made user vector HR@10"].note == "note; 20 items known by id"
+    assert logs.behaviour(mine, replace(asked, ids=[f"x{n}" for n in range(20)]), "") == [] and "shares 0 ids with the 20" in mine.notes[0]
+    assert logs.behaviour(Harness(Toy(), tmp_path, tmp_path / "cache"), asked, "") == []
 
 
 @pytest.mark.parametrize("name", ["klue_sts", "emoji", "sensors"])

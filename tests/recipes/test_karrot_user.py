@@ -38,7 +38,8 @@ def test_numbers_say_whose_they_are() -> None:
 def test_it_learns_goes_on_and_keeps_the_best(tmp_path: Path) -> None:
     log, content = topics()
     train, dev = left_out(log, 1)
-    recipe = TINY.changed({"steps": "30", "batch": "30", "dims": "16,8", "weights.future": "3", "weights.masked": "0.1"})
+    few = {"steps": "30", "batch": "30", "dims": "16,8", "weights.future": "3", "weights.masked": "0.1", "weights.passes": "5"}
+    recipe = TINY.changed(few)
     data = UserData(train, content)
     seen: list[float] = []
 
@@ -52,6 +53,15 @@ def test_it_learns_goes_on_and_keeps_the_best(tmp_path: Path) -> None:
     again = fitted(recipe, data, Training(recipe, tmp_path, lines.append), judge)
     assert any("resumed at step 30" in line for line in lines) and dev.of_model(again).ndcg == pytest.approx(max(seen))
     assert len(dev.lines("dev", model)) == 3
+
+
+def test_a_log_of_many_users_takes_more_steps(tmp_path: Path) -> None:
+    log, _ = topics()
+    recipe = TINY.changed({"steps": "3", "batch": "20", "dims": "16,8", "weights.passes": "3"})
+    lines: list[str] = []
+    for _ in range(2):
+        fitted(recipe, UserData(log), Training(recipe, tmp_path, lines.append))
+    assert any("resumed at step 9" in line for line in lines)  # 60 users, 20 a batch, three passes
 
 
 def test_content_is_that_of_the_items_in_their_order() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,9 @@ def test_from_a_log_to_recommendations(shop: Path, capsys: Captured) -> None:
         brought = opened.search({"events": [dict(r) for r in events[0].records]}, where="type = item", limit=3)  # type: ignore[union-attr]
         assert [h.id for h in asked] == [h.id for h in brought] and all(h.id.startswith("캠") for h in asked)
     capsys.readouterr()
+    counts = Counter(row[1] for row in list(csv.reader((shop / "log.csv").read_text("utf-8").splitlines()))[1:])
+    (first,) = ids("recommend", "u0", "--again", "--popular", "9", "--limit", "1")
+    assert counts[first] == max(counts.values())
     had = {row[1] for row in csv.reader((shop / "log.csv").read_text("utf-8").splitlines()) if row[0] == "u0"}
     assert not had & set(ids("recommend", "u0"))
 

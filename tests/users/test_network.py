@@ -33,14 +33,14 @@ KNOWN = LogNames(tuple(f"i{n}" for n in range(50)), ("click", "buy"), ("home", "
 
 def network(**more: object) -> UserNetwork:
     torch.manual_seed(0)
-    made = UserNetwork(UserShape((32, 16), recent=8, kept=4, **more), KNOWN).eval()  # type: ignore[arg-type]
+    made = UserNetwork(UserShape((32, 16), recent=8, kept=4, prices=True, **more), KNOWN).eval()  # type: ignore[arg-type]
     torch.nn.init.normal_(made.apart.weight)  # as after training: distances count
     return made
 
 
 def drawn(n: int, seed: int = 0) -> History:
     rng = np.random.default_rng(seed)
-    columns = (rng.integers(0, most, n) for most in (51, 3, 3, 101))
+    columns = (rng.integers(0, most, n) for most in (51, 3, 3, 101, 97))
     return History(*columns, np.sort(rng.uniform(1e9, 1.7e9, n)))
 
 
@@ -96,7 +96,7 @@ def test_what_an_event_tells_counts() -> None:
     model = network()
     h = drawn(20)
     plain = at_once(model, h)
-    for name, most in (("item", 51), ("action", 3), ("surface", 3), ("region", 101)):
+    for name, most in (("item", 51), ("action", 3), ("surface", 3), ("region", 101), ("price", 97)):
         assert np.abs(at_once(model, replace(h, **{name: (getattr(h, name) + 1) % most})) - plain).max() > 1e-4, name
     stretched = h.time[-1] - (h.time[-1] - h.time) * 20
     assert np.abs(at_once(model, replace(h, time=stretched)) - plain).max() > 1e-4
@@ -154,6 +154,8 @@ def test_a_saved_model_opens_again_and_encodes_everything(tmp_path: Path, monkey
     assert np.allclose(encoder.encode_query(rows).dense, made)
     other = encoder.encode_document([{"events": [events[0], {**events[1], "text": "낚시"}]}]).dense
     assert not np.allclose(other, made[2:3], atol=1e-4)  # what an unknown item is about counts
+    cheap, dear = ({"events": [{**events[0], "price": p}]} for p in (100, 100_000))
+    assert np.allclose(*encoder.encode_document([cheap, dear]).dense)  # the log of this one told no prices
     with pytest.raises(InputError, match="expected a list of contents"):
         encoder.encode_document("캠핑")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="empty content"):
@@ -163,6 +165,9 @@ def test_a_saved_model_opens_again_and_encodes_everything(tmp_path: Path, monkey
 def test_a_model_without_content_knows_items_by_id_alone(tmp_path: Path) -> None:
     save(network(), tmp_path / "m")
     encoder = load(tmp_path / "m")
+    prices = [{"events": [{"time": 1, "item": "i3", **cost}]} for cost in ({}, {"price": 900}, {"value": 900}, {"price": 90_000})]
+    none, one, same, other = encoder.encode_document(prices).dense
+    assert np.allclose(one, same) and not np.allclose(one, none, atol=1e-3) and not np.allclose(one, other, atol=1e-3)
     assert encoder.encode_document([item({"id": "i3", "text": "무엇이든"})]).dense.shape == (1, 32)
     with pytest.raises(InputError, match="trained without content, and knows no item"):
         encoder.encode_document(["캠핑"])

@@ -55,8 +55,11 @@ def test_examples_know_nothing_of_their_future_and_a_planted_one_is_found() -> N
     for _ in range(2 * batches.epoch):
         b = batches.next()
         assert unseen(b.known, b.due) == []
-        width = b.tokens.sizes.shape[1]
-        assert (b.tokens.sizes.flatten()[b.asked] == 1).all() and (b.asked // width < 8).all()
+        assert sum(len(r.tokens.sizes) for r in b.rows) == min(8, len(batches.eligible) - (batches.number - 1) % batches.epoch * 8)
+        assert sum(len(r.asked) for r in b.rows) == len(b.target)
+        for r in b.rows:
+            sizes = (r.tokens.sizes > 0).sum(1)
+            assert (r.tokens.sizes.flatten()[r.asked] == 1).all() and sizes.max() <= 2 * sizes.min()
     shuffled = replace(past, events=replace(past.events, time=past.events.time[::-1].copy()))
     with pytest.raises(HannunError, match="examples have a history that ends after"):
         WindowBatches(shuffled, Sampling(8, 16, 4)).next()
@@ -70,8 +73,9 @@ def test_the_target_of_an_event_is_one_of_those_that_follow_it() -> None:
     follows = {n: set() for n in range(5)}
     for seed in range(40):
         b = WindowBatches(past, Sampling(4, 16, 4, future=2, seed=seed)).next()
-        assert b.asked.tolist() == [0, 1, 2, 3, 4] and b.events.item.tolist() == [1, 2, 3, 4, 5]
-        for n, t in zip(b.asked.tolist(), b.target.tolist(), strict=True):
+        (rows,) = b.rows
+        assert rows.asked.tolist() == [0, 1, 2, 3, 4] and rows.events.item.tolist() == [1, 2, 3, 4, 5]
+        for n, t in zip(rows.asked.tolist(), b.target.tolist(), strict=True):
             follows[n].add(t)
     assert follows == {0: {2, 3}, 1: {3, 4}, 2: {4, 5}, 3: {5, 6}, 4: {6}}
 
@@ -93,10 +97,10 @@ def test_nobody_with_two_events() -> None:
 
 def test_what_is_asked_after_a_moment_is_new_to_the_user() -> None:
     log = of_columns(list("aaaaabbc"), list("12133414"), [1, 2, 8, 9, 10, 1, 9, 10], until=1e9)
-    cut = windows(log, (0.5, 0.6))
-    task = past_ranked(cut, "test")
-    assert [(log.users[u], log.items[i]) for u, i in zip(task.asked, task.target, strict=True)] == [("a", "3"), ("b", "4")][: len(task)]
-    assert all(task.target[n] not in task.history(int(u)) for n, u in enumerate(task.asked))
+    task = past_ranked(windows(log, (0.3, 0.4)), "test")  # after 2: a had 1 and 2, and 1 comes again before 3; c has no past
+    assert [(log.users[u], log.items[i]) for u, i in zip(task.asked, task.target, strict=True)] == [("a", "3"), ("b", "1")]
+    one = task.some(1)
+    assert task.some(2) is task and len(one) == 1 and (one.asked[0], one.target[0]) in zip(task.asked, task.target, strict=True)
 
 
 def test_baselines_by_hand() -> None:

@@ -44,7 +44,7 @@ PAPER = Recipe(
     temperature=0.07,
     backbone="mini",
     negatives=8_192,
-    weights={"masked": 0.1, "dropped": 0.3, "dropout": 0.1, "layers": 6, "heads": 8, "future": 10, "reach": 10_000},
+    weights={"masked": 0.1, "dropped": 0.3, "dropout": 0.1, "layers": 6, "heads": 8, "future": 10, "reach": 10_000, "passes": 1},
     weight_decay=0.01,
     betas=(0.9, 0.98),
     precision="bf16",
@@ -68,15 +68,15 @@ TINY = replace(
     batch=64,
     learning_rate=2e-3,
     dims=(64, 32),
-    negatives=4_096,
-    weights={"masked": 0.0, "dropped": 0.3, "dropout": 0.3, "layers": 2, "heads": 2, "future": 1, "reach": 2_000},
+    negatives=1_000,
+    weights={"masked": 0.0, "dropped": 0.3, "dropout": 0.3, "layers": 2, "heads": 2, "future": 1, "reach": 2_000, "passes": 12},
     precision="fp32",
     origins={**PAPER.origins, "weights": "ours; future=1, the next event, was the better one on MovieLens' dev users than one of five"},
 )
 SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
 
 
-JUDGES = 200  # ours: users by whom a state is chosen; fewer choose one of the first by chance
+JUDGES, MOST = 200, 5_000  # ours: users by whom a state is chosen; fewer choose one of the first by chance, and more choose no better
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,8 @@ def build(recipe: Recipe, data: UserData) -> UserNetwork:
         rows = data.content[[row[name] for name in known.items]]
         content = torch.from_numpy(np.concatenate([np.zeros_like(rows[:1]), rows]))
     width = 0 if content is None else content.shape[1]
-    shape = UserShape(recipe.dims, int(w["layers"]), int(w["heads"]), width, w["dropout"], reads=data.reads if width else "")
+    reads, priced = data.reads if width else "", data.log.value is not None
+    shape = UserShape(recipe.dims, int(w["layers"]), int(w["heads"]), width, w["dropout"], reads=reads, prices=priced)
     return UserNetwork(shape, known, content)
 
 
@@ -115,9 +116,10 @@ def fitted(recipe: Recipe, data: UserData, training: Training, judge: Callable[[
     sampling = Sampling(recipe.batch, shape.recent, shape.kept, int(w["future"]), int(w["reach"]), recipe.seed)
     batches = WindowBatches(past, sampling)
     settings = FutureLoss(recipe.negatives, w["masked"], dropped=w["dropped"])
-    schedule = replace(Schedule.of(recipe), save_every=max(1, recipe.steps // 10))
+    steps = max(recipe.steps, int(w["passes"] * batches.epoch))  # a log of many users is not done in the steps of one of few
+    schedule = replace(Schedule.of(recipe), steps=steps, save_every=max(1, steps // 10))
     if judge is not None:
-        schedule = replace(schedule, validate_every=max(1, recipe.steps // 10))
+        schedule = replace(schedule, validate_every=max(1, steps // 10))
     trained = training.fit(model, futures(batches, settings), batches, schedule, "run", judge)
     assert isinstance(trained, UserNetwork)
     return trained
@@ -129,12 +131,16 @@ def learned(recipe: Recipe, data: UserData, training: Training) -> list[str]:
     if found := leaks(cut):
         raise InputError(f"the windows leak: {'; '.join(found)}")
     asked = {name: past_ranked(cut, name) for name in ("dev", "test")}
-    judge = (lambda model: asked["dev"].of_model(model).ndcg) if len(asked["dev"]) >= JUDGES else None
+    dev = asked["dev"].some(MOST)
+    judge = (lambda model: dev.of_model(model).ndcg) if len(dev) >= JUDGES else None
     if judge is None:
         training.tell(f"only {len(asked['dev'])} users have a past and a future at the moment of the split; the last state is kept")
     model = fitted(recipe, UserData(cut.train, data.content, data.reads), training, judge)
     training.keep(model)
-    return [PastRanked.header(), *(line for name in asked for line in asked[name].lines(name, model))]
+    popular = dev.best_popular(model) if judge is not None else 0.0
+    lines = [line for name in asked for line in asked[name].lines(name, model, popular)]
+    best = f"`hannun users recommend --popular {popular:g}` ranks best what the users did between the two moments"
+    return [PastRanked.header(), *lines, *([best] if popular else [])]
 
 
 def run(

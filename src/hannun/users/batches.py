@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from hannun.errors import HannunError, InputError
-from hannun.models.sequence.cover import cover
-from hannun.models.sequence.history import event_rows, token_rows
+from hannun.models.sequence.cover import Sizes, cover
+from hannun.models.sequence.history import History, event_rows, token_rows
 from hannun.models.sequence.network import EventRows, TokenRows
 from hannun.users.histories import Histories
 from hannun.users.windows import unseen
@@ -36,19 +36,39 @@ class Sampling:
 
 @final
 @dataclass(frozen=True, eq=False)
-class WindowBatch:
-    """`owner` [e] is the token of each event, counted over all rows of `tokens`; `asked` [n] the tokens that predict, `target` [n] what.
-
-    `known` [n] is when the last event was that the token knows, `due` [n] when the target was.
-    """
+class WindowRows:
+    """Windows of like length. `owner` [e] is the token of each event, counted over all rows of `tokens`; `asked` [n] the tokens that
+    predict."""
 
     events: EventRows
     tokens: TokenRows
     owner: Tensor
     asked: Tensor
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class WindowBatch:
+    """The windows of a batch, and for all that are asked, in the order of `rows`: `target` [n] what is to be predicted, `known` [n] when
+    the last event was that the token knows, `due` [n] when the target was."""
+
+    rows: tuple[WindowRows, ...]
     target: Tensor
     known: npt.NDArray[np.float64]
     due: npt.NDArray[np.float64]
+
+
+def alike(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Positions in groups in which no size is more than twice another: half of most logs' users have a handful of events, and rows are
+    padded to the longest beside them."""
+    group: list[int] = []
+    for n in sorted(range(len(sizes)), key=sizes.__getitem__):
+        if group and sizes[n] > 2 * sizes[group[0]]:
+            yield group
+            group = []
+        group.append(n)
+    if group:
+        yield group
 
 
 @final
@@ -91,40 +111,49 @@ class WindowBatches:
 
     def of(self, users: npt.NDArray[np.int64], rng: np.random.Generator) -> WindowBatch:
         """A window of each of these users."""
-        s, parts, sizes, times = self.sampling, [], [], []
-        owner, asked, target, known, due, before = [], [], [], [], [], []
-        events = self.histories.events
-        for row, user in enumerate(users):
-            begin, end = int(self.histories.starts[user]), int(self.histories.starts[user + 1])
-            last = end - 1  # events before it are read
-            if end - begin - 1 > s.recent:
-                last = begin + int(rng.integers(s.recent // 2, end - begin))
-            first = max(begin, last - s.reach)
-            made = cover(last - first, s.recent, s.kept)
-            part = events.part(slice(first, last))
-            parts.append(part)
-            before.append(float(events.time[first - 1]) if first > begin else float("nan"))
-            sizes.append(made)
-            times.append(np.add.reduceat(part.time, np.cumsum(made) - made) / made)
-            tokens = np.arange(len(made))
-            owner.append((row, np.repeat(tokens, made)))
-            single = tokens[made == 1]
-            at = first + np.cumsum(made)[single] - 1
-            after = np.minimum(at + rng.integers(1, s.future + 1, len(at)), end - 1)
-            asked.append((row, single))
-            target.append(events.item[after])
-            known.append(events.time[at])
-            due.append(events.time[after])
-        rows = token_rows(sizes, times)
-        width = rows.sizes.shape[1]
-        wanted = np.concatenate(target)
-        usable = wanted > 0
-        return WindowBatch(
-            event_rows(parts, before),
-            rows,
-            torch.from_numpy(np.concatenate([r * width + o for r, o in owner])),
-            torch.from_numpy(np.concatenate([r * width + a for r, a in asked])[usable]),
-            torch.from_numpy(wanted[usable]),
-            np.concatenate(known)[usable],
-            np.concatenate(due)[usable],
-        )
+        drawn = [self._window(int(user), rng) for user in users]
+        groups = [[drawn[n] for n in group] for group in alike([len(w.sizes) for w in drawn])]
+        made = [w for group in groups for w in group]
+        usable = [w.target > 0 for w in made]
+
+        def joined(name: str) -> npt.NDArray[Any]:
+            return np.concatenate([getattr(w, name)[keep] for w, keep in zip(made, usable, strict=True)])
+
+        return WindowBatch(tuple(map(_rows, groups)), torch.from_numpy(joined("target")), joined("known"), joined("due"))
+
+    def _window(self, user: int, rng: np.random.Generator) -> _Window:
+        s, events = self.sampling, self.histories.events
+        begin, end = int(self.histories.starts[user]), int(self.histories.starts[user + 1])
+        last = end - 1  # events before it are read
+        if end - begin - 1 > s.recent:
+            last = begin + int(rng.integers(s.recent // 2, end - begin))
+        first = max(begin, last - s.reach)
+        sizes = cover(last - first, s.recent, s.kept)
+        part = events.part(slice(first, last))
+        single = np.flatnonzero(sizes == 1)
+        at = first + np.cumsum(sizes)[single] - 1
+        after = np.minimum(at + rng.integers(1, s.future + 1, len(at)), end - 1)
+        before = float(events.time[first - 1]) if first > begin else float("nan")
+        return _Window(part, before, sizes, single, events.item[after], events.time[at], events.time[after])
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Window:
+    events: History
+    before: float  # when the event before the first was
+    sizes: Sizes
+    single: npt.NDArray[np.int64]  # tokens of one event
+    target: npt.NDArray[np.int64]
+    known: npt.NDArray[np.float64]
+    due: npt.NDArray[np.float64]
+
+
+def _rows(windows: Sequence[_Window]) -> WindowRows:
+    sizes = [w.sizes for w in windows]
+    tokens = token_rows(sizes, [np.add.reduceat(w.events.time, np.cumsum(s) - s) / s for w, s in zip(windows, sizes, strict=True)])
+    width = tokens.sizes.shape[1]
+    owner = np.concatenate([row * width + np.repeat(np.arange(len(s)), s) for row, s in enumerate(sizes)])
+    asked = np.concatenate([row * width + w.single[w.target > 0] for row, w in enumerate(windows)])
+    events = event_rows([w.events for w in windows], [w.before for w in windows])
+    return WindowRows(events, tokens, torch.from_numpy(owner), torch.from_numpy(asked))

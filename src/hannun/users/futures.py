@@ -11,19 +11,19 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from hannun.models.sequence.network import UserNetwork
-from hannun.objectives.infonce import infonce
 from hannun.objectives.matryoshka import matryoshka
-from hannun.users.batches import WindowBatch, WindowBatches
+from hannun.objectives.sampled_softmax import sampled_softmax
+from hannun.users.batches import WindowBatch, WindowBatches, WindowRows
 
 
 @dataclass(frozen=True)
 class FutureLoss:
     """What the losses are.
 
-    `negatives` items are drawn from the whole catalogue beside those of the batch; as many as the catalogue has make the softmax whole,
-    over every item once. `masked` weighs the loss of finding events that are hidden (a share `hidden` of them; after Sun et al. 2019,
-    BERT4Rec, but from what came before alone). `dropped` is how often an item's id is passed over where it has content, so that items
-    and words that nobody has seen yet have a place in the space.
+    `negatives` items are drawn, half of them from what the batch predicts and half from the whole catalogue; as many as the catalogue
+    has make the softmax whole, over every item once. `masked` weighs the loss of finding events that are hidden (a share `hidden` of
+    them; after Sun et al. 2019, BERT4Rec, but from what came before alone). `dropped` is how often an item's id is passed over where it
+    has content, so that items and words that nobody has seen yet have a place in the space.
     """
 
     negatives: int = 1_000
@@ -41,7 +41,7 @@ class FutureStep(Protocol):
 
 
 def futures(batches: WindowBatches, settings: FutureLoss) -> FutureStep:
-    """(network, number) → {"future": …, "masked": …}: InfoNCE from each event to one of those that follow it, log-Q corrected."""
+    """(network, number) → {"future": …, "masked": …}: cross-entropy from each event to one of those that follow it, log-Q corrected."""
     popular = torch.from_numpy(batches.popular).double()
     share = (popular / popular[1:].sum()).float()
 
@@ -49,7 +49,8 @@ def futures(batches: WindowBatches, settings: FutureLoss) -> FutureStep:
         batch = batches.next()
         rng = torch.Generator().manual_seed(batches.sampling.seed * 1_000_003 + batches.number)
         table = network.tower(torch.arange(len(popular)), _kept(len(popular), settings, network, rng))
-        losses = {"future": future(network, _states(network, table, batch), batch, table, settings, share, rng)}
+        states = torch.cat([_states(network, table, rows) for rows in batch.rows])
+        losses = {"future": future(network, states, batch.target, table, settings, share, rng)}
         if settings.masked:
             losses["masked"] = settings.masked * _hidden(network, table, batch, settings, share, rng)
         return losses
@@ -58,45 +59,47 @@ def futures(batches: WindowBatches, settings: FutureLoss) -> FutureStep:
 
 
 def future(
-    network: UserNetwork, states: Tensor, batch: WindowBatch, table: Tensor, settings: FutureLoss, share: Tensor, rng: torch.Generator
+    network: UserNetwork, states: Tensor, target: Tensor, table: Tensor, settings: FutureLoss, share: Tensor, rng: torch.Generator
 ) -> Tensor:
-    """The loss of predicting `batch.target` from the states of `batch.asked`. `share` [items + 1] is each item's of all events."""
-    items = len(table) - 1
-    queries, scale = states[batch.asked], network.scale
+    """The loss of predicting `target` [n] from `states` [n, d]. `share` [items + 1] is each item's of all events."""
+    items, scale = len(table) - 1, network.scale
     if settings.negatives >= items:
 
         def whole(q: Tensor, keys: Tensor) -> Tensor:
-            return cross_entropy(scale * q @ keys.T, batch.target - 1)
+            return cross_entropy(scale * q @ keys.T, target - 1)
 
-        return matryoshka(whole, queries, table[1:], network.dims)
-    drawn = torch.randint(1, items + 1, (settings.negatives,), generator=rng)
-    known = torch.cat([batch.target, drawn])
-    expected = len(batch.target) * share[known] + settings.negatives / items  # how often each key is expected among the keys
-    labels = (batch.target[:, None], known[:, None])
+        return matryoshka(whole, states, table[1:], network.dims)
+    common = settings.negatives // 2
+    drawn = torch.cat([
+        target[torch.randint(0, len(target), (common,), generator=rng)],
+        torch.randint(1, items + 1, (settings.negatives - common,), generator=rng),
+    ])  # fmt: skip
+    expected = common * share[drawn] + (settings.negatives - common) / items
+    same = target[:, None] == drawn[None, :]
 
     def sampled(q: Tensor, keys: Tensor) -> Tensor:
-        return infonce(q, keys, scale, labels=labels, log_q=expected.log(), symmetric=False)
+        return sampled_softmax(q, keys[: len(q)], keys[len(q) :], scale, expected=expected, same=same)
 
-    return matryoshka(sampled, queries, table[known], network.dims)
+    return matryoshka(sampled, states, table[torch.cat([target, drawn])], network.dims)
 
 
-def _states(network: UserNetwork, table: Tensor, batch: WindowBatch) -> Tensor:
-    """The states after all tokens of a batch [b · t, d]."""
-    sums = network.sums(table, batch.events, batch.owner, batch.tokens.sizes.numel())
-    return network(sums.view(*batch.tokens.sizes.shape, -1), batch.tokens).flatten(0, 1)
+def _states(network: UserNetwork, table: Tensor, rows: WindowRows) -> Tensor:
+    """The states after the tokens that are asked [n, d]."""
+    sums = network.sums(table, rows.events, rows.owner, rows.tokens.sizes.numel())
+    return network(sums.view(*rows.tokens.sizes.shape, -1), rows.tokens).flatten(0, 1)[rows.asked]
 
 
 def _hidden(network: UserNetwork, table: Tensor, batch: WindowBatch, settings: FutureLoss, share: Tensor, rng: torch.Generator) -> Tensor:
     """The loss of finding hidden items of events that stand alone, from the events before and from what else the event tells."""
-    alone = batch.tokens.sizes.flatten()[batch.owner] == 1
-    hide = alone & (batch.events.item > 0) & (torch.rand(len(alone), generator=rng) < settings.hidden)
-    if not hide.any():
-        return table.sum() * 0
-    covered = torch.cat([table, network.masked[None]])
-    rows = replace(batch.events, item=torch.where(hide, len(table), batch.events.item))
-    states = _states(network, covered, replace(batch, events=rows))
-    asked = replace(batch, asked=batch.owner[hide], target=batch.events.item[hide])
-    return future(network, states, asked, table, settings, share, rng)
+    covered, states, target = torch.cat([table, network.masked[None]]), [], []
+    for rows in batch.rows:
+        alone = rows.tokens.sizes.flatten()[rows.owner] == 1
+        hide = alone & (rows.events.item > 0) & (torch.rand(len(alone), generator=rng) < settings.hidden)
+        events = replace(rows.events, item=torch.where(hide, len(table), rows.events.item))
+        states.append(_states(network, covered, replace(rows, events=events, asked=rows.owner[hide])))
+        target.append(rows.events.item[hide])
+    wanted = torch.cat(target)
+    return future(network, torch.cat(states), wanted, table, settings, share, rng) if len(wanted) else table.sum() * 0
 
 
 def _kept(count: int, settings: FutureLoss, network: UserNetwork, rng: torch.Generator) -> Tensor | None:

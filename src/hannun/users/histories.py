@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from hannun.models.sequence.history import History
+from hannun.models.sequence.history import History, prices
 from hannun.models.sequence.network import LogNames
 from hannun.sources.logs import BehaviourLog
 
@@ -55,7 +55,8 @@ def histories(log: BehaviourLog, known: LogNames) -> Histories:
         _numbers(log, name, words, said)
         for name, words in (("action", known.actions), ("surface", known.surfaces), ("region", known.regions))
     )
-    return Histories(History(item, action, surface, region, log.time), log.starts, log.users, tuple(said))
+    price = np.zeros(len(log), np.int64) if log.value is None else prices(log.value)
+    return Histories(History(item, action, surface, region, price, log.time), log.starts, log.users, tuple(said))
 
 
 def _numbers(log: BehaviourLog, name: str, words: Sequence[str], said: list[str]) -> npt.NDArray[np.int64]:

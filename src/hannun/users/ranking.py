@@ -7,7 +7,7 @@ not know ranks last. Ties count against the method.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -25,6 +25,7 @@ from hannun.users.histories import histories
 from hannun.users.windows import LogWindows
 
 CHUNK = 256  # users scored at a time
+SHARES = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08)  # of popularity, beside a cosine
 Users = npt.NDArray[np.int64]
 Score = Callable[[Users], npt.NDArray[np.floating]]  # users → scores [n, items], -inf for items that it does not know
 
@@ -78,22 +79,34 @@ class PastRanked:
         starts = self.before.starts
         return self.before.item[starts[user] : starts[user + 1]].astype(np.int64)
 
+    def some(self, most: int) -> PastRanked:
+        """Of at most so many users, the same ones each time: what is asked again and again need not be asked of a million."""
+        if len(self) <= most:
+            return self
+        which = np.sort(np.random.default_rng(0).permutation(len(self))[:most])
+        return PastRanked(self.before, self.asked[which], self.target[which])
+
     def ranked(self, score: Score) -> NextRanks:
         """By a method's scores."""
         out = np.zeros(len(self), np.int64)
+        starts, item = self.before.starts, self.before.item
         for begin in range(0, len(self), CHUNK):
             users, wanted = self.asked[begin : begin + CHUNK], self.target[begin : begin + CHUNK]
-            found = np.array(score(users), np.float64)
+            found = np.array(score(users))
             own = found[np.arange(len(users)), wanted]
             for row, user in enumerate(users):
-                found[row, self.history(int(user))] = -np.inf
+                found[row, item[starts[user] : starts[user + 1]]] = -np.inf
             found[np.arange(len(users)), wanted] = own
-            ranks = (found >= own[:, None]).sum(1)
+            ranks = np.count_nonzero(found >= own[:, None], axis=1)
             out[begin : begin + CHUNK] = np.where(np.isfinite(own), ranks, found.shape[1])
         return NextRanks(out)
 
     def of_model(self, network: UserNetwork) -> NextRanks:
         """By the cosine of the user's vector and each item's."""
+        return self.with_popular(network, [0.0])[0]
+
+    def with_popular(self, network: UserNetwork, shares: Sequence[float]) -> list[NextRanks]:
+        """By the cosine and `share` times the logarithm of 1 + how many events the item has, for each share."""
         network.eval()
         past = histories(self.before, network.known)
         with torch.no_grad():
@@ -101,26 +114,37 @@ class PastRanked:
         things = normalize(table[1:], dim=-1).T
         row = {name: n for n, name in enumerate(self.before.items)}
         place = np.array([row[name] for name in network.known.items])
+        popular = np.log1p(np.bincount(self.before.item, minlength=len(self.before.items))[place]).astype(np.float32)
+        made: dict[int, Floats] = {}
+        for begin in range(0, len(self), CHUNK):
+            run = self.asked[begin : begin + CHUNK].tolist()
+            made |= dict(zip(run, vectors(network, grown(network, table, [past.of(u) for u in run])), strict=True))
 
-        def score(users: Users) -> npt.NDArray[np.floating]:
-            made = vectors(network, grown(network, table, [past.of(int(u)) for u in users]))
+        def score(users: Users, share: float) -> npt.NDArray[np.floating]:
+            people = np.stack([made[int(u)] for u in users])
             out = np.full((len(users), len(self.before.items)), -np.inf, np.float32)
-            out[:, place] = (torch.from_numpy(made) @ things).numpy()
+            out[:, place] = (torch.from_numpy(people) @ things).numpy() + np.float32(share) * popular
             return out
 
-        return self.ranked(score)
+        return [self.ranked(lambda users, share=share: score(users, share)) for share in shares]  # type: ignore[misc]
 
-    def popularity(self) -> NextRanks:
-        """By how many events an item has."""
-        counts = np.bincount(self.before.item, minlength=len(self.before.items)).astype(np.float64)
+    def best_popular(self, network: UserNetwork) -> float:
+        """The share of popularity, one of SHARES, that ranks what these users did next best; the smallest of equals."""
+        found = [r.ndcg for r in self.with_popular(network, SHARES)]
+        return SHARES[int(np.argmax(found))]
+
+    def popularity(self, learnt: BehaviourLog | None = None) -> NextRanks:
+        """By how many events an item has in `learnt`, by default in all that is known before."""
+        counts = np.bincount((learnt or self.before).item, minlength=len(self.before.items)).astype(np.float64)
         return self.ranked(lambda users: np.tile(counts, (len(users), 1)))
 
-    def last_item(self) -> NextRanks:
-        """By how often an item followed the user's last one, then by popularity (a first-order chain)."""
-        counts = np.bincount(self.before.item, minlength=len(self.before.items)).astype(np.float64)
+    def last_item(self, learnt: BehaviourLog | None = None) -> NextRanks:
+        """By how often an item followed the user's last one, then by popularity (a first-order chain), both as in `popularity`."""
+        log = learnt or self.before
+        counts = np.bincount(log.item, minlength=len(log.items)).astype(np.float64)
         after: dict[int, Counter[int]] = defaultdict(Counter)
-        same = self.before.user[1:] == self.before.user[:-1]
-        for a, b in zip(self.before.item[:-1][same].tolist(), self.before.item[1:][same].tolist(), strict=True):
+        same = log.user[1:] == log.user[:-1]
+        for a, b in zip(log.item[:-1][same].tolist(), log.item[1:][same].tolist(), strict=True):
             after[a][b] += 1
 
         def score(users: Users) -> npt.NDArray[np.floating]:
@@ -137,9 +161,13 @@ class PastRanked:
         items = unit(content)
         return self.ranked(lambda users: unit(np.stack([items[self.history(int(u))[-recent:]].mean(0) for u in users])) @ items.T)
 
-    def lines(self, name: str, network: UserNetwork) -> list[str]:
-        """The model beside what it must beat."""
-        found = {"popularity": self.popularity(), "last item": self.last_item(), "user vector": self.of_model(network)} if len(self) else {}
+    def lines(self, name: str, network: UserNetwork, popular: float = 0.0) -> list[str]:
+        """The model beside what it must beat, and, where it is not 0, with a share of popularity."""
+        if not len(self):
+            return []
+        found = {"popularity": self.popularity(), "last item": self.last_item(), "user vector": self.of_model(network)}
+        if popular:
+            found[f"… and popular {popular:g}"] = self.with_popular(network, [popular])[0]
         return [f"{f'{name} {k}, {len(self)} users':28} {v.told()}" for k, v in found.items()]
 
 

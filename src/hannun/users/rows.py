@@ -15,6 +15,7 @@ from hannun.sources.logs import BehaviourLog
 
 USER = "user:"  # how the id of a user begins in a collection, where items have the ids that they have in the log
 TYPE = "type"  # the fact that says which of the two a row is
+COUNT = "count"  # … and how many events it has
 
 
 def user_rows(log: BehaviourLog) -> Iterator[dict[str, Any]]:
@@ -25,13 +26,14 @@ def user_rows(log: BehaviourLog) -> Iterator[dict[str, Any]]:
         if not which:
             continue
         records = [_record(log, n) for n in which]
-        yield {"id": f"{USER}{name}", "events": records, TYPE: "user", "count": len(which), "last": records[-1]["time"]}
+        yield {"id": f"{USER}{name}", "events": records, TYPE: "user", COUNT: len(which), "last": records[-1]["time"]}
 
 
-def item_rows(items: Iterable[Item | Problem]) -> Iterator[Item | Problem]:
-    """The items, marked as such."""
+def item_rows(items: Iterable[Item | Problem], log: BehaviourLog) -> Iterator[Item | Problem]:
+    """The items, marked as such, with how many events of the log each has."""
+    counts = dict(zip(log.items, np.bincount(log.item, minlength=len(log.items)).tolist(), strict=True))
     for it in items:
-        yield replace(it, facts={**it.facts, TYPE: "item"}) if isinstance(it, Item) else it
+        yield replace(it, facts={**it.facts, TYPE: "item", COUNT: counts.get(it.id, 0)}) if isinstance(it, Item) else it
 
 
 def _record(log: BehaviourLog, n: int) -> dict[str, Any]:

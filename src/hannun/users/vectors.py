@@ -176,7 +176,7 @@ def _inputs(version: str, users: list[str], place: Mapping[str, int], past: Hist
                 yield k.sums.tobytes()
             if u in place:
                 h = past.of(place[u])
-                for column in (h.item, h.action, h.surface, h.region, h.time):
+                for column in (h.item, h.action, h.surface, h.region, h.price, h.time):
                     yield column.tobytes()
 
     return digest(version, *told())

@@ -20,7 +20,7 @@ from hannun.errors import InputError
 from hannun.events import Events
 from hannun.facts import moment
 from hannun.item import Content, Image, Item, Text, item, require_content
-from hannun.models.sequence.history import History, grown, vectors
+from hannun.models.sequence.history import History, grown, prices, vectors
 from hannun.models.sequence.network import UserNetwork
 
 KINDS = (Text.kind, Image.kind, Events.kind)
@@ -109,4 +109,9 @@ class UserEncoder:
 
         item = [self._rows.get(str(r.get("item")), table.further.get(str(r.get("text")), 0)) for r in events.records]
         time = np.array([(moment(str(r["time"])) or 0) / 1e6 for r in events.records])
-        return History(np.array(item, np.int64), numbers("action"), numbers("surface"), numbers("region"), time)
+        cost = prices(np.array([_amount(r.get("price", r.get("value"))) for r in events.records], np.float64))
+        return History(np.array(item, np.int64), numbers("action"), numbers("surface"), numbers("region"), cost, time)
+
+
+def _amount(told: object) -> float:
+    return float(told) if isinstance(told, int | float) else float("nan")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hannun.embeddings import Floats, unit
 from hannun.models.sequence.cover import MergedHistory, Places, cover
-from hannun.models.sequence.network import EventRows, TokenRows, UserNetwork
+from hannun.models.sequence.network import PRICE_STEPS, PRICES, EventRows, TokenRows, UserNetwork
 
 USERS, CELLS, EVENTS = 256, 1_000_000, 200_000  # users of a batch at most, cells of its attention, events looked up at a time
 
@@ -29,6 +29,7 @@ class History:
     action: Numbers
     surface: Numbers
     region: Numbers
+    price: Numbers
     time: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -36,7 +37,14 @@ class History:
 
     def part(self, which: slice) -> History:
         """Some of the events."""
-        return History(self.item[which], self.action[which], self.surface[which], self.region[which], self.time[which])
+        return History(self.item[which], self.action[which], self.surface[which], self.region[which], self.price[which], self.time[which])
+
+
+def prices(amounts: npt.NDArray[np.float64]) -> Numbers:
+    """The bucket of each amount by its logarithm, from 1 on, whatever the currency; 0 where it is NaN. A rating is an amount too."""
+    there = np.isfinite(amounts)
+    made = np.log2(1 + np.abs(np.where(there, amounts, 0.0))) * PRICE_STEPS
+    return np.where(there, 1 + made.astype(np.int64).clip(max=PRICES - 1), 0)
 
 
 def gaps(times: npt.NDArray[np.float64], last: float = float("nan")) -> npt.NDArray[np.float32]:
@@ -52,7 +60,7 @@ def event_rows(histories: Sequence[History], last: Sequence[float]) -> EventRows
         return torch.from_numpy(np.concatenate([getattr(h, name) for h in histories]))
 
     gap = torch.from_numpy(np.concatenate([gaps(h.time, before) for h, before in zip(histories, last, strict=True)]))
-    return EventRows(joined("item"), joined("action"), joined("surface"), joined("region"), gap)
+    return EventRows(joined("item"), joined("action"), joined("surface"), joined("region"), joined("price"), gap)
 
 
 def token_rows(sizes: Sequence[Numbers], times: Sequence[npt.NDArray[np.float64]]) -> TokenRows:

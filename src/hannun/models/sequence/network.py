@@ -1,9 +1,9 @@
 """Events of many users go in, flat; a vector after every token of each history, and vectors of items in the same space, come out.
 
 An event is the sum of what it was about (the item's content vector, projected, and an embedding of its id where it is known), what was
-done, where, in which region, and how long after the event before. A Transformer with causal attention, biased by the distance in events
-and in time (logarithmic, after Chi et al. 2022, KERPLE; that time counts, after Li et al. 2020, TiSASRec), reads the tokens of `cover`; the
-vector after the last one is the user's. Kang and McAuley 2018 (SASRec) is the nearest known relative.
+done, where, in which region, at what price, and how long after the event before. A Transformer with causal attention, biased by the
+distance in events and in time (logarithmic, after Chi et al. 2022, KERPLE; that time counts, after Li et al. 2020, TiSASRec), reads the
+tokens of `cover`; the vector after the last one is the user's. Kang and McAuley 2018 (SASRec) is the nearest known relative.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
 GAPS, COUNTS = 32, 16  # buckets of gaps between events, and of how many a token holds
+PRICES, PRICE_STEPS = 96, 4.0  # buckets of prices, and how many each time a price doubles: up to 16 million
 DISTANCES = 4  # what attention is told of how far two tokens are apart: the logarithm and the inverse, in events and in time
 FEW = 64  # names whose counts in each token are a small matrix
 
@@ -33,7 +34,7 @@ class UserShape:
     """How large the network is.
 
     `dims` are its vectors' lengths, the full one first; `content` is the length of content vectors, 0 for none, and `reads` the name of the
-    encoder that makes them. `recent` and `kept` are those of `cover`.
+    encoder that makes them. `recent` and `kept` are those of `cover`. `prices`: whether it reads what events cost.
     """
 
     dims: tuple[int, ...] = (64, 32)
@@ -44,6 +45,7 @@ class UserShape:
     recent: int = RECENT
     kept: int = KEPT
     reads: str = ""
+    prices: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -73,6 +75,7 @@ class EventRows:
     action: Int[Tensor, " e"]
     surface: Int[Tensor, " e"]
     region: Int[Tensor, " e"]
+    price: Int[Tensor, " e"]  # its bucket, from 1 on; 0 where none is told
     gap: Float[Tensor, " e"]  # seconds since the event before; negative for the first
 
 
@@ -126,10 +129,11 @@ class UserNetwork(nn.Module):  # type: ignore[misc]
         self.surface = nn.Embedding(len(known.surfaces) + 1, dim)
         self.region = nn.Embedding(len(known.regions) + 1, dim)
         self.gap, self.count = nn.Embedding(GAPS + 1, dim), nn.Embedding(COUNTS, dim)
+        self.price = nn.Embedding(PRICES + 1, dim) if shape.prices else None
         self.apart = nn.Linear(DISTANCES, shape.heads, bias=False)
         nn.init.zeros_(self.apart.weight)
         self.masked = nn.Parameter(torch.zeros(dim))
-        for table in (self.ids, self.action, self.surface, self.region, self.gap, self.count):
+        for table in (self.ids, self.action, self.surface, self.region, self.gap, self.count, *([self.price] if self.price else [])):
             nn.init.normal_(table.weight, std=0.02)
         with torch.no_grad():
             self.ids.weight[0] = 0
@@ -171,7 +175,7 @@ class UserNetwork(nn.Module):  # type: ignore[misc]
         begins = torch.searchsorted(owner, torch.arange(cells, device=owner.device))
         out = embedding_bag(rows.item, table, begins, mode="sum")
         named = (self.action, rows.action), (self.surface, rows.surface), (self.region, rows.region), (self.gap, gap)
-        for words, numbers in named:
+        for words, numbers in (*named, *([(self.price, rows.price)] if self.price is not None else [])):
             many = len(words.weight)
             if many > FEW:
                 out = out + embedding_bag(numbers, words.weight, begins, mode="sum")

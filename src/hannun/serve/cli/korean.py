@@ -364,6 +364,9 @@ HELP = {
     "The items nearest to a user, but those they have had.": "사용자에게 가장 가까운 상품. 이미 본 것은 뺍니다.",
     "A profile in words, of somebody who has done nothing yet.": "아직 아무것도 하지 않은 사람을 말로 쓴 프로필.",
     "Also items that the user has had.": "사용자가 이미 본 상품도.",
+    "How much popularity counts beside the nearness; `hannun users train` tells the best.": (
+        "가까운 정도에 더할 인기의 몫. 가장 좋은 값은 `hannun users train`이 알려 준다."
+    ),
     "How many.": "몇 개.",
     "How far users have moved between two days, and whether they are another population.": (
         "두 날 사이에 사용자가 얼마나 움직였는지, 다른 모집단이 되었는지."

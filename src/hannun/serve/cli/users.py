@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +30,7 @@ LogColumns = Annotated[
 ]
 UserModel = Annotated[Path, typer.Option("--model", help="The folder of a model of users.")]
 Items = Annotated[str | None, typer.Option("--items", help="Titles and pictures of the items: a collection, or a table with their ids.")]
+REACH = 1_000  # items of which the popular ones come first
 Limit = Annotated[int, typer.Option(min=1, help="How many.")]
 
 
@@ -115,7 +118,7 @@ def index(
     _folder().require_users(model)
     log = _read(logs, columns)
     with face.open(collection, load(model)) as opened, output.progress("users and items", len(log.users) + len(log.items)) as step:
-        things = opened.add(item_rows(sources.read([Path(items)])), step)
+        things = opened.add(item_rows(sources.read([Path(items)]), log), step)
         people = opened.add(user_rows(log), step)
     output.problems([*things.problems, *people.problems])
     same = things.unchanged + people.unchanged
@@ -143,11 +146,25 @@ def recommend(
     collection: In = DEFAULT,
     limit: Limit = 10,
     again: Annotated[bool, typer.Option("--again", help="Also items that the user has had.")] = False,
+    popular: Annotated[
+        float, typer.Option(min=0.0, help="How much popularity counts beside the nearness; `hannun users train` tells the best.")
+    ] = 0.0,
     json_out: Json = False,
 ) -> int:
     """The items nearest to a user, but those they have had."""
-    _show(_asked(collection, user, text, "type = item", limit, new=not again), json_out)
+    found = _asked(collection, user, text, "type = item", REACH if popular else limit, new=not again)
+    _show(_popular(found, popular)[:limit] if popular else found, json_out)
     return 0
+
+
+def _popular(hits: Sequence[Hit], share: float) -> list[Hit]:
+    """In the order of the score and `share` times the logarithm of 1 + how many events the item has."""
+    from hannun.users.rows import COUNT
+
+    if hits and not any(COUNT in h.item.facts for h in hits):
+        raise InputError("--popular came, and the items do not say how many events they have; put them in again with `hannun users index`")
+    known = [replace(h, score=h.score + share * math.log1p(float(h.item.facts.get(COUNT) or 0))) for h in hits]
+    return sorted(known, key=lambda h: -h.score)
 
 
 @app.command("drift")
