@@ -21,6 +21,7 @@ from hannun.embeddings import Embeddings, concatenate
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError, StorageError
 from hannun.files import write_cached
+from hannun.generated import is_generated
 from hannun.item import Content, Item, content_hash, item, require_content
 from hannun.seen import Seen
 
@@ -92,10 +93,16 @@ class Harness:
     def unseen(self, rows: Sequence[Sequence[Content]]) -> list[int]:
         """The numbers of the rows that the model was not trained on; all of them with `keep_trained`, or where that is not known.
 
+        Rows with a generated picture are left out always: they are no test of anything.
         A row is what is asked and what answers it; it is known where the model saw either. Raises InputError where none is left.
         """
         known = [n for n, row in enumerate(rows) if any(self._trained_on(item(c, id="-")) for c in row)]
-        left = set() if self.keep_trained else set(known)
+        drawn = [n for n, row in enumerate(rows) if any(is_generated(item(c, id="-")) for c in row)]
+        if drawn:
+            self.notes.append(f"{len(drawn):,} of {len(rows):,} rows have a generated picture, and are left out")
+        left = set(drawn) if self.keep_trained else {*known, *drawn}
+        if rows and len(set(drawn)) == len(rows):
+            raise InputError(f"all {len(rows):,} rows have a generated picture, so nothing is measured; measure on real ones")
         self.overlap = replace(self.overlap, rows=self.overlap.rows + len(rows), known=self.overlap.known + len(known))
         if rows and len(left) == len(rows):
             raise InputError(
