@@ -36,9 +36,8 @@ def alignment(reader: PromptReader, teacher: PromptReader, pairs: Sequence[tuple
     if len(pairs) < 2:
         raise InputError(f"{len(pairs)} parallel prompts came, expected two or more to measure on")
     if (reader.width, reader.pooled_width) != (teacher.width, teacher.pooled_width):
-        raise InputError(
-            f"states of {reader.width} and {reader.pooled_width} values came, expected {teacher.width} and {teacher.pooled_width} as the teacher's"
-        )
+        wide = (reader.width, reader.pooled_width)
+        raise InputError(f"states of {wide} values came, expected {(teacher.width, teacher.pooled_width)} as the teacher's are")
     wanted = in_batches(teacher.states, [b for _, b in pairs])
     centre, middle = wanted.tokens.mean(0), wanted.pooled.mean(0)
     own = {"tokens": _unit(wanted.tokens - centre), "pooled": normalize(wanted.pooled - middle, dim=-1)[:, None]}

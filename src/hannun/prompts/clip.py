@@ -73,7 +73,7 @@ def open_clip_texts(name_or_path: str) -> ClipTexts:
         network_folder, tokenizer_folder = (place / p for p in PARTS)
     else:
         network_folder = tokenizer_folder = model_folder(name_or_path)
-    from transformers import AutoConfig, AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
+    from transformers import AutoConfig, AutoTokenizer, CLIPModel, CLIPTextModel, CLIPTextModelWithProjection
 
     try:
         with quiet():
@@ -81,8 +81,11 @@ def open_clip_texts(name_or_path: str) -> ClipTexts:
             if config.model_type not in ("clip", "clip_text_model"):
                 raise InputError(f"{name_or_path}: is a {config.model_type} model, expected a CLIP-class text model (clip_text_model)")
             classes: Sequence[str] = getattr(config, "architectures", None) or ()
-            projects = config.model_type == "clip" or any("Projection" in c for c in classes)
-            network = (CLIPTextModelWithProjection if projects else CLIPTextModel).from_pretrained(network_folder)
+            if config.model_type == "clip":
+                network = _text_of(CLIPModel.from_pretrained(network_folder))
+            else:
+                projects = any("Projection" in c for c in classes)
+                network = (CLIPTextModelWithProjection if projects else CLIPTextModel).from_pretrained(network_folder)
             tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
     except HannunError:
         raise
@@ -92,6 +95,18 @@ def open_clip_texts(name_or_path: str) -> ClipTexts:
             f"{name_or_path}: cannot be opened as a CLIP-class text model ({said}); give the folder it was saved in"
         ) from None
     return ClipTexts(network, tokenizer, version_of(network_folder))
+
+
+def _text_of(whole: Any) -> Any:
+    """The text half of a CLIP, with its projection."""
+    from transformers import CLIPTextModelWithProjection
+
+    config = whole.config.text_config
+    config.projection_dim = whole.config.projection_dim
+    network = CLIPTextModelWithProjection(config)
+    for part in ("text_model", "text_projection"):
+        getattr(network, part).load_state_dict(getattr(whole, part).state_dict())
+    return network
 
 
 def version_of(folder: Path) -> str:
