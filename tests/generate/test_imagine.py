@@ -42,19 +42,19 @@ def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_a_picture_is_drawn_and_says_how(folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["imagine", "물 속을 헤엄치는 바다거북, 4K", "--model", str(folders["sd"]), "--text", str(folders["student"])]
-    words += ["--steps", "3", "--seed", "1", "--size", "32x48", "--negative", "blurry", "--to", str(tmp_path), "--count", "2"]
+    words += ["--steps", "2", "--seed", "1", "--size", "32x48", "--negative", "blurry", "--to", str(tmp_path), "--count", "2"]
     assert run([*words, "--json"]) == 0
     first, second = rows(capsys)
     data = Path(first["picture"]).read_bytes()
     told = generated.told(data)
-    assert told["prompt"] == "물 속을 헤엄치는 바다거북, 4K" and told["seed"] == 1 and told["steps"] == 3 and told["negative"] == "blurry"
+    assert told["prompt"] == "물 속을 헤엄치는 바다거북, 4K" and told["seed"] == 1 and told["steps"] == 2 and told["negative"] == "blurry"
     assert told["made_by"] == first["made_by"] and "sd@" in told["made_by"] and "student@" in told["made_by"] and "strength" not in told
     with PIL.Image.open(first["picture"]) as picture:
         assert picture.size == (32, 48)
     assert second["seed"] == 2 and Path(first["picture"]).name == "물-속을-헤엄치는-바다거북-4K-1.png"
     assert run(words) == 0  # again: the same bytes, so the same files
     told_again = capsys.readouterr()
-    assert "step 3/3" in told_again.err and len(list(tmp_path.glob("*.png"))) == 2
+    assert "step 2/2" in told_again.err and len(list(tmp_path.glob("*.png"))) == 2
     assert run([*words, "--guidance", "2"]) == 0 and len(list(tmp_path.glob("*.png"))) == 4  # other settings write nothing over
 
 

@@ -143,8 +143,8 @@ class OnnxPainter:
 
         def at(z: Values, time: float) -> Values:
             if guidance == 1:
-                (v,) = self._run("denoiser", {"latents": z, "time": np.full(len(z), time, np.float32), "states": states, "pooled": pooled})
-                return v
+                alone = {"latents": z, "time": np.full(len(z), time, np.float32), "states": states, "pooled": pooled}
+                return self._run("denoiser", alone)[0]
             both = {
                 "latents": np.concatenate([z, z]),
                 "time": np.full(2 * len(z), time, np.float32),
@@ -152,17 +152,15 @@ class OnnxPainter:
                 "pooled": np.concatenate([pooled, np.repeat(nothing, len(z), 0)]),
             }
             (v,) = self._run("denoiser", both)
-            pulled: Values = v[len(z) :] + guidance * (v[: len(z)] - v[len(z) :])
-            return pulled
+            return v[len(z) :] + guidance * (v[: len(z)] - v[len(z) :])
 
         return at
 
     def _latents(self, picture: PIL.Image.Image) -> Values:
         pixels = np.asarray(picture.convert("RGB").resize(self.sides, PIL.Image.Resampling.LANCZOS), np.float32) / 255
-        (made,) = self._run("encoder", {"pixels": pixels.transpose(2, 0, 1)[None]})
-        return made
+        return self._run("encoder", {"pixels": pixels.transpose(2, 0, 1)[None]})[0]
 
-    def _run(self, name: str, inputs: dict[str, Any]) -> list[Any]:
+    def _run(self, name: str, inputs: dict[str, Any]) -> list[Values]:
         if name not in self._sessions:
             self._sessions[name] = open_session(self._folder / f"{name}.onnx", self._threads)
         return list(self._sessions[name].run(None, inputs))

@@ -121,7 +121,8 @@ class StableDiffusion:
         batches = [list(range(n, min(n + size, len(texts)))) for n in range(0, len(texts), size)]
         made: list[DrawnPicture] = []
         for done, rows in enumerate(batches):
-            pipeline, more = self._pipeline, {"width": width, "height": height}
+            pipeline = self._pipeline
+            more: dict[str, Any] = {"width": width, "height": height}
             if start is not None:
                 pipeline = self._changing()
                 more = {"image": [start.resize((width, height), PIL.Image.Resampling.LANCZOS)] * len(rows), "strength": settings.strength}

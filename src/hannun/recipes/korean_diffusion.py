@@ -228,7 +228,8 @@ def paint(recipe: Recipe, teacher: ClipTexts, latents: Tensor, shown: DrawnSet, 
     schedule = replace(Schedule.of(recipe, part), save_every=100, log_every=50)
     fitted = training.fit(Painter(shape), painted(stream, conditions), stream, schedule, "paint")
     assert isinstance(fitted, Painter)
-    return fitted.eval()
+    fitted.eval()
+    return fitted
 
 
 def told(name: str, after: Mapping[str, Outcomes], before: Mapping[str, Outcomes]) -> list[str]:

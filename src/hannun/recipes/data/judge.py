@@ -21,7 +21,7 @@ from hannun.embeddings import Floats
 from hannun.recipes.data.drawn import DrawnSet, Pixels
 
 ASPECTS = {"kind": tuple(GARMENTS), "color": tuple(COLOURS), "pattern": tuple(PATTERNS)}
-_STEPS, _DECAY = 60, 1e-3
+_STEPS, _DECAY, _LENGTH = 60, 1e-3, 10.0  # of L-BFGS; of the weights' squares; about how long the standardised states are
 _BORDER, _APART, _LEAST = 4, 12.0, 0.02  # pixels of the ground's edge; Lab distance from it that is the garment's; its least share
 
 
@@ -60,7 +60,8 @@ class Judge:
             self._layers[aspect] = layer
 
     def _scaled(self, states: Floats) -> Floats:
-        return ((states - self._mean) / self._deviation / np.sqrt(states.shape[1])).astype(np.float32) * 10
+        made: Floats = ((states - self._mean) / self._deviation * (_LENGTH / np.sqrt(states.shape[1]))).astype(np.float32)
+        return made
 
     def names(self, states: Floats) -> dict[str, list[str]]:
         """What each picture shows, by aspect."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hannun.catalogue import held_out, products
 from hannun.datasets import pictures
 from hannun.datasets.split import part
 from hannun.errors import DependencyError
@@ -25,7 +26,7 @@ class ParallelPrompts:
 
 def prompts(data: Path | None) -> ParallelPrompts:
     """The catalogue's prompts; with the data folder also names of emoji and parallel sentences, a part of them for measuring."""
-    held = [drawn.asked(p)[0] for p in drawn.products() if drawn.held_out(p)]
+    held = [drawn.asked(p)[0] for p in products() if held_out(p)]
     train = {"drawn": drawn.prompts(held=False)}
     if data is None or not data.exists():
         return ParallelPrompts(train, held, [])

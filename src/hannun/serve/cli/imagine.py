@@ -71,11 +71,8 @@ def imagine(
     rows = [_row(one, path, generator.version) for one, path in zip(made, paths, strict=True)]
     found = [_found(search, path, limit) for path in paths] if search is not None else []
     if json_out:
-        typer.echo(
-            json.dumps(
-                [{**r, **({"hits": h[1]} if found else {})} for r, h in zip(rows, found or rows, strict=True)], ensure_ascii=False, indent=1
-            )
-        )
+        plain = [{**row, **({"hits": found[n][1]} if found else {})} for n, row in enumerate(rows)]
+        typer.echo(json.dumps(plain, ensure_ascii=False, indent=1))
         return 0
     for n, row in enumerate(rows):
         typer.echo(f"wrote {row['picture']}  (seed {row['seed']})")
