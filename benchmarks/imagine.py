@@ -5,10 +5,11 @@
     python benchmarks/imagine.py judge --work build/korean_diffusion-tiny [--count 196] [--sheet docs/imagine_sheet.png]
     python benchmarks/imagine.py steps --work build/korean_diffusion-tiny [--count 48]
 
-`align` prints the student beside its teacher reading the same (Korean prompts are what the teacher cannot read), and with --pooled beside a
-student that was taught the pooled vector alone (`--set weights.tokens=0` into another folder). `judge` prints how often the picture shows
-the garment, colour and pattern that were asked for, of held-out combinations, by a judge trained on real drawings; its own accuracy on real
-drawings of the same combinations stands first. Intervals are 95 % bootstraps over prompts. One seed.
+`align` prints the student, where there is one, beside its teacher reading the same (Korean is what the teacher cannot read), and with
+--pooled beside a student that was taught the pooled vector alone (`--set weights.tokens=0` into another folder). `judge` prints how
+often a picture shows the garment, colour and pattern that were asked for, of held-out combinations, by a judge of real drawings; its own
+accuracy on real drawings of the same combinations stands first, then on these taken through the autoencoder: no painter in that space can
+be better. Intervals are 95 % bootstraps over prompts. One seed.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import torch
 
 from hannun.generate.generator import DrawSettings, Generator
 from hannun.generate.opening import open_generator
 from hannun.metrics.significance import bootstrap, paired
+from hannun.models.backbones import tiny_autoencoder
 from hannun.prompts.alignment import alignment
 from hannun.prompts.clip import open_clip_texts
 from hannun.prompts.student import open_student
@@ -51,20 +54,21 @@ def share(values: np.ndarray) -> str:
 
 
 def align(work: Path, data: Path, pooled: Path | None, picture: Path | None) -> None:
-    teacher, student = open_clip_texts(str(work / "english")), open_student(work / "model")
+    teacher = open_clip_texts(str(work / "english"))
     known = parallel.prompts(data)
-    others = {"pooled alone": open_student(pooled)} if pooled else {}
+    made = {"student": work / "model", "pooled alone": pooled}
+    students = {k: open_student(f) for k, f in made.items() if f is not None and (f / "hannun.json").is_file()}
     for name, pairs in (("held-out combinations", known.held), ("sentences", known.sentences)):
         if len(pairs) < 2:
             print(f"{name}: no such prompts here; give the data with --data")
             continue
-        readers = {"student": student, **others, "before (teacher)": teacher}
+        readers = {**students, "before (teacher)": teacher}
         found = {k: alignment(r, teacher, pairs) for k, r in readers.items()}
         print(f"\n{name} ({len(pairs)})" + "".join(f"{k:>28}" for k in readers))
-        for figure in found["student"]:
+        for figure in found["before (teacher)"]:
             print(f"  {figure:24}" + "".join(f"{share(f[figure]):>28}" for f in found.values()))
-    if picture is not None:
-        plot(picture, korean_diffusion.projected({"before": teacher, "after": student}, sides(known.held[:200])))
+    if picture is not None and "student" in students:
+        plot(picture, korean_diffusion.projected({"before": teacher, "after": students["student"]}, sides(known.held[:200])))
 
 
 def sides(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
@@ -109,10 +113,24 @@ def row(name: str, judged: Judged) -> None:
     print(f"{name:34}" + "".join(f"{share(getattr(judged, a)):>26}" for a in parts))
 
 
-def judge(work: Path, count: int, steps: int, sheet: Path | None) -> None:
+def through(data: Path, pixels: np.ndarray) -> np.ndarray:
+    """Pictures into latents and back: no painter can be better than its latent space lets it."""
+    encoder, decoder = tiny_autoencoder.encoder(data / "vae"), tiny_autoencoder.decoder(data / "vae")
+    with torch.no_grad():
+        made = decoder(encoder(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)).clamp(0, 1)
+    return (made.permute(0, 2, 3, 1) * 255).round().byte().numpy()
+
+
+def judge(work: Path, data: Path, count: int, steps: int, sheet: Path | None) -> None:
     judging, held = real(work, count)
     print(f"{'':34}" + "".join(f"{a:>26}" for a in (*ASPECTS, "colour by pixels")))
     row(f"real drawings ({len(held)})", judging.judged(held.states, held.pixels, held.products))
+    if (data / "vae").is_dir():
+        back = through(data, held.pixels)
+        row("the same through the autoencoder", judging.judged(drawn.seen([PIL.Image.fromarray(p) for p in back]), back, held.products))
+    if not (work / "painter").is_dir():
+        print(f"{work}: no painter there yet, so nothing that it draws is judged")
+        return
     settings = DrawSettings(steps=steps, guidance=GUIDANCE)
     asked = [drawn.asked(p)[0] for p in held.products]
     found: dict[str, Judged] = {}
@@ -171,7 +189,7 @@ def main() -> None:
         case "align":
             align(given.work, given.data, given.pooled, given.picture)
         case "judge":
-            judge(given.work, given.count, given.steps, given.sheet)
+            judge(given.work, given.data, given.count, given.steps, given.sheet)
         case "steps":
             steps(given.work, given.count)
 
