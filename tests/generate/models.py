@@ -15,10 +15,10 @@ def stable(folder: Path, width: int = 32) -> Path:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     from hannun.models.backbones.tiny import tokenizer
-    from hannun.recipes.korean_diffusion import WORDS
+    from hannun.recipes.korean_diffusion import SPECIAL, WORDS
 
     torch.manual_seed(0)
-    made = tokenizer(TEXTS, list(WORDS.values()), pad=WORDS["pad"], bos=WORDS["bos"], eos=WORDS["eos"], length=77)
+    made = tokenizer(TEXTS, SPECIAL, pad=WORDS["pad"], bos=WORDS["bos"], eos=WORDS["eos"], length=77)
     text = CLIPTextConfig(
         vocab_size=len(made), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2, num_attention_heads=2,
         max_position_embeddings=77, **{f"{k}_token_id": getattr(made, f"{k}_token_id") for k in WORDS},

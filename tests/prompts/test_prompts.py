@@ -36,6 +36,17 @@ def test_a_clip_class_model_reads_77_states_and_says_what_it_left_out(teacher: C
         assert torch.allclose(made.tokens, teacher.forward(["a red dress", "a red dress " * 60 + "end"])[0])
 
 
+def test_the_pooled_vector_is_read_at_the_end(teacher: ClipTexts) -> None:
+    """transformers pools at the highest token where the end token is number 2; then words behind that one would not count."""
+    made = teacher.states(["a red striped dress", "a red striped coat", "a blue striped dress"]).pooled
+    assert len({tuple(v.round(decimals=4).tolist()) for v in made}) == 3
+    ids = teacher.tokenizer("a red striped dress").input_ids
+    assert teacher.network.config.eos_token_id == ids[-1] != 2
+    with torch.no_grad():
+        states = teacher.forward(["a red striped dress"])[0][0, len(ids) - 1]
+        assert torch.allclose(teacher.network.text_projection(states), made[0], atol=1e-5)
+
+
 def test_folders_of_clip_of_stable_diffusion_and_of_a_text_model(teacher: ClipTexts, tmp_path: Path) -> None:
     teacher.save(tmp_path / "text")
     again = open_clip_texts(str(tmp_path / "text"))

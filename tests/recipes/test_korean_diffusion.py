@@ -94,6 +94,7 @@ def test_the_student_comes_to_read_korean_as_the_teacher_reads_english(tmp_path:
     after, before = alignment(student, teacher, WORDS), alignment(teacher, teacher, WORDS)
     assert after["ko→en tokens"].mean() == after["en→en tokens"].mean() == 1 > before["ko→en tokens"].mean()
     assert after["ko tokens"].mean() > 0.6 > before["ko tokens"].mean()
+    assert after["ko→en pooled"].mean() == 1 and after["ko pooled"].mean() > 0.6
     student.save(tmp_path / "model")
     assert open_student(tmp_path / "model").teacher == teacher.version
     points = projected({"student": student, "teacher": teacher}, {"ko": [a for a, _ in WORDS], "en": [b for _, b in WORDS]})

@@ -78,8 +78,21 @@ class StateHead(nn.Module):  # type: ignore[misc]
         self.layers = nn.ModuleList(GatherLayer(shape.inside, shape.heads) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(shape.inside)
         self.tokens, self.pooled = nn.Linear(shape.inside, shape.width), nn.Linear(shape.inside, shape.pooled)
-        # What every prompt's state at a place has in common is most of it; it is learned apart, from the first step on.
-        self.common = nn.Parameter(torch.zeros(shape.length, shape.width))
+        for zero in (self.tokens, self.pooled):
+            nn.init.zeros_(zero.weight)
+            nn.init.zeros_(zero.bias)
+        # What all prompts have in common is most of a state, and a few values of it vary more than all others together.
+        for name, size in (("common", (shape.length, shape.width)), ("middle", (shape.pooled,))):
+            self.register_buffer(name, torch.zeros(size))
+        for name, size in (("spread", (shape.width,)), ("reach", (shape.pooled,))):
+            self.register_buffer(name, torch.ones(size))
+
+    def measure(self, tokens: Float[Tensor, "n t width"], pooled: Float[Tensor, "n pooled"]) -> None:
+        """Begin at the mean of states and vectors that are to be given, and count in their deviations from it."""
+        for values, mean, deviation in ((tokens, self.common, self.spread), (pooled, self.middle, self.reach)):
+            mean.copy_(values.mean(0))
+            apart = (values - values.mean(0)).flatten(0, -2).square().mean(0).sqrt()
+            deviation.copy_(apart.clamp(min=float(apart.mean()) / 100 + 1e-6))
 
     def forward(
         self, states: Float[Tensor, "n s reads"], mask: Bool[Tensor, "n s"]
@@ -89,4 +102,4 @@ class StateHead(nn.Module):  # type: ignore[misc]
         for layer in self.layers:
             x = layer(x, source, mask)
         x = self.norm(x)
-        return self.tokens(x[:, :-1]) + self.common, self.pooled(x[:, -1])
+        return self.common + self.spread * self.tokens(x[:, :-1]), self.middle + self.reach * self.pooled(x[:, -1])

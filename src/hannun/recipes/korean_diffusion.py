@@ -48,6 +48,9 @@ from hannun.train.steps.distillation import Distillation, Parallel, ParallelBatc
 
 _OURS = "ours"
 WORDS = {"pad": "<pad>", "bos": "<|startoftext|>", "eos": "<|endoftext|>"}
+# An end token of number 2 makes transformers pool at the highest number instead (old configurations of CLIP said 2 whatever it was), so
+# number 2 is somebody else's.
+SPECIAL = (WORDS["pad"], WORDS["bos"], "<|reserved|>", WORDS["eos"])
 
 PAPER = Recipe(
     name="korean_diffusion",
@@ -120,7 +123,7 @@ def begin_teacher(texts: Sequence[str], width: int, layers: int, seed: int) -> C
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
     torch.manual_seed(seed)
-    made = tiny.tokenizer(texts, list(WORDS.values()), pad=WORDS["pad"], bos=WORDS["bos"], eos=WORDS["eos"], length=LENGTH)
+    made = tiny.tokenizer(texts, SPECIAL, pad=WORDS["pad"], bos=WORDS["bos"], eos=WORDS["eos"], length=LENGTH)
     config = CLIPTextConfig(
         vocab_size=len(made), hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers, num_attention_heads=4,
         projection_dim=VECTOR, max_position_embeddings=LENGTH, **{f"{k}_token_id": getattr(made, f"{k}_token_id") for k in WORDS},
@@ -181,8 +184,8 @@ def aligned(
 
     if begun is None:
         some = [b for v in sources.values() for _, b in v][:: max(1, sum(map(len, sources.values())) // 256)]
-        with torch.no_grad():
-            head.common.copy_(kept.states(some).tokens.mean(0))
+        made = kept.states(some)
+        head.measure(made.tokens, made.pooled)
     for name in ("align", "contrast"):
         if (part := stage(recipe, name)) is None:
             continue
