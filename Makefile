@@ -60,7 +60,7 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.base
 	@echo "installing what tests and training need …"
 	@$(PIP) torch==2.13.0
-	@$(PIP) --editable '.[train,curate,eval,cluster,agents,adapters,formats,peers,service-tests,dev]'
+	@$(PIP) --editable '.[train,imagine,curate,eval,cluster,agents,adapters,formats,peers,service-tests,dev]'
 	@touch $@
 
 # A browser for the page's tests, fonts for Korean text, a reader of print; where we may not install them, those tests say why they were skipped.

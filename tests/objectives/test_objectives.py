@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 
 from hannun.objectives import agreement as agreeing  # noqa: E402
-from hannun.objectives import ranking, tiles  # noqa: E402
+from hannun.objectives import distill, flow, ranking, tiles  # noqa: E402  # noqa: E402
 from hannun.objectives import sigmoid as siglip  # noqa: E402
 from hannun.objectives.agreement import agreement  # noqa: E402
 from hannun.objectives.distill import distributions, neighbours, similarities, vectors  # noqa: E402
@@ -365,6 +365,37 @@ def test_distilled_vectors_by_hand() -> None:
     assert vectors(AXES, AXES.flip(0)).item() == pytest.approx(2.0)  # 2 − 2 · 0
     with pytest.raises(ValueError, match="same shape"):
         vectors(AXES, torch.ones(2, 3))
+
+
+def test_distilled_states_by_hand() -> None:
+    teacher = torch.tensor([[[0.0], [4.0]], [[2.0], [4.0]]])  # two prompts of two places; only the first place differs, by ±1 about 1
+    assert distill.states(teacher, teacher).item() == 0
+    mean = teacher.mean(0).expand(2, -1, -1)
+    assert distill.states(mean, teacher).item() == pytest.approx(1)  # what all have in common is worth nothing
+    assert distill.states(teacher + 1, teacher).item() == pytest.approx(2)  # off by 1 at four states, whose variance is (1 + 0) / 2
+    swapped = teacher.flip(1).requires_grad_()
+    target = teacher.clone().requires_grad_()
+    distill.states(swapped, target).backward()
+    assert swapped.grad.abs().sum() > 0 and target.grad is None  # places count, and the teacher learns nothing
+    assert distill.pooled(teacher[:, 0], teacher[:, 0].flip(0)).item() == pytest.approx(4)  # both off by 2, of variance 1
+    for wrong in (teacher[:, :1], teacher[:1]):
+        with pytest.raises(ValueError, match="expected one shape"):
+            distill.states(wrong, wrong if len(wrong) < 2 else teacher)
+    with pytest.raises(ValueError, match="one vector a row"):
+        distill.pooled(teacher, teacher)
+
+
+def test_the_way_from_data_to_noise_by_hand() -> None:
+    data, noise = torch.zeros(2, 3), torch.full((2, 3), 4.0)
+    assert flow.between(data, noise, torch.tensor([0.25, 1.0])).tolist() == [[1.0] * 3, [4.0] * 3]
+    assert flow.flow_matching(noise - data, data, noise).item() == 0
+    assert flow.flow_matching(torch.zeros(2, 3), data, noise).item() == pytest.approx(16)
+    drawn = flow.times(2001, torch.Generator().manual_seed(0))
+    assert drawn.min() > 0 and drawn.max() < 1 and abs(float(drawn.median()) - 0.5) < 0.03
+    with pytest.raises(ValueError, match=r"expected \[n"):
+        flow.between(data, noise, torch.zeros(3))
+    with pytest.raises(ValueError, match="expected one shape"):
+        flow.flow_matching(data[:1], data, noise)
 
 
 def test_the_product_of_a_batch_is_never_held() -> None:

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 jaxtyping = pytest.importorskip("jaxtyping", reason="jaxtyping is in the [dev] extra")
 
 from hannun.models import pooling  # noqa: E402
-from hannun.objectives import agreement, distill, infonce, late_interaction, matryoshka, mixup, ranking, sigmoid, tiles  # noqa: E402
+from hannun.objectives import agreement, distill, flow, infonce, late_interaction, matryoshka, mixup, ranking, sigmoid, tiles  # noqa: E402
 
 N, H, D = 3, 2, 5  # queries, hard negatives, length of a vector
 M, T, U = N + H, 4, 6  # keys, tokens of a query and of a key
@@ -37,6 +37,11 @@ CALLS: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
     (distill.vectors, (queries, queries), {}),
     (distill.distributions, (queries, queries.softmax(-1), torch.ones(N)), {}),
     (distill.neighbours, (queries, random(N, D + 1), 0.1), {}),
+    (distill.states, (asked, asked), {}),
+    (distill.pooled, (queries, queries), {}),
+    (flow.times, (N, torch.Generator()), {}),
+    (flow.between, (asked, asked, torch.rand(N)), {}),
+    (flow.flow_matching, (asked, asked, asked), {}),
     (infonce.infonce, (queries, keys, torch.tensor(20.0)), masks | {"log_q": torch.zeros(M)}),
     (infonce.false_negatives, (N,), masks),
     (infonce.same, (torch.arange(N),), {}),
@@ -99,7 +104,7 @@ def test_a_shape_that_is_wrong_is_seen() -> None:
 
 def test_every_objective_names_its_shapes_and_is_called_here() -> None:
     called = {f.__name__ for f, _, _ in CALLS}
-    modules: list[ModuleType] = [agreement, distill, infonce, late_interaction, matryoshka, mixup, ranking, sigmoid, tiles, pooling]
+    modules: list[ModuleType] = [agreement, distill, flow, infonce, late_interaction, matryoshka, mixup, ranking, sigmoid, tiles, pooling]
     for module in modules:
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_") and name != "over_tiles":

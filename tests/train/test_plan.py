@@ -10,9 +10,9 @@ torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 pytest.importorskip("transformers", reason="transformers is in the [train] extra")
 pytest.importorskip("peft", reason="peft is in the [train] extra")
 
-from hannun.errors import MissingError  # noqa: E402
+from hannun.errors import InputError, MissingError  # noqa: E402
 from hannun.models import adapters  # noqa: E402
-from hannun.recipes import jina_clip, jina_v4, kanana_v, kelip  # noqa: E402
+from hannun.recipes import jina_clip, jina_v4, kanana_v, kelip, korean_diffusion  # noqa: E402
 from hannun.train import plan  # noqa: E402
 
 
@@ -60,3 +60,8 @@ def test_a_frozen_backbone_has_no_moments() -> None:
 def test_an_unknown_backbone_is_named() -> None:
     with pytest.raises(MissingError, match="its sizes are not known here; give the folder"):
         plan.size(replace(kelip.PAPER, backbone="someone/else"))
+
+
+def test_a_recipe_without_vectors_has_no_such_memory() -> None:
+    with pytest.raises(InputError, match="korean_diffusion trains no model that gives vectors"):
+        plan.size(korean_diffusion.PAPER)

@@ -24,6 +24,7 @@ NAMES: dict[str, str] = {
     "picture_bomb": "압축 폭탄 · bomb",
     "picture_small": "작은 그림 · too small",
     "picture_long": "너무 긴 그림 · too long",
+    "picture_generated": "생성된 그림 · generated",
     "picture_white": "흰 그림 · mostly white",
     "picture_duplicate": "똑같은 그림 · exact duplicate",
     "picture_near_duplicate": "거의 같은 그림 · near duplicate",

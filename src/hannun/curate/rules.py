@@ -18,8 +18,9 @@ Personal = Literal["drop", "mask"]
 class Rules:
     """Filters by the stage that can decide them, cheap ones first, and the numbers that are not filters.
 
-    `headers` see width, height, side, ratio, pixels; `pictures` also white; `scored` see what models measured: ocr_boxes, ocr_share,
-    watermark, adult; `titles` and `queries` see the text and its `similarity` to the picture. `texts` see the text alone.
+    `headers` see width, height, side, ratio, pixels, and whether the picture says that it is generated; `pictures` also white; `scored` see
+    what models measured: ocr_boxes, ocr_share, watermark, adult; `titles` and `queries` see the text and its `similarity` to the picture.
+    `texts` see the text alone.
     """
 
     name: str

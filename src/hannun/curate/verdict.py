@@ -42,6 +42,11 @@ def figure(pair: Pair, name: str) -> float | None:
     return None if value is None else float(value)
 
 
+def real(pair: Pair) -> Verdict:
+    """Drops a picture that says a generator made it: what is trained and measured on is to be the world's."""
+    return Verdict("picture_generated") if figure(pair, "generated") else KEEP
+
+
 @final
 @dataclass(frozen=True)
 class AtLeast:

@@ -22,6 +22,7 @@ from hannun.embeddings import Embeddings, concatenate
 from hannun.encoder import Encoder
 from hannun.errors import InputError, MissingError, StorageError
 from hannun.files import write_cached
+from hannun.generated import is_generated
 from hannun.item import Content, Item, content_hash, item, require_content
 from hannun.seen import Seen
 
@@ -96,15 +97,20 @@ class Harness:
     def unseen(self, rows: Sequence[Sequence[Content]]) -> list[int]:
         """The numbers of the rows that the model was not trained on; all of them with `keep_trained`, or where that is not known.
 
-        A row is what is asked and what answers it; it is known where the model saw either. A suite that asks for the same rows again
-        counts them once. Raises InputError where none is left.
+        Rows with a generated picture are left out always: they are no test of anything. A row is what is asked and what answers it; it is
+        known where the model saw either. A suite that asks for the same rows again counts them once. Raises InputError where none is left.
         """
-        if self.trained is None:
-            return list(range(len(rows)))
         parts = [[item(c, id="-") for c in row] for row in rows]
+        drawn = {n for n, row in enumerate(parts) if any(map(is_generated, row))}
+        if drawn:
+            self.notes.append(f"{len(drawn):,} of {len(rows):,} rows have a generated picture, and are left out")
+            if len(drawn) == len(rows):
+                raise InputError(f"all {len(rows):,} rows have a generated picture, so nothing is measured; measure on real ones")
+        if self.trained is None:
+            return [n for n in range(len(rows)) if n not in drawn]
         names = ["\n".join(content_hash(it.parts) for it in row) for row in parts]
         known = [n for n, row in enumerate(parts) if any(self._trained_on(it) for it in row)]
-        left = set() if self.keep_trained else set(known)
+        left = drawn if self.keep_trained else {*known, *drawn}
         self._rows |= Counter(names)
         self._known_rows |= Counter(names[n] for n in known)
         self.overlap = replace(self.overlap, rows=self._rows.total(), known=self._known_rows.total())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, final
 
@@ -29,6 +30,15 @@ _BATCH_TOKENS = 4096  # padded tokens of one pass: larger ones are no faster and
 _START, _PAD, _END = 0, 1, 2
 
 
+@dataclass(frozen=True, eq=False)
+class TextTokenStates:
+    """The last layer's states [tokens read, 384] of a text, of how many tokens it is, and the character up to which it was read."""
+
+    states: Floats
+    tokens: int
+    end: int
+
+
 @final
 class TextTower:
     """The text network and its tokeniser, loaded when first used; may be shared between threads."""
@@ -36,6 +46,7 @@ class TextTower:
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         self._folder, self._threads, self._lock = folder, threads, threading.Lock()
         self._loaded: tuple[Tokenizer, InferenceSession] | None = None
+        self._inner: InferenceSession | None = None  # the same network, which also gives its tokens' states
 
     def _load(self) -> tuple[Tokenizer, InferenceSession]:
         with self._lock:
@@ -71,6 +82,34 @@ class TextTower:
                 sums[owners[r]] += means[i] * len(windows[r])
                 weights[owners[r]] += len(windows[r])
         return sums / weights
+
+    def states(self, texts: Sequence[str], length: int, role: Role = "query") -> list[TextTokenStates]:
+        """What a text's tokens are turned into before they are averaged; at most `length`, `<s>`, prefix and `</s>` among them.
+
+        Not of the joint space: that is of means alone.
+        """
+        tokenizer, _ = self._load()
+        with self._lock:
+            if self._inner is None:
+                self._inner = open_session(self._folder / "text.onnx", self._threads, ("states",))
+        prefix = tokenizer.encode(f"{role}:", add_special_tokens=False).ids
+        room = length - 2 - len(prefix)
+        read = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        rows = [[_START, *prefix, *e.ids[:room], _END] for e in read]
+        made: list[Floats] = [np.zeros((0, WIDTH), np.float32)] * len(rows)
+        for some in _batches([len(r) for r in rows]):
+            ids = np.full((len(some), max(len(rows[n]) for n in some)), _PAD, np.int64)
+            mask = np.zeros(ids.shape, np.int32)
+            for i, n in enumerate(some):
+                ids[i, : len(rows[n])], mask[i, : len(rows[n])] = rows[n], 1
+            (states,) = self._inner.run(["states"], {"ids": ids, "mask": mask})
+            for i, n in enumerate(some):
+                made[n] = states[i, : len(rows[n])].astype(np.float32)
+        around = 2 + len(prefix)
+        return [
+            TextTokenStates(m, len(e.ids) + around, e.offsets[room - 1][1] if len(e.ids) > room else len(t))
+            for m, e, t in zip(made, read, texts, strict=True)
+        ]
 
 
 def _windows(ids: list[int], width: int) -> list[list[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -57,6 +57,25 @@ def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) ->
     finally:
         for module, mode in modes:
             module.training = mode
+        logging.getLogger("torch.onnx").setLevel(held)
+    return out.getvalue()
+
+
+def traced(network: nn.Module, inputs: Mapping[str, Any], outputs: Sequence[str], lengths: Sequence[str] = ()) -> bytes:
+    """Any network as an ONNX model: named inputs of n rows in, named outputs out; those in `lengths` have a second axis of any length."""
+    out, held = io.BytesIO(), logging.getLogger("torch.onnx").level
+    axes = {k: {0: "n", **({1: "t"} if k in lengths else {})} for k in (*inputs, *outputs)}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    mode = network.training
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # of shapes that become constants; whoever writes the model compares its outputs
+            torch.onnx.export(
+                network.eval(), tuple(inputs.values()), out, input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes,
+                opset_version=18, dynamo=False,
+            )  # fmt: skip
+    finally:
+        network.train(mode)
         logging.getLogger("torch.onnx").setLevel(held)
     return out.getvalue()
 

@@ -57,3 +57,24 @@ def neighbours(student: Float[Tensor, "n d"], teacher: Float[Tensor, "n e"], tem
     own = torch.eye(len(student), dtype=torch.bool, device=student.device)
     target = softmax((teacher @ teacher.T / temperature).masked_fill(own, -1e4), dim=-1)
     return distributions((student @ student.T / temperature).masked_fill(own, -1e4), target)
+
+
+def states(student: Float[Tensor, "n t d"], teacher: Float[Tensor, "n t d"]) -> Float[Tensor, ""]:
+    """Squared distance of each state from the teacher's at its place, over what the teacher's differ among prompts; scalar. [n, t, d] both.
+
+    What all prompts have in common at a place is large and says nothing, so the variance over the batch is the measure: 1 is as good as
+    the batch's mean state, 0 is the teacher. A picture model attends to every state, so each place counts alike. The teacher gets no
+    gradient. Raises ValueError where the shapes differ or there are fewer than two rows.
+    """
+    if student.shape != teacher.shape or len(student) < 2:
+        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} came, expected one shape of two rows or more")
+    target = teacher.detach()
+    spread = (target - target.mean(0)).square().mean()
+    return (student - target).square().mean() / spread.clamp(min=1e-9)
+
+
+def pooled(student: Float[Tensor, "n d"], teacher: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
+    """The same of one vector for each prompt; scalar. [n, d] both. Raises ValueError as `states` does."""
+    if student.ndim != 2 or teacher.ndim != 2:
+        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} came, expected one vector a row")
+    return states(student[:, None], teacher[:, None])

@@ -10,7 +10,7 @@ from hannun.curate.rules import Rules
 from hannun.curate.text.clean import mostly_signs, other_script, readable
 from hannun.curate.text.noise import NoiseWords
 from hannun.curate.text.profanity import profane
-from hannun.curate.verdict import AtLeast, AtMost, Below
+from hannun.curate.verdict import AtLeast, AtMost, Below, real
 from hannun.item import MAX_PIXELS
 
 NAVER = "Naver's pair factory"
@@ -30,6 +30,7 @@ RULES = Rules(
         AtMost("pixels", MAX_PIXELS, "picture_bomb", "Pillow's bound"),
         AtLeast("side", MIN_SIDE, "picture_small", NAVER),
         AtMost("ratio", MAX_RATIO, "picture_long", NAVER),
+        real,
     ),
     pictures=(Below("white", MAX_WHITE, "picture_white", NAVER),),
     texts=(other_script, readable, mostly_signs, profane, NoiseWords()),

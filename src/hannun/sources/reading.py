@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hannun import exif, hangul, shards
+from hannun import exif, generated, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
 from hannun.item import PLACE, SOURCE, STATE, Image, Item, Problem, image_part, item
@@ -245,7 +245,7 @@ def _file(file: Path, named: bool, reading: Reading, folder: str, id: str, root:
             raise InputError(f"{file}: is a pipe or a device, expected a file")
         place = {"title": hangul.normalise(file.stem), **({"folder": folder} if folder else {})}
         if kind in shards.PICTURES:
-            yield Item(id, (Image(file),), {**place, **(_exif(file) if reading.exif else {})})
+            yield Item(id, (Image(file),), {**place, **_generator(file), **(_exif(file) if reading.exif else {})})
         elif kind in TEXTS:
             text = item(_text(file), id=id)
             yield text if text.parts else Problem(str(file), "is empty, expected text", id)
@@ -274,6 +274,15 @@ def _exif(file: Path) -> dict[str, Any]:
         told = exif.facts_of(_head(file))
         where = places.facts_of(told["latitude"], told["longitude"]) if "latitude" in told else {}
         return facts({**told, **where})
+    return {}
+
+
+def _generator(file: Path) -> dict[str, Any]:
+    """Of a picture that says it was generated how it was, so that none is in a collection without `made_by`; whatever else is left out."""
+    with suppress(HannunError, OSError):
+        with file.open("rb") as f:
+            head = f.read(generated.HEAD)
+        return facts(generated.told(file.read_bytes())) if generated.marked(head) else {}
     return {}
 
 

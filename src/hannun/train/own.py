@@ -16,6 +16,7 @@ import numpy as np
 from hannun.embeddings import Floats
 from hannun.encoder import Encoder
 from hannun.errors import HannunError, InputError
+from hannun.generated import is_generated
 from hannun.item import Content, Item, Pair, Text
 from hannun.metrics.checks import Array
 from hannun.train.pairs import label
@@ -53,11 +54,16 @@ def apart(pairs: Sequence[Pair], dev: Sequence[Pair] = (), product: str = "", se
     said: list[str] = []
     marks = _Marks(product)
     given = _once(pairs, marks, said)
+    made = [is_generated(p.query) or is_generated(p.positive) for p in given]
+    drawn, real = ([p for p, m in zip(given, made, strict=True) if m == wanted] for wanted in (True, False))
     if dev:
-        kept = _without_leaks(given, dev, marks, said)
-        measured = list(dev)
+        measured = [p for p in dev if not is_generated(p.query) and not is_generated(p.positive)]
+        if len(measured) < len(dev):
+            said.append(f"{len(dev) - len(measured)} dev pairs have a generated picture, and are not measured on")
+        kept = _without_leaks(given, measured, marks, said)
     else:
-        kept, measured = _held_out(given, marks, said)
+        kept, measured = _held_out(real, marks, said)
+        kept += _without_leaks(drawn, measured, marks, said) if drawn else []
     _contrastable(kept)
     also: tuple[str, ...] = ()
     if sentence is not None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hannun.errors import InputError
 from hannun.models import adapters, published
 from hannun.recipe import Recipe
 
@@ -51,6 +52,8 @@ class Need:
 
 def network(recipe: Recipe, names: Sequence[str] = ()) -> nn.ModuleDict:
     """The recipe's backbones and heads on the meta device, with an adapter of each of `names` where it trains adapters."""
+    if not recipe.dims:
+        raise InputError(f"{recipe.name} trains no model that gives vectors, and the memory of those alone is told; ask for another recipe")
     parts = {f"part{n}": published.shapes(name) for n, name in enumerate(published.halves(recipe.backbone))}
     made = nn.ModuleDict(parts)
     full = max(recipe.dims)

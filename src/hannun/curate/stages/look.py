@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hannun import generated
 from hannun.curate import shuffle
 from hannun.curate.image.header import image_hash, measure_pixels, read_header
 from hannun.curate.stages.ledger import TaskLedger
@@ -49,7 +50,7 @@ def _judged(plan: RunPlan, row: dict[str, Any], ledger: TaskLedger) -> tuple[byt
         header = read_header(data)
         figures = header.figures()
         ledger.measure(figures)
-        verdict = judge(pair_of("", figures), plan.rules.headers)
+        verdict = judge(pair_of("", {**figures, "generated": float(generated.marked(data))}), plan.rules.headers)
         if not verdict.kept:
             return data, verdict
         pixels = measure_pixels(data, _WHITE if plan.rules.white is None else plan.rules.white)

@@ -373,6 +373,33 @@ HELP = {
     ),
     "What `hannun users embed` wrote on one day.": "어느 날 `hannun users embed`가 쓴 파일.",
     "… and on a later one.": "… 그리고 그 뒤의 것.",
+    # imagine
+    "Draw pictures of words, or change a picture by words. Each PNG keeps prompt, seed, model, settings, and a mark that it is drawn.": (
+        "말로 그림을 그리거나 사진을 말대로 바꿉니다. PNG마다 프롬프트, 시드, 모델, 설정과 그린 그림이라는 표시가 남습니다."
+    ),
+    "What to draw, in Korean or English; - reads a line each.": "그릴 것, 한국어나 영어. -이면 표준 입력을 한 줄씩 읽습니다.",
+    "A folder of Stable Diffusion, or of a painter that `hannun train korean_diffusion` made.": (
+        "Stable Diffusion 폴더, 또는 `hannun train korean_diffusion`이 만든 화가의 폴더."
+    ),
+    "What reads the prompts instead of the model: a trained student.": "모델 대신 프롬프트를 읽는 것: 학습된 학생의 폴더.",
+    "Of a painter: read prompts as it was trained to, in English alone.": "화가일 때: 배운 대로, 영어 프롬프트만 읽습니다.",
+    "The folder for the pictures.": "그림을 둘 폴더.",
+    "Pictures of each prompt.": "프롬프트마다 그릴 장수.",
+    "The seed of the first picture; the others count on from it.": "첫 그림의 시드. 다음 그림은 하나씩 늘어납니다.",
+    "Steps of denoising.": "노이즈를 걷어 내는 스텝 수.",
+    "ddim, dpm or lcm; of a painter euler or heun.": "ddim, dpm, lcm. 화가는 euler, heun.",
+    "How hard the words pull; 1 is off.": "말을 얼마나 강하게 따를지. 1은 끔.",
+    "What not to draw.": "그리지 않을 것.",
+    "Pixels, multiples of 8; the model's own when left out.": "픽셀 크기, 8의 배수. 빼면 모델의 크기.",
+    "Change this picture.": "이 사진을 바꿉니다.",
+    "With --from: how much of it is made anew, above 0 … 1.": "--from과 함께: 얼마나 새로 그릴지, 0 초과 … 1.",
+    "Pictures that are drawn at once; 0 is all of them.": "한꺼번에 그릴 장수. 0은 모두.",
+    "Take little memory and more time.": "메모리를 적게 쓰고 시간을 더 씁니다.",
+    "Look there for what was drawn.": "그린 것과 닮은 것을 이 컬렉션에서 찾습니다.",
+    "How many hits of each picture.": "그림마다 찾을 개수.",
+    "The model that is distilled, in place of the recipe's: a model's folder or hub id.": (
+        "레시피의 것 대신 증류할 모델: 모델의 폴더나 허브 id."
+    ),
     # curate
     "Raw image–text records into clean Korean pairs.": "가공하지 않은 사진–글 기록에서 깨끗한 한국어 쌍을 만듭니다.",
     "Clean pairs out of raw sources. Run again after a stop, it goes on where it was.": (

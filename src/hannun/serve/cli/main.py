@@ -26,6 +26,7 @@ from hannun.serve.cli import (
     evaluate,
     export,
     facets,
+    imagine,
     index,
     info,
     keys,
@@ -105,6 +106,7 @@ app.command("ask")(ask.ask)
 app.command("tag")(tag.tag)
 app.command("thumbnail")(thumbnail.thumbnail)
 app.command("locate")(locate.locate)
+app.command("imagine")(imagine.imagine)
 app.add_typer(users.app, name="users")
 
 

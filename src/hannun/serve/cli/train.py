@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hannun.train.own import OwnData
     from hannun.train.run import Moment
 
+_TAUGHT = ("korean_diffusion",)  # the recipes that have a teacher
 _EVERY = 10.0  # seconds without a line after which one says how far the training is
 
 
@@ -29,6 +30,7 @@ def train(
     size: Annotated[str, typer.Option(help="Which of its sizes: paper, or tiny for a CPU.")] = "tiny",
     data: Annotated[Path, typer.Option(help="The folder of data sets.")] = Path("../shared/data"),
     backbone: Annotated[str, typer.Option(help="What the training begins at, in place of the recipe's: a model's folder or hub id.")] = "",
+    teacher: Annotated[str, typer.Option(help="The model that is distilled, in place of the recipe's: a model's folder or hub id.")] = "",
     work: Annotated[Path | None, typer.Option(help="Checkpoints, logs and the model go here; by default build/RECIPE-SIZE.")] = None,
     pairs: Annotated[
         list[Path] | None,
@@ -47,7 +49,10 @@ def train(
     module = recipes.recipe_module(recipe)
     if size not in module.SIZES:
         raise InputError(f"{recipe} has no size {size!r}; {neighbours(size, module.SIZES)}")
-    chosen = module.SIZES[size].changed(({"backbone": backbone} if backbone else {}) | settings(set_ or []))
+    named = {k: v for k, v in (("backbone", backbone), ("teacher", teacher)) if v}
+    chosen = module.SIZES[size].changed(named | settings(set_ or []))
+    if teacher and recipe not in _TAUGHT:
+        raise InputError(f"--teacher came, and {recipe} distils nothing; leave it out, or train {', '.join(_TAUGHT)}")
     for name, given in (("--dev", dev), ("--columns", columns), ("--product", product), ("--start", start)):
         if given and not pairs:
             raise InputError(f"{name} came without --pairs, and is of your own pairs; give them with --pairs")

@@ -1,0 +1,74 @@
+"""What every reader of prompts gives: texts go in, for each the states that a picture model attends to, and one vector, come out."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, final
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+LENGTH = 77  # states of a prompt: the window of CLIP's text tower (Radford et al. 2021), which Stable Diffusion inherits
+
+
+@dataclass(frozen=True, eq=False)
+class PromptStates:
+    """`tokens` [n, 77, d], `pooled` [n, e], and for each text what was cut off of it: "" where it was read whole."""
+
+    tokens: Float[Tensor, "n t d"]
+    pooled: Float[Tensor, "n e"]
+    cut: tuple[str, ...]
+
+
+class PromptReader(Protocol):
+    """Reads prompts. `width` is d, `pooled_width` e; `version` changes whenever the same text could give other states."""
+
+    version: str
+    width: int
+    pooled_width: int
+
+    def states(self, texts: Sequence[str]) -> PromptStates:
+        """The states of texts, without gradient. A text over the window loses its end, and `cut` says what."""
+        ...
+
+
+def shortened(text: str, kept: int, of: int, end: int) -> str:
+    """What `PromptStates.cut` says of a text of `of` tokens, of which `kept` were read, up to character `end`; "" where that is all."""
+    left = text[end:].strip()
+    return f"read to {kept} of {of} tokens; left out: {left[:80]!r}" if of > kept and left else ""
+
+
+@final
+class Remembered:
+    """A reader that keeps the states of texts that come again, in half precision, up to `room` bytes; the oldest go first."""
+
+    def __init__(self, reader: PromptReader, room: int = 1 << 30) -> None:
+        self.version, self.width, self.pooled_width = reader.version, reader.width, reader.pooled_width
+        self._reader, self._most = reader, max(1, room // (2 * (LENGTH * reader.width + reader.pooled_width)))
+        self._kept: OrderedDict[str, tuple[Tensor, Tensor, str]] = OrderedDict()
+
+    def states(self, texts: Sequence[str]) -> PromptStates:
+        """The same to half precision, read once."""
+        new = [t for t in dict.fromkeys(texts) if t not in self._kept]
+        here = dict(self._kept)
+        for begin in range(0, len(new), 64):
+            some = new[begin : begin + 64]
+            made = self._reader.states(some)
+            for text, tokens, pooled, cut in zip(some, made.tokens.half(), made.pooled.half(), made.cut, strict=True):
+                here[text] = self._kept[text] = (tokens.clone(), pooled.clone(), cut)
+        found = [here[t] for t in texts]
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        tokens, pooled = torch.stack([f[0] for f in found]).float(), torch.stack([f[1] for f in found]).float()
+        return PromptStates(tokens, pooled, tuple(f[2] for f in found))
+
+
+def in_batches(read: Callable[[Sequence[str]], PromptStates], texts: Sequence[str], size: int = 64) -> PromptStates:
+    """Many texts, `size` at a time."""
+    parts = [read(texts[n : n + size]) for n in range(0, len(texts), size)]
+    return PromptStates(torch.cat([p.tokens for p in parts]), torch.cat([p.pooled for p in parts]), tuple(c for p in parts for c in p.cut))
