@@ -205,7 +205,7 @@ def test_a_model_of_users_is_asked_for_what_it_knows(tmp_path: Path) -> None:
     save_users(model, tmp_path / "m")
     mine = Harness(load(tmp_path / "m"), tmp_path, tmp_path / "cache")
     histories, times = [np.array([7, 0]), np.array([3])], [np.array([5, 9]), np.array([5])]
-    asked = logs.Asked("made", histories, times, np.array([1, 4]), ids)
+    asked = logs.NextAsked("made", histories, times, np.array([1, 4]), ids)
     found = {f.name: f for f in logs.behaviour(mine, asked, "note")}
     users = mine.encoder.encode_document([{"events": asked.events(u)} for u in range(2)]).dense
     things = mine.encoder.encode_document([item({"id": i, "text": i}) for i in ids]).dense

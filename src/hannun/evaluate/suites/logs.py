@@ -82,12 +82,12 @@ def sequences(harness: Harness, name: str) -> list[Figure]:
     items = int(max(r.max() for r in rows)) + 1
     note = f"{len(rows)} users, {items} items, last item left out"
     histories, targets = [r[:-1] for r in rows], np.array([r[-1] for r in rows])
-    asked = Asked(name, histories, [np.arange(1, len(h) + 1) * DAY for h in histories], targets, [str(n) for n in range(1, items + 1)])
+    asked = NextAsked(name, histories, [np.arange(1, len(h) + 1) * DAY for h in histories], targets, [str(n) for n in range(1, items + 1)])
     return chains(histories, targets, histories, items, name, note) + behaviour(harness, asked, note)
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class NextAsked:
     """Of each user the items that they had [t], when (seconds from 1970) and what came next; the items' ids, and titles if any."""
 
     name: str
@@ -104,7 +104,7 @@ class Asked:
         return [e | {"text": self.titles[i]} for e, i in zip(named, self.histories[user], strict=True)] if self.titles else named
 
 
-def behaviour(harness: Harness, asked: Asked, note: str) -> list[Figure]:
+def behaviour(harness: Harness, asked: NextAsked, note: str) -> list[Figure]:
     """The figures of an encoder of events; none of another encoder, nor where the items are neither known to it nor have titles."""
     if Events.kind not in harness.encoder.kinds:
         return []
@@ -204,7 +204,7 @@ def _by_time(harness: Harness, users: Ints, items: Ints, times: Ints, titles: li
     events = [np.array(seen) for seen in before.values() if seen]
     note = f"{len(asked)} users, {len(titles)} items, split at {TIME:.0%} of the time"
     found = chains(histories, targets, events, len(titles), name, note) + _titles(harness, histories, targets, titles, name, note)
-    return found + behaviour(harness, Asked(name, histories, [np.array(seen_at[u]) for u in asked], targets, ids, titles), note)
+    return found + behaviour(harness, NextAsked(name, histories, [np.array(seen_at[u]) for u in asked], targets, ids, titles), note)
 
 
 def logs(harness: Harness) -> Measured:
