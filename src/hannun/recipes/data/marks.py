@@ -98,9 +98,9 @@ def _turned(mark: PIL.Image.Image, kind: str, rng: np.random.Generator) -> PIL.I
         return shade
     elif kind == "emboss":
         pressed = PIL.Image.new("RGBA", mark.size, (128, 128, 128, 0))
-        for shade, step in ((0, 3), (255, -3)):
+        for grey, step in ((0, 3), (255, -3)):
             edge = PIL.ImageChops.subtract(PIL.ImageChops.offset(ink, step, step), ink)
-            side = PIL.Image.new("RGBA", mark.size, (shade, shade, shade, 0))
+            side = PIL.Image.new("RGBA", mark.size, (grey, grey, grey, 0))
             side.putalpha(edge)
             pressed.alpha_composite(side)
         return pressed

@@ -9,7 +9,7 @@ from hannun.catalogue import held_out, products
 from hannun.datasets import pictures
 from hannun.datasets.split import part
 from hannun.errors import DependencyError
-from hannun.recipes.data import drawn, pairs
+from hannun.recipes.data import drawn_prompts, pairs
 
 Parallel = tuple[str, str]
 CAPTIONS = 300  # sentences that are measured on
@@ -26,8 +26,8 @@ class ParallelPrompts:
 
 def prompts(data: Path | None) -> ParallelPrompts:
     """The catalogue's prompts; with the data folder also names of emoji and parallel sentences, a part of them for measuring."""
-    held = [drawn.asked(p)[0] for p in products() if held_out(p)]
-    train = {"drawn": drawn.prompts(held=False)}
+    held = [drawn_prompts.asked(p)[0] for p in products() if held_out(p)]
+    train = {"drawn": drawn_prompts.prompts(held=False)}
     if data is None or not data.exists():
         return ParallelPrompts(train, held, [])
     sentences: list[Parallel] = []

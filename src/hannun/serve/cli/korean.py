@@ -1,4 +1,7 @@
-"""A command's English help goes in, its Korean help comes out, where the locale is Korean."""
+"""A command's English help goes in, its Korean help comes out, where the locale is Korean.
+
+This file is long because it is a list: every help text of every command with its translation.
+"""
 
 from __future__ import annotations
 
