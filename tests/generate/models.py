@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from hannun.models.state_head import StateHead, StateShape
+
 TEXTS = ["a red striped dress", "a blue coat", "plain green hat", "a photo of a floral skirt"]
 
 
@@ -41,14 +43,20 @@ def stable(folder: Path, width: int = 32) -> Path:
     return folder
 
 
+def head(width: int, pooled: int) -> StateHead:
+    """A head with random weights: a new one gives every prompt the same states."""
+    made = StateHead(StateShape(384, width, pooled, 32, 1, 2))
+    for layer in (made.tokens, made.pooled):
+        torch.nn.init.normal_(layer.weight)
+    return made
+
+
 def student(folder: Path, width: int, pooled: int) -> Path:
     """An untrained student over mini whose states have these widths."""
-    from hannun.models.state_head import StateHead, StateShape
     from hannun.prompts.student import MiniStates, Student
 
     torch.manual_seed(1)
-    encoder = MiniStates()
-    Student(encoder, StateHead(StateShape(encoder.width, width, pooled, 32, 1, 2)), "a teacher").save(folder)
+    Student(MiniStates(), head(width, pooled), "a teacher").save(folder)
     return folder
 
 
@@ -58,7 +66,6 @@ def painter(folder: Path) -> Path:
 
     from hannun.models.diffusion_transformer import Painter, PainterShape
     from hannun.models.export.painter import LatentCodec, write_painter
-    from hannun.models.state_head import StateHead, StateShape
     from hannun.recipes.korean_diffusion import begin_teacher
 
     torch.manual_seed(2)
@@ -74,7 +81,7 @@ def painter(folder: Path) -> Path:
         network,
         parts,
         (teacher.network, teacher.tokenizer),
-        StateHead(StateShape(384, 32, teacher.pooled_width, 32, 1, 2)),
+        head(32, teacher.pooled_width),
         "mini",
     )
     return folder
