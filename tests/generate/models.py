@@ -16,14 +16,13 @@ def stable(folder: Path, width: int = 32) -> Path:
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    from hannun.models.backbones.tiny import tokenizer
-    from hannun.recipes.korean_diffusion import SPECIAL, WORDS
+    from hannun.models.backbones.tiny import CLIP_NAMES, CLIP_SPECIAL, tokenizer
 
     torch.manual_seed(0)
-    made = tokenizer(TEXTS, SPECIAL, pad=WORDS["pad"], bos=WORDS["bos"], eos=WORDS["eos"], length=77)
+    made = tokenizer(TEXTS, CLIP_SPECIAL, pad=CLIP_NAMES["pad"], bos=CLIP_NAMES["bos"], eos=CLIP_NAMES["eos"], length=77)
     text = CLIPTextConfig(
         vocab_size=len(made), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=77, **{f"{k}_token_id": getattr(made, f"{k}_token_id") for k in WORDS},
+        max_position_embeddings=77, **{f"{k}_token_id": getattr(made, f"{k}_token_id") for k in CLIP_NAMES},
     )  # fmt: skip
     unet = UNet2DConditionModel(
         sample_size=8, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(16, 32), norm_num_groups=8,

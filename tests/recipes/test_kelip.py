@@ -18,6 +18,7 @@ from transformers import CLIPConfig
 
 from hannun.errors import InputError
 from hannun.item import Image, Item, Pair, Text
+from hannun.models.backbones import clip
 from hannun.recipes import kelip, table
 from hannun.recipes.data import pairs
 from hannun.train.batches import Mixture, from_pairs
@@ -53,6 +54,15 @@ def test_the_paper_size_is_built_and_trained_with_parts_of_pictures(tmp_path: Pa
     assert {"crop_0", "crop_1", "dense"} <= set(json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1]))
     with pytest.raises(InputError, match="the backbone gives 512 dimensions and the recipe has 384"):
         kelip.build(replace(kelip.PAPER, dims=(384,)), TEXTS)
+
+
+def test_a_text_is_pooled_at_its_end() -> None:
+    """transformers takes a text's highest number instead of its end where the end token is number 2."""
+    network, processor = clip.begin(TEXTS, small())
+    read = processor.tokenizer(TEXTS, padding=True, return_tensors="pt")
+    told = network.text_model(**{k: read[k] for k in ("input_ids", "attention_mask")})
+    ends = read["attention_mask"].sum(1) - 1
+    assert all(told.pooler_output[n].equal(told.last_hidden_state[n, end]) for n, end in enumerate(ends.tolist()))
 
 
 def test_batches_draw_the_languages_as_the_source_has_them() -> None:

@@ -47,10 +47,6 @@ from hannun.train.steps.diffusion import LatentBatches, painted
 from hannun.train.steps.distillation import Distillation, Parallel, ParallelBatches, distilled
 
 _OURS = "ours"
-WORDS = {"pad": "<pad>", "bos": "<|startoftext|>", "eos": "<|endoftext|>"}
-# An end token of number 2 makes transformers pool at the highest number instead (old configurations of CLIP said 2 whatever it was), so
-# number 2 is somebody else's.
-SPECIAL = (WORDS["pad"], WORDS["bos"], "<|reserved|>", WORDS["eos"])
 
 PAPER = Recipe(
     name="korean_diffusion",
@@ -123,10 +119,11 @@ def begin_teacher(texts: Sequence[str], width: int, layers: int, seed: int) -> C
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
     torch.manual_seed(seed)
-    made = tiny.tokenizer(texts, SPECIAL, pad=WORDS["pad"], bos=WORDS["bos"], eos=WORDS["eos"], length=LENGTH)
+    words = tiny.CLIP_NAMES
+    made = tiny.tokenizer(texts, tiny.CLIP_SPECIAL, pad=words["pad"], bos=words["bos"], eos=words["eos"], length=LENGTH)
     config = CLIPTextConfig(
         vocab_size=len(made), hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers, num_attention_heads=4,
-        projection_dim=VECTOR, max_position_embeddings=LENGTH, **{f"{k}_token_id": getattr(made, f"{k}_token_id") for k in WORDS},
+        projection_dim=VECTOR, max_position_embeddings=LENGTH, **{f"{k}_token_id": getattr(made, f"{k}_token_id") for k in words},
     )  # fmt: skip
     return ClipTexts(CLIPTextModelWithProjection(config), made, f"teacher-{width}x{layers}-{seed}")
 

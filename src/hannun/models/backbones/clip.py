@@ -10,10 +10,8 @@ from typing import Any
 
 import torch
 
-from hannun.models.backbones.tiny import tokenizer
+from hannun.models.backbones.tiny import CLIP_NAMES, CLIP_SPECIAL, tokenizer
 from hannun.models.published import new_clip_config
-
-NAMES = {"pad": "<pad>", "bos": "<|startoftext|>", "eos": "<|endoftext|>"}
 
 
 def begin(texts: Sequence[str], config: Any = None, seed: int = 0) -> tuple[Any, Any]:
@@ -23,9 +21,9 @@ def begin(texts: Sequence[str], config: Any = None, seed: int = 0) -> tuple[Any,
     torch.manual_seed(seed)
     config = config or new_clip_config()
     said, seen = config.text_config, config.vision_config
-    window = said.max_position_embeddings
-    tok = tokenizer(texts, list(NAMES.values()), pad=NAMES["pad"], bos=NAMES["bos"], eos=NAMES["eos"], size=said.vocab_size, length=window)
-    for name in NAMES:
+    names, window = CLIP_NAMES, said.max_position_embeddings
+    tok = tokenizer(texts, CLIP_SPECIAL, pad=names["pad"], bos=names["bos"], eos=names["eos"], size=said.vocab_size, length=window)
+    for name in names:
         setattr(said, f"{name}_token_id", getattr(tok, f"{name}_token_id"))
     side = {"height": seen.image_size, "width": seen.image_size}
     return CLIPModel(config), CLIPProcessor(CLIPImageProcessorPil(size={"shortest_edge": seen.image_size}, crop_size=side), tok)

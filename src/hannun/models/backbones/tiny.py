@@ -20,6 +20,10 @@ QWEN_TEMPLATE = (
     "{% endfor %}<|im_end|>\n{% endfor %}"
 )
 QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+CLIP_NAMES = {"pad": "<pad>", "bos": "<|startoftext|>", "eos": "<|endoftext|>"}
+# transformers pools at a text's highest number instead of its end where the end token is number 2, which old configurations of CLIP said
+# whatever it was: so number 2 is nobody's.
+CLIP_SPECIAL = (CLIP_NAMES["pad"], CLIP_NAMES["bos"], "<|reserved|>", CLIP_NAMES["eos"])
 WINDOW = 512
 
 
@@ -142,8 +146,8 @@ def clip(texts: Sequence[str] = (), width: int = 64, layers: int = 2, side: int 
     from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor
 
     torch.manual_seed(seed)
-    names = {"pad": "<pad>", "bos": "<|startoftext|>", "eos": "<|endoftext|>"}
-    tok = tokenizer(texts, list(names.values()), pad=names["pad"], bos=names["bos"], eos=names["eos"], length=77)
+    names = CLIP_NAMES
+    tok = tokenizer(texts, CLIP_SPECIAL, pad=names["pad"], bos=names["bos"], eos=names["eos"], length=77)
     tower = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": 2, "intermediate_size": 2 * width}
     ids = {f"{k}_token_id": getattr(tok, f"{k}_token_id") for k in names}
     config = CLIPConfig(
