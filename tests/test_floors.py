@@ -26,6 +26,7 @@ FLOORS: list[set[str]] = [
         "seen",
         "part",
         "signals",
+        "sensors",
         "events",
         "embeddings",
         "adamw",

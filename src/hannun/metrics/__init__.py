@@ -19,6 +19,7 @@ from hannun.metrics.classification import accuracy, calibration_error, guess, ma
 from hannun.metrics.correlation import average_ranks, spearman
 from hannun.metrics.generation import bert_score, clip_score, frechet_distance
 from hannun.metrics.late_interaction import maxsim
+from hannun.metrics.probing import logistic, shown
 from hannun.metrics.ranking import (
     Captions,
     Queries,
@@ -55,6 +56,7 @@ __all__ = [
     "holm",
     "image_to_text",
     "intra_list_distance",
+    "logistic",
     "macro_f1",
     "calibration_error",
     "maxsim",
@@ -64,6 +66,7 @@ __all__ = [
     "precision",
     "recall",
     "reciprocal_rank",
+    "shown",
     "spearman",
     "text_to_image",
 ]

@@ -87,12 +87,12 @@ FEATURES: tuple[Channel, ...] = (
 
 #: What else wearables measure: not among the paper's features, so that a table of a day leaves it out, but captions name it.
 OTHERS: tuple[Channel, ...] = (
-    Channel("acc_x", "가속도 x", "acceleration x", "g", "Motion", -20, 20, 0, 1, told=True, digits=2, names=("x", "ax", "accel_x", "가속도x", "가속도_x")),
-    Channel("acc_y", "가속도 y", "acceleration y", "g", "Motion", -20, 20, 0, 1, told=True, digits=2, names=("y", "ay", "accel_y", "가속도y", "가속도_y")),
-    Channel("acc_z", "가속도 z", "acceleration z", "g", "Motion", -20, 20, 0, 1, told=True, digits=2, names=("z", "az", "accel_z", "가속도z", "가속도_z")),
-    Channel("gyro_x", "각속도 x", "rotation x", "rad/s", "Motion", -50, 50, 0, 1, told=True, digits=2, names=("gx", "gyr_x", "각속도x", "각속도_x")),
-    Channel("gyro_y", "각속도 y", "rotation y", "rad/s", "Motion", -50, 50, 0, 1, told=True, digits=2, names=("gy", "gyr_y", "각속도y", "각속도_y")),
-    Channel("gyro_z", "각속도 z", "rotation z", "rad/s", "Motion", -50, 50, 0, 1, told=True, digits=2, names=("gz", "gyr_z", "각속도z", "각속도_z")),
+    Channel("acc_x", "가속도 x", "acceleration x", "g", "Motion", -1e5, 1e5, 0, 1, told=True, digits=2, names=("x", "ax", "accel_x", "가속도x", "가속도_x")),
+    Channel("acc_y", "가속도 y", "acceleration y", "g", "Motion", -1e5, 1e5, 0, 1, told=True, digits=2, names=("y", "ay", "accel_y", "가속도y", "가속도_y")),
+    Channel("acc_z", "가속도 z", "acceleration z", "g", "Motion", -1e5, 1e5, 0, 1, told=True, digits=2, names=("z", "az", "accel_z", "가속도z", "가속도_z")),
+    Channel("gyro_x", "각속도 x", "rotation x", "rad/s", "Motion", -1e5, 1e5, 0, 1, told=True, digits=2, names=("gx", "gyr_x", "각속도x", "각속도_x")),
+    Channel("gyro_y", "각속도 y", "rotation y", "rad/s", "Motion", -1e5, 1e5, 0, 1, told=True, digits=2, names=("gy", "gyr_y", "각속도y", "각속도_y")),
+    Channel("gyro_z", "각속도 z", "rotation z", "rad/s", "Motion", -1e5, 1e5, 0, 1, told=True, digits=2, names=("gz", "gyr_z", "각속도z", "각속도_z")),
     Channel("intensity", "활동 강도", "intensity", _B, "Activity", 0, 3, 0, 1, told=True, names=("활동강도", "강도")),
     Channel("calories", "소모 열량", "energy burned", "kcal", "Activity", 0, 60, 1.5, 1.5, total=True, names=("calories (kcal)", "kcal", "칼로리")),
     Channel("spo2", "산소 포화도", "oxygen saturation", "%", "Heart", 50, 100, 95.2019, 2.4646, told=True, names=("산소포화도", "oxygen")),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from hannun import hangul
 from hannun.sensors.channels import KNOWN
@@ -84,12 +85,14 @@ def _judged(kind: str, words: dict[str, str], sentence: str, language: Language,
             yield claim(f"{key} {field} {words[field]}", true.replace(",", "") == words[field].replace(",", ""), true)
     elif kind == "trend":
         way = _way(words, language, ("rising", "falling", "stable"))
-        first, last = (_row(words[w], signal, language) for w in ("start", "end"))
-        right = way is not None and first is not None and last is not None and _trends(signal, key, first, last) == way
-        yield claim(f"{key} {way} {words['start']}–{words['end']}", right and _parts_fit(words, language, signal))
+        first, last = (_rows(words[w], signal, language, edges(len(signal.values))) for w in ("start", "end"))
+        right = way is not None and any(_trend(signal, key, a, b) == way for a in first for b in last)
+        yield claim(f"{key} {way} {words['start']}–{words['end']}", right)
     else:
-        way, row = _way(words, language, ("spike", "dip")), _row(words["time"], signal, language)
-        yield claim(f"{key} {way} {words['time']}", row is not None and _peaks(signal, key, row, way) and _parts_fit(words, language, signal))
+        way, cut = _way(words, language, ("spike", "dip")), edges(len(signal.values))
+        rows = _rows(words["time"], signal, language, (cut[1:] + cut[:-1]) // 2)
+        there = {int(cut[at] + cut[at + 1]) // 2 for at, extreme in extremes(binned(signal, key)) if extreme == way}
+        yield claim(f"{key} {way} {words['time']}", bool(there & set(rows)))
 
 
 def _every_name(language: Language) -> set[str]:
@@ -100,8 +103,9 @@ def _semantic(kind: str, words: dict[str, str], language: Language, signal: Sign
     korean = language == "ko"
     if kind == "parts":
         true = {p.korean if korean else p.english: p.steps for p in steps_by_part(signal)}
-        count = int(words["count"].replace(",", "").partition(".")[0])
-        yield f"{words['part']} {count}", true.get(words["part"]) == count, str(true.get(words["part"], "no steps"))
+        there = str(true.get(words["part"], "no steps"))
+        said = words.get("count", "some").replace(",", "")
+        yield f"{words['part']} {said}", words["part"] in true if said == "some" else there == said, there
         return
     if kind == "mood":
         noted = {(m.korean if korean else m.english, time(signal, m.row, language)) for m in labels.moods}
@@ -122,28 +126,14 @@ def _way(words: dict[str, str], language: Language, among: Sequence[str]) -> str
     return next((w for w in among if given in WAYS[language][w]), None)
 
 
-def _row(told_time: str, signal: Signal, language: Language) -> int | None:
-    """The bin edge or middle whose time is told so, as a row; None where none is."""
-    cut = edges(len(signal.values))
-    rows = sorted({*cut.tolist(), *((cut[1:] + cut[:-1]) // 2).tolist()})
-    return next((int(r) for r in rows if time(signal, int(r), language) == told_time), None)
+def _rows(said: str, signal: Signal, language: Language, among: npt.NDArray[np.int64]) -> list[int]:
+    """Which of the rows a time may mean, told as captions tell it: Korean ones with the part of the day that the clock is in."""
+    return [int(r) for r in among if time(signal, int(r), language) == said]
 
 
-def _trends(signal: Signal, key: str, first: int, last: int) -> str | None:
+def _trend(signal: Signal, key: str, first: int, last: int) -> str | None:
+    """What the bins from one edge to another do."""
     bins, cut = binned(signal, key), edges(len(signal.values)).tolist()
-    if first not in cut or last not in cut or cut.index(last) - cut.index(first) not in SEGMENTS or np.isnan(bins).all():
+    if cut.index(last) - cut.index(first) not in SEGMENTS or np.isnan(bins).all():
         return None
     return direction(bins[cut.index(first) : cut.index(last)], float(np.nanmax(bins) - np.nanmin(bins)))
-
-
-def _peaks(signal: Signal, key: str, row: int, way: str | None) -> bool:
-    cut = edges(len(signal.values))
-    return any(int(cut[at] + cut[at + 1]) // 2 == row and extreme == way for at, extreme in extremes(binned(signal, key)))
-
-
-def _parts_fit(words: dict[str, str], language: Language, signal: Signal) -> bool:
-    """Whether the part of the day that Korean times begin with is the clock's."""
-    if language != "ko":
-        return True
-    times = [words[w] for w in ("start", "end", "time") if w in words]
-    return all(_row(t, signal, language) is not None for t in times)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hannun.errors import InputError
 from hannun.sensors.captions import NONE, Labels
-from hannun.sensors.channels import MINUTELY, MINUTES, channel
+from hannun.sensors.channels import KNOWN, MINUTELY, MINUTES, channel
 from hannun.sensors.episodes import Episode, MoodNote, mooded, named
 from hannun.sensors.form import DAY, gridded
 from hannun.signals import MAX_VALUES, Signal
@@ -25,6 +25,7 @@ Floats64 = npt.NDArray[np.float64]
 _EPOCH = datetime.datetime(1970, 1, 1)
 ODD = 0.5  # of the values of a channel that may be impossible before the column is taken for another one
 CERTAIN = 0.95  # of the values that must fit another unit before it is taken for that
+STUCK = 60  # equal samples, all that there are, that make a sensor look stuck
 SUMMED = 50  # samples that never fall, beyond what a minute can have, are a count that was summed up
 
 
@@ -108,7 +109,7 @@ def plausible(key: str, times: Floats64, values: Floats64, tell: Callable[[str],
         raise InputError(f"{told}; is it another column, or another unit? say which with --columns {key}=…")
     if not fits.all():
         tell(f"{key}: {int((~fits).sum()):,} values beyond {c.low:g} … {c.high:g} are no measurements, and are masked")
-    if len(values) > 1 and np.ptp(values[fits]) == 0:
+    if fits.sum() >= STUCK and np.ptp(values[fits]) == 0:
         tell(f"{key}: is {values[fits][0]:g} all the time; is the sensor stuck?")
     return times[fits], values[fits]
 
@@ -124,7 +125,7 @@ _UNITS: Mapping[str, tuple[tuple[str, float, float, Callable[[Floats64], Floats6
 def _days(samples: Samples, clean: Mapping[tuple[str, str], tuple[Floats64, Floats64]], name: str) -> Iterator[Recording]:
     """Minutes of each day that has any sample; of several sources that count the same, the larger count of a minute stands."""
     days = sorted({int(d) for t, _ in clean.values() for d in np.unique(t // DAY)})
-    keys = tuple(dict.fromkeys(k for k, _ in clean))
+    keys = tuple(sorted(dict.fromkeys(k for k, _ in clean), key=lambda k: list(KNOWN).index(k) if k in KNOWN else len(KNOWN)))
     for day in days:
         values, mask = np.zeros((MINUTES, len(keys)), np.float32), np.zeros((MINUTES, len(keys)), bool)
         for (key, _), (times, x) in clean.items():
@@ -161,7 +162,7 @@ def raw(samples: Samples, clean: Mapping[str, tuple[Floats64, Floats64]], name: 
 
     Times that are only told to the second, with many samples in each, are spread over it.
     """
-    spread = {k: (_spread(t), x) for k, (t, x) in clean.items()}
+    spread = {k: (_spread(t), x) for k, (t, x) in _in_g(clean, samples.tell).items()}
     every = np.unique(np.concatenate([t for t, _ in spread.values()]))
     if len(every) < 2:
         raise InputError(f"{name}: holds {len(every)} sample, expected two or more at different times")
@@ -183,6 +184,18 @@ def raw(samples: Samples, clean: Mapping[str, tuple[Floats64, Floats64]], name: 
     start = (_EPOCH + datetime.timedelta(seconds=first)).isoformat() if first > DAY * 365 else None
     labels = _labels(samples, first, rows, 1 / even)
     return Recording(Signal(values, even, tuple(spread), start, mask), labels, name, samples.person, tuple(samples.said))
+
+
+def _in_g(clean: Mapping[str, tuple[Floats64, Floats64]], tell: Callable[[str], None]) -> Mapping[str, tuple[Floats64, Floats64]]:
+    """Acceleration in g, where its three axes say by the size of gravity that they came in m/s²."""
+    axes = [clean[k] for k in ("acc_x", "acc_y", "acc_z") if k in clean]
+    if len(axes) < 3 or len({len(t) for t, _ in axes}) > 1:
+        return clean
+    size = float(np.median(np.sqrt(sum(x**2 for _, x in axes))))
+    if not 8 <= size <= 12:
+        return clean
+    tell("acceleration came in m/s² (its size is about 9.8 at rest) and is in g now")
+    return {k: (t, x / 9.80665 if k.startswith("acc_") else x) for k, (t, x) in clean.items()}
 
 
 def _spread(times: Floats64) -> Floats64:

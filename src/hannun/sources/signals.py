@@ -78,7 +78,7 @@ def read_signals(paths: Sequence[Path], reading: SignalReading | None = None) ->
             yield from of_table(file, how)
         elif (found := of_export(file, how.shift)) is not None:
             exports.append(found)
-        elif ending(file) == "json":
+        elif ending(file) == "json" and (file in paths or sniffed(file)):
             yield from of_json(file)
         elif file in paths:
             raise InputError(f"{file}: holds no signals; expected a table, a .json of signals, an export.xml or a .zip of an export")
@@ -122,6 +122,12 @@ def is_signals(row: Mapping[str, Any]) -> bool:
     return bool(channels) and any(n in names for n in _ROLES[TIME]) and not {"text", "image", "signal"} & names.keys()
 
 
+def holds(file: Path) -> bool:
+    """Whether a table is one of signals, by its first row."""
+    first = next((r for r in rows(file) if not isinstance(r, Problem)), None)
+    return first is not None and is_signals(first)
+
+
 def of_table(file: Path, how: SignalReading, some: Iterable[Mapping[str, Any] | Problem] | None = None) -> Iterator[Recording]:
     """The recordings of a table, by person. Raises InputError where no column is a channel, or none tells times."""
     table = [r for r in (rows(file) if some is None else some) if not isinstance(r, Problem)]
@@ -151,7 +157,7 @@ def of_table(file: Path, how: SignalReading, some: Iterable[Mapping[str, Any] | 
 
 def _columns(file: Path, table: Sequence[Mapping[str, Any]], how: SignalReading) -> tuple[dict[str, str], dict[str, str]]:
     """Role → column, and channel → column. Columns of numbers that nobody knows are channels of their own name."""
-    there = list(dict.fromkeys(str(n) for row in table[:100] for n in row))
+    there = list(dict.fromkeys(str(n) for row in table for n in row))
     plain = {hangul.normalise(n).strip().lower(): n for n in there}
     for theirs in how.columns.values():
         if theirs not in there:
@@ -171,7 +177,7 @@ def _columns(file: Path, table: Sequence[Mapping[str, Any]], how: SignalReading)
         channels |= {c: c for c in more if channels and any(r.get(c) is not None for r in table[:100])}
     if not channels:
         names = ", ".join(there)[:200]
-        raise InputError(f"{file}: has the columns {names}, none of which is a channel; say which with --columns HR=…,steps=…,time=…")
+        raise InputError(f"{file}: has the columns {names}, none of which is a channel with any value; say which with --columns HR=…,steps=…,time=…")
     return roles, channels
 
 

@@ -20,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from hannun.errors import InputError
-from hannun.sensors.recording import Samples
+from hannun.sensors.recording import Samples, joined
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _FITBIT = re.compile(r"(heart_rate|steps|calories|sleep|exercise)-\d{4}-\d\d-\d\d\.json")
@@ -58,11 +58,9 @@ def of_export(file: Path, shift: float = 0.0) -> Samples | None:
 
 
 def _of_zip(file: Path, shift: float) -> Samples | None:
-    from hannun.sensors.recording import joined
-
     found = []
     with zipfile.ZipFile(file) as archive:
-        for inside in archive.infolist():
+        for inside in sorted(archive.infolist(), key=lambda i: i.filename):
             name = Path(inside.filename).name
             if name == "export.xml":
                 with archive.open(inside) as opened:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from hannun.errors import InputError
 from hannun.models.backbones.places import PictureTokens
+from hannun.models.backbones.series import Series, SeriesShape
 from hannun.models.backbones.vit import PatchTokens
 from hannun.models.captioner.network import Captioner, CaptionerShape
 from hannun.models.saving import save_folder
@@ -50,6 +51,8 @@ def _said(source: Any) -> dict[str, Any]:
             return {"kind": "places", "width": source.width, "drop": source.drop}
         case PatchTokens():
             return {"kind": "vit", **source.to_json()}
+        case Series():
+            return {"kind": "series", "shape": source.shape.to_json()}
     raise InputError(
         f"a captioner with a {type(source).__name__} came, and its folder has no form yet; name it in models/captioner/folder.py"
     )
@@ -61,4 +64,6 @@ def _source(facts: Mapping[str, Any], folder: Path) -> Any:
             return PictureTokens(folder / NETWORK, int(facts["width"]), float(facts["drop"]))
         case "vit":
             return PatchTokens.of_json(facts)
-    raise InputError(f"sees with {facts['kind']!r}, expected places or vit; update hannun")
+        case "series":
+            return Series(SeriesShape.from_json(facts["shape"]))
+    raise InputError(f"sees with {facts['kind']!r}, expected places, vit or series; update hannun")

@@ -359,6 +359,33 @@ HELP = {
     ),
     "What `hannun users embed` wrote on one day.": "어느 날 `hannun users embed`가 쓴 파일.",
     "… and on a later one.": "… 그리고 그 뒤의 것.",
+    # sensor
+    "What signals of wearables say: described, checked, indexed, learnt.": "웨어러블 신호가 말하는 것: 설명, 확인, 색인, 학습.",
+    "Tables with times, .json signals, or exports: Fitbit, Apple Health (export.xml, .zip), Google Fit.": (
+        "시각이 있는 표, .json 신호, 또는 내보낸 파일: Fitbit, Apple 건강(export.xml, .zip), Google Fit."
+    ),
+    "Which columns hold what; also person, activity, sleep, mood.": "어느 열이 무엇인지. person, activity, sleep, mood도 쓸 수 있습니다.",
+    "Rows in a second, where no column tells times.": "시각 열이 없을 때, 1초에 몇 행인지.",
+    "Where the watch was worn: added to times that are in UTC.": "시계를 찬 곳의 시간대. UTC로 적힌 시각에 더합니다.",
+    "The language of the sentences.": "문장의 언어.",
+    "statistical, structural, semantic: any of them, in the order given.": (
+        "statistical(수치), structural(추세), semantic(활동): 원하는 것만, 쓴 순서대로."
+    ),
+    "A trained model of signals, which describes them in its own words besides.": "학습한 신호 모델. 제 말로도 설명하게 합니다.",
+    "Say what each day, or each raw recording, holds: numbers, trends, activities. Nothing that was not measured is told.": (
+        "하루 또는 기록마다 수치, 추세, 활동을 말합니다. 재지 않은 것은 말하지 않습니다."
+    ),
+    "The .jsonl to write: a row a recording, which `hannun index` reads.": "쓸 .jsonl. 기록마다 한 행이고, `hannun index`가 읽습니다.",
+    "Write a row for each day of an export, or each raw recording: its words, its signal, its date.": (
+        "내보낸 파일의 하루마다, 또는 기록마다 한 행을 씁니다: 설명, 신호, 날짜."
+    ),
+    "Sentences about the recording, in Korean or English.": "기록에 대한 문장, 한국어나 영어.",
+    "Hold every number and trend of a text against the signal; ends with 1 where one is wrong or cannot be read.": (
+        "글에 나온 수와 추세를 모두 신호와 견줍니다. 틀렸거나 읽을 수 없는 것이 있으면 1로 끝납니다."
+    ),
+    "Learn signals and their captions from recordings of your own; a fifth of the people, or days, is measured on.": (
+        "가진 기록으로 신호와 설명을 학습합니다. 사람(또는 날)의 5분의 1로 잽니다."
+    ),
     # curate
     "Raw image–text records into clean Korean pairs.": "가공하지 않은 사진–글 기록에서 깨끗한 한국어 쌍을 만듭니다.",
     "Clean pairs out of raw sources. Run again after a stop, it goes on where it was.": (

@@ -35,6 +35,7 @@ from hannun.serve.cli import (
     recipes,
     reindex,
     search,
+    sensor,
     serve,
     synonyms,
     tag,
@@ -104,6 +105,7 @@ app.command("ask")(ask.ask)
 app.command("tag")(tag.tag)
 app.command("thumbnail")(thumbnail.thumbnail)
 app.add_typer(users.app, name="users")
+app.add_typer(sensor.app, name="sensor")
 
 
 def main() -> None:
