@@ -1,19 +1,19 @@
-"""SensorLM beside what it must beat, on people whom training did not see; its variants beside each other; and what captions say that is true.
+"""SensorLM beside what it must beat, on people whom training did not see; its variants beside each other; what captions say that is true.
 
     python benchmarks/sensors.py train --data ../shared/data        # trains what the tables compare: some minutes each on one thread
     python benchmarks/sensors.py recognise | retrieve | facts       # tables, of what has been trained
 
-`recognise`: HMP and SisFall, macro-F1 of 12 and 19 activities: by prompts alone, and by 1, 5, 10 and 50 examples of each activity of training
-people under a logistic regression, beside statistics under the same one and the nearest caption. `retrieve`: days and windows by their own captions.
+`recognise`: HMP and SisFall, macro-F1 of 12 and 19 activities: by prompts alone, and by 1, 5, 10 and 50 examples of each activity of
+training people under a logistic regression, beside statistics under the same one and the nearest caption. `retrieve`: days and windows
+by their own captions.
 `facts`: every claim of template captions, of generated ones, and of the most similar training signal's caption, checked against the signal.
-Intervals are 95 % by bootstrap over people (days: over days where there is one person); few-shot is the mean of DRAWS draws. All variants have
-equal steps, one seed; `CoCa` and `long` differ in steps alone, and `unlabelled` has never read an activity's name. Nothing is chosen on these people.
+Intervals are 95 % by bootstrap over people (of retrieval: over signals); few-shot is over DRAWS draws. All variants have
+equal steps, one seed; `unlabelled` is CoCa that has never read an activity's name. Nothing is chosen on these people.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -36,8 +36,8 @@ from hannun.sensors.captions import NONE, caption
 from hannun.sensors.checking import accuracy, checked
 from hannun.sensors.templates import LANGUAGES
 
-STEPS, LONG, DRAWS, SHOTS = 350, 900, 10, (1, 5, 10, 50)
-RUNS = ("long", *sensorlm.VARIANTS, "unlabelled")
+DRAWS, SHOTS = 10, (1, 5, 10, 50)
+RUNS = (*sensorlm.VARIANTS, "unlabelled")
 GENERATED = 40
 
 
@@ -47,7 +47,7 @@ def train(run: str, data: Path, work: Path, steps: int) -> None:
         print(f"{run}: trained already")
         return
     begun = time.process_time()
-    recipe = replace(sensorlm.TINY, steps=LONG if run == "long" else steps, weights=sensorlm.VARIANTS.get(run, sensorlm.VARIANTS["CoCa"]))
+    recipe = replace(sensorlm.TINY, steps=steps, weights=sensorlm.VARIANTS.get(run, sensorlm.VARIANTS["CoCa"]))
     found = signals.described(data)
     if run == "unlabelled":  # numbers and trends of windows are told, and never what somebody did
         found |= {name: [(s, NONE, "") for s, _, _ in found[name]] for name in ("hmp", "sisfall")}
@@ -87,7 +87,8 @@ def recognise(data: Path, work: Path) -> None:
         split = found.split
         train_rows, test_rows = ([n for n, s in enumerate(split) if s == part] for part in ("train", "test"))
         truth, people = found.activity[test_rows], found.person[test_rows]
-        print(f"\n{found.name}: {len(test_rows)} windows of {len(set(people))} people, {len(set(truth))} activities; {len(train_rows)} to learn from")
+        many = f"{len(test_rows)} windows of {len(set(people))} people, {len(set(truth))} activities; {len(train_rows)} to learn from"
+        print(f"\n{found.name}: {many}")
         print(f"{'zero-shot macro-F1':34} {'Korean prompts':24} English prompts")
         for run, model in trained.items():
             cells = [f1(*sensorlm.recognised(model, found, "test", language)) for language in LANGUAGES]
@@ -109,7 +110,8 @@ def recognise(data: Path, work: Path) -> None:
             print(f"{'  ' + name:34} " + " ".join(f"{c:24}" for c in cells) + f" {f1(truth, whole, people)}", flush=True)
         for name in vectors:
             if name.endswith("logistic") and not name.startswith("statistics"):
-                print(f"  {name} less statistics, 10 examples: {_difference(truth, people, guessed[name][10], guessed['statistics, logistic'][10])}")
+                less = _difference(truth, people, guessed[name][10], guessed["statistics, logistic"][10])
+                print(f"  {name} less statistics, 10 examples: {less}")
 
 
 def _seen(model: Any, found: ActivityWindows) -> np.ndarray:
@@ -144,10 +146,12 @@ def facts(data: Path, work: Path) -> None:
     found = signals.described(data, "test")
     print(f"{'claims that hold':44} {'all':>16}  statistical  structural  semantic  unread")
     for name, some in found.items():
-        claims = [c for n, (s, lab, _) in enumerate(some) for lang in LANGUAGES for c in checked(caption(s, lang, labels=lab, seed=n), s, lab)]
+        claims = [
+            c for n, (s, lab, _) in enumerate(some) for lang in LANGUAGES for c in checked(caption(s, lang, labels=lab, seed=n), s, lab)
+        ]
         _line(f"{name}, templates", claims)
     trained = models(work)
-    for run in (r for r in ("long", "CoCa", "captioning") if r in trained):
+    for run in (r for r in ("CoCa", "captioning") if r in trained):
         for name, some in found.items():
             chosen = some[:: max(1, len(some) // GENERATED)][:GENERATED]
             for style in ("statistical", "semantic"):
@@ -161,7 +165,9 @@ def facts(data: Path, work: Path) -> None:
     for name, some in found.items():
         chosen, others = some[:: max(1, len(some) // GENERATED)][:GENERATED], known[name][:: max(1, len(known[name]) // 1000)]
         embed = table.of_model(trained[run])
-        near = (embed([Item("-", (s,)) for s, _, _ in chosen], "document") @ embed([Item("-", (s,)) for s, _, _ in others], "document").T).argmax(1)
+        near = (
+            embed([Item("-", (s,)) for s, _, _ in chosen], "document") @ embed([Item("-", (s,)) for s, _, _ in others], "document").T
+        ).argmax(1)
         for style in ("statistical", "semantic"):
             claims = []
             for language in LANGUAGES:
@@ -174,7 +180,10 @@ def _line(name: str, claims: list[Any]) -> None:
     shares = [accuracy(claims, level) for level in ("statistical", "structural", "semantic")]
     unread = sum(c.found == "unread" for c in claims)
     right = sum(c.found == "right" for c in claims)
-    print(f"{name:44} {right / max(1, len(claims)):.4f} of {len(claims):6,}  " + "  ".join(f"{s:10.3f}" for s in shares) + f"  {unread}", flush=True)
+    print(
+        f"{name:44} {right / max(1, len(claims)):.4f} of {len(claims):6,}  " + "  ".join(f"{s:10.3f}" for s in shares) + f"  {unread}",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -183,12 +192,11 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", help=f"of `train`: {', '.join(RUNS)}; all where left out")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("build/sensors"), help="where trainings go on from when they were killed")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=sensorlm.TINY.steps)
     given = parser.parse_args()
     if given.what == "train":
         for run in given.runs or RUNS:
             train(run, given.data, given.work, given.steps)
-        (given.work / "steps.json").write_text(json.dumps({"steps": given.steps, "long": LONG}))
         return
     {"recognise": recognise, "retrieve": retrieve, "facts": facts}[given.what](given.data, given.work)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hannun.embeddings import Embeddings
 from hannun.datasets.wearables import ActivityWindows
+from hannun.embeddings import Embeddings
 from hannun.errors import InputError, MissingError
 from hannun.evaluate import run, suites
 from hannun.evaluate.figure import Figure, hits, labels, value

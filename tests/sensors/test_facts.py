@@ -1,6 +1,8 @@
-"""Facts of signals by hand: the paper's table, statistics, trends and peaks by the published thresholds, walks, and what is never made up."""
+"""Facts of signals by hand: the paper's table, statistics, trends and peaks by published thresholds, walks, what is never made up."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import pytest
@@ -94,7 +96,7 @@ def test_three_trends_are_told_that_hardly_overlap() -> None:
     bins = np.concatenate([np.linspace(0, 10, 12), np.full(12, 10.0), np.linspace(10, 0, 12)])
     found = chosen(bins)
     assert [way for _, _, way in found] == ["rising", "stable", "falling"]
-    for (a, b, _), (c, _, _) in zip(found, found[1:], strict=False):
+    for (a, b, _), (c, _, _) in itertools.pairwise(found):
         assert b - c <= 0.3 * (b - a)
     assert chosen(np.full(36, np.nan)) == [] and chosen(np.full(36, 5.0)) == []
 

@@ -43,7 +43,9 @@ def test_as_many_templates_as_the_release_has_and_all_are_different(language: st
     assert len(set(texts)) == len(texts) and all(t.endswith(".") and ". " not in t for t in texts)
 
 
-@pytest.mark.parametrize(("word", "kind", "end"), [("심박수", "은", "는"), ("걸음", "은", "은"), ("HR", "이", "이"), ("달리기", "을", "를")])
+@pytest.mark.parametrize(
+    ("word", "kind", "end"), [("심박수", "은", "는"), ("걸음", "은", "은"), ("HR", "이", "이"), ("달리기", "을", "를")]
+)
 def test_particles_follow_the_last_syllable(word: str, kind: str, end: str) -> None:
     assert particle(word, kind) == end
 

@@ -33,7 +33,10 @@ def minute(n: int) -> str:
 
 
 def test_korean_columns_with_date_and_clock_apart_and_a_label(tmp_path: Path) -> None:
-    lines = [f"2026.11.01,오전 {n // 60}:{n % 60:02d},{60 + n % 7},{100 if 300 <= n < 330 else 0},{'걷기' if 300 <= n < 330 else ''}" for n in range(600)]
+    lines = [
+        f"2026.11.01,오전 {n // 60}:{n % 60:02d},{60 + n % 7},{100 if 300 <= n < 330 else 0},{'걷기' if 300 <= n < 330 else ''}"
+        for n in range(600)
+    ]
     found = one(table(tmp_path, "날짜,시각,심박수,걸음 수,활동", *lines))
     assert found.name == "2026-11-01" and found.signal.channels == ("HR", "steps") and found.signal.values.shape == (1440, 2)
     assert found.signal.measured.sum() == 1200 and not found.signal.measured[600:].any()
@@ -173,6 +176,7 @@ def test_apples_export_is_a_stream_and_two_devices_count_once(tmp_path: Path) ->
         return f'<Record type="HK{kind}" sourceName="{source}" {times} value="{value}"/>'
 
     asleep = "HKCategoryValueSleepAnalysisAsleepCore"
+    run = 'startDate="2026-11-01 20:00:00 +0900" endDate="2026-11-01 20:25:00 +0900"'
     records = [
         record("QuantityTypeIdentifierStepCount", "Watch", "06:00:00", "06:10:00", 1000),
         record("QuantityTypeIdentifierStepCount", "Phone", "06:00:00", "06:10:00", 800),
@@ -180,7 +184,7 @@ def test_apples_export_is_a_stream_and_two_devices_count_once(tmp_path: Path) ->
         record("QuantityTypeIdentifierOxygenSaturation", "Watch", "06:05:00", "06:05:00", 0.97),
         record("CategoryTypeIdentifierSleepAnalysis", "Watch", "00:10:00", "03:00:00", asleep),
         record("CategoryTypeIdentifierSleepAnalysis", "Watch", "03:20:00", "05:30:00", asleep),
-        '<Workout workoutActivityType="HKWorkoutActivityTypeRunning" startDate="2026-11-01 20:00:00 +0900" endDate="2026-11-01 20:25:00 +0900"/>',
+        f'<Workout workoutActivityType="HKWorkoutActivityTypeRunning" {run}/>',
     ]
     path = tmp_path / "export.xml"
     path.write_text(f"<!DOCTYPE HealthData [<!ELEMENT HealthData ANY>]><HealthData>{''.join(records)}</HealthData>")

@@ -1,10 +1,10 @@
 """The data folder goes in, or recordings of one's own; a model of wearables' signals and their captions, and its table, come out.
 
-SensorLM (Zhang et al. 2025, arXiv:2506.09108): a ViT over patches of a day's signals, a text Transformer, contrast and captioning, on captions of
-three levels that are made of the signals themselves. Its variants are weights: `--set weights.caption=0` is the contrastive one, with
-`--set weights.pairwise=1` SigLIP's, `--set weights.contrast=0` the captioner, and both together CoCa. `tiny` reads days in patches of an
-hour instead of ten minutes, and short windows of raw accelerometers beside them, which the paper does not have.
-`hannun train sensorlm` runs it on the data sets; `hannun sensor train PATH… --to MODEL` on recordings of one's own.
+SensorLM (Zhang et al. 2025, arXiv:2506.09108): a ViT over patches of a day's signals, a text Transformer, contrast and captioning, on
+captions of three levels that are made of the signals themselves. Its variants are weights: `--set weights.caption=0` is the contrastive
+one, with `--set weights.pairwise=1` SigLIP's, `--set weights.contrast=0` the captioner, and both together CoCa. `tiny` reads days in
+patches of an hour instead of ten minutes, and short windows of raw accelerometers beside them, which the paper does not have. `hannun
+train sensorlm` runs it on the data sets; `hannun sensor train PATH… --to MODEL` on recordings of one's own.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ TINY = replace(
     PAPER,
     size="tiny",
     sources={"hmp": 2.0, "sisfall": 2.0, "fitbit": 1.0, "simulated": 1.0},
-    steps=900,
+    steps=350,
     batch=64,
-    learning_rate=2e-3,
+    learning_rate=1e-3,
     dims=(128,),
     backbone="tiny",
     warmup=0.05,
@@ -103,7 +103,9 @@ TINY = replace(
     ema=0.99,
     origins={
         **PAPER.origins,
-        **dict.fromkeys(("sources", "steps", "batch", "learning_rate", "dims", "backbone", "warmup", "curve", "weight_decay", "betas", "ema"), "ours"),
+        **dict.fromkeys(
+            ("sources", "steps", "batch", "learning_rate", "dims", "backbone", "warmup", "curve", "weight_decay", "betas", "ema"), "ours"
+        ),
     },
 )
 SMALL = replace(PAPER, size="small", dims=(384,), backbone="small")
@@ -112,13 +114,11 @@ SIZES: Mapping[str, Recipe] = {"paper": PAPER, "small": SMALL, "large": LARGE, "
 
 HOURS = (60, 2)  # ours: a day in `tiny` has 24 × 13 patches
 WRIST = SeriesForm("wrist", 128, 32.0, wearables.ACCELERATION, (8, 3), (0.0, 0.0, 0.0), (0.6, 0.6, 0.6))
-WAIST = SeriesForm(
-    "waist", 200, 25.0, (*wearables.ACCELERATION, *wearables.ROTATION), (8, 3), (0.0,) * 6, (0.6, 0.6, 0.6, 1.0, 1.0, 1.0)
-)
+WAIST = SeriesForm("waist", 200, 25.0, (*wearables.ACCELERATION, *wearables.ROTATION), (8, 3), (0.0,) * 6, (0.6, 0.6, 0.6, 1.0, 1.0, 1.0))
 FORMS = (day_form(HOURS), WRIST, WAIST)
 #: The decoder of `tiny`, ours; the paper's has 32,000 words and reads up to 1,024 tokens.
 READER = CaptionerShape(
-    dim=128, width=128, heads=4, inner=512, alone=2, joint=2, queries=16, vocabulary=2000, context=96, drop=0.1, tied=1, styles=STYLES
+    dim=128, width=128, heads=4, inner=512, alone=2, joint=2, queries=16, vocabulary=2000, context=96, drop=0.05, tied=1, styles=STYLES
 )
 WINDOW = 128  # rows of a raw recording of one's own that are read at a time
 HELD = 5  # of one's own people (or recordings, of one person) each fifth is measured on
@@ -150,7 +150,11 @@ def fits(model: Captioner) -> Callable[[str], bool]:
 
 
 def learned(
-    recipe: Recipe, found: Mapping[str, Sequence[Described]], training: Training, forms: Sequence[SeriesForm] = FORMS, start: Path | None = None
+    recipe: Recipe,
+    found: Mapping[str, Sequence[Described]],
+    training: Training,
+    forms: Sequence[SeriesForm] = FORMS,
+    start: Path | None = None,
 ) -> Captioner:
     """The model, trained on signals by source; `start` is a trained one to go on from. Killed and called again, it goes on."""
     made = {k: v for name, some in found.items() for k, v in signals.paired(name, some, recipe.seed).items()}
@@ -160,7 +164,9 @@ def learned(
     else:
         opened = open_model(start)
         if not isinstance(opened, Captioner) or not isinstance(opened.source, Series):
-            raise InputError(f"{start}: is no model of signals; give the folder that `hannun train sensorlm` or `hannun sensor train` wrote")
+            raise InputError(
+                f"{start}: is no model of signals; give the folder that `hannun train sensorlm` or `hannun sensor train` wrote"
+            )
         model = opened
     made = signals.fitted(made, fits(model))
     weights = {k: recipe.sources.get(k.split()[0], 1.0) * signals.SHARES[k.split()[1]] for k in made}

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hannun import hangul
-from hannun.sensors.channels import KNOWN
 from hannun.sensors.captions import NONE, Labels, name, number, time
+from hannun.sensors.channels import KNOWN
 from hannun.sensors.episodes import steps_by_part, told
 from hannun.sensors.statistics import of_channel
 from hannun.sensors.structure import SEGMENTS, binned, direction, edges, extremes

@@ -69,7 +69,7 @@ ASLEEP = NAMES["sleep"]
 
 @dataclass(frozen=True)
 class Episode:
-    """An activity from one row of a signal up to another, in Korean and English; `labelled`: somebody said so, it was not read from steps."""
+    """An activity from one row of a signal up to another, in Korean and English; `labelled`: somebody said so."""
 
     korean: str
     english: str

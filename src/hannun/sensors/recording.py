@@ -172,7 +172,7 @@ def raw(samples: Samples, clean: Mapping[str, tuple[Floats64, Floats64]], name: 
         raise InputError(f"{name}: samples come every {step:.4g} s ({found:.4g} Hz), and a rate of {rate:g} Hz came; leave it out")
     even = found if rate is None else rate
     even = float(round(even)) if even > 1.5 and abs(even - round(even)) / even < 0.05 else even
-    first, rows = float(every[0]), int(round(float(every[-1] - every[0]) * even)) + 1
+    first, rows = float(every[0]), round(float(every[-1] - every[0]) * even) + 1
     if rows * len(spread) > MAX_VALUES:
         raise InputError(f"{name}: would have {rows:,} rows at {even:g} Hz, of which {len(every):,} are measured; cut it at its gaps")
     values, mask = np.zeros((rows, len(spread)), np.float32), np.zeros((rows, len(spread)), bool)

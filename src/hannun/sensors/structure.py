@@ -1,10 +1,10 @@
 """A signal goes in; its trends, spikes and dips come out, by the thresholds of SensorLM's released code.
 
 A day is averaged into 36 bins of 40 minutes. A trend is a line fitted to 6, 8 or 12 bins (half overlapping) whose slope is over 1.5, 1.3
-or 1 fortieth of the channel's range and that ends more than 0.2 of the range from where it began; it is stable where the slope is under 0.01 and
-the spread under 0.1 of the range. The three largest that overlap by at most 0.3 are told. A spike stands 0.6 of the range over the mean,
-a dip as deep as the release has it, each with a prominence of half the range, at most 4 bins wide, 5 apart. Ours: a bin wants half of its
-rows measured, nothing is told across a bin that has none, and a signal that is not of a day has 36 bins too.
+or 1 fortieth of the channel's range and that ends more than 0.2 of the range from where it began; it is stable where the slope is under
+0.01 and the spread under 0.1 of the range. The three largest that overlap by at most 0.3 are told. A spike stands 0.6 of the range over
+the mean, a dip as deep as the release has it, each with a prominence of half the range, at most 4 bins wide, 5 apart. Ours: a bin wants
+half of its rows measured, nothing is told across a bin that has none, and a signal that is not of a day has 36 bins too.
 """
 
 from __future__ import annotations

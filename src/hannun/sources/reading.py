@@ -2,7 +2,8 @@
 
 The item of a file has the file's place as its id (`photos/2024/a.jpg`: from the folder that was named, see `roots`); the item of a row
 has its `id` column, or else the file's place and the row's number; that of a page has the file's place and the page's number. A table
-of a wearable's signals (`signals.is_signals`) has an item a day, and its caption for words. Every item carries where it came from in `SOURCE` and `PLACE`, so that `--prune` knows what has vanished. The name of a picture or PDF and the
+of a wearable's signals (`signals.is_signals`) has an item a day, and its caption for words. Every item carries where it came from in
+`SOURCE` and `PLACE`, so that `--prune` knows what has vanished. The name of a picture or PDF and the
 folder that it lies in become facts (`title`, `folder`), which are a picture's words too, since it has no text.
 """
 

@@ -2,7 +2,7 @@
 
 A table (.csv, .tsv, .jsonl, .parquet, .xlsx, .arrow) has a column of times and one for each channel, in Korean or English, of any rate;
 columns of other names are said with `--columns HR=…,steps=…,time=…`. A column of a person's name parts people, `activity`, `sleep` and
-`mood` are labels. Exports are Fitbit's (a folder or .zip of JSON files), Apple Health's (export.xml or .zip) and Google Fit's daily metrics.
+`mood` are labels. Exports are Fitbit's (a folder or .zip of JSON files), Apple Health's (export.xml or .zip), Google Fit's daily metrics.
 A .json or .jsonl may hold signals as Hannun sends them (`values`, `rate`, …).
 """
 
@@ -177,7 +177,9 @@ def _columns(file: Path, table: Sequence[Mapping[str, Any]], how: SignalReading)
         channels |= {c: c for c in more if channels and any(r.get(c) is not None for r in table[:100])}
     if not channels:
         names = ", ".join(there)[:200]
-        raise InputError(f"{file}: has the columns {names}, none of which is a channel with any value; say which with --columns HR=…,steps=…,time=…")
+        raise InputError(
+            f"{file}: has the columns {names}, none of which is a channel with any value; say which with --columns HR=…,steps=…,time=…"
+        )
     return roles, channels
 
 
@@ -185,7 +187,9 @@ def _times(file: Path, table: Sequence[Mapping[str, Any]], roles: Mapping[str, s
     """Seconds from 1970 by the clock on the wall; by the row's number and the rate where no column tells them."""
     if TIME not in roles:
         if how.rate is None:
-            raise InputError(f"{file}: no column tells times; name it with --columns time=…, or say how many rows come in a second with --rate")
+            raise InputError(
+                f"{file}: no column tells times; name it with --columns time=…, or say how many rows come in a second with --rate"
+            )
         return np.arange(len(table)) / how.rate
     plain = {hangul.normalise(str(n)).strip().lower(): str(n) for n in table[0]}
     clock, date = (next((plain[n] for n in names if n in plain), None) for names in (_CLOCKS, _DATES))
@@ -266,7 +270,8 @@ def _plain(cell: Any) -> Any:
 def _told(labels: Any) -> Labels:
     """The labels that `row` wrote, and none of anything else."""
     some = labels if isinstance(labels, list) else []
-    return Labels(tuple(Episode(*named(str(e["activity"])), int(e["start"]), int(e["end"])) for e in some if isinstance(e, Mapping) and {"activity", "start", "end"} <= e.keys()))  # fmt: skip
+    whole = [e for e in some if isinstance(e, Mapping) and {"activity", "start", "end"} <= e.keys()]
+    return Labels(tuple(Episode(*named(str(e["activity"])), int(e["start"]), int(e["end"])) for e in whole))
 
 
 def row(recording: Recording, language: Language = "ko", levels: Sequence[Level] = LEVELS) -> dict[str, Any]:

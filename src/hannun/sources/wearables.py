@@ -109,7 +109,9 @@ def apple(opened: IO[bytes]) -> Samples:
         if element.tag == "Record" and told.get("type") in _APPLE:
             key, scale = _APPLE[told["type"]]
             times, values = found.setdefault((key, told.get("sourceName", "")), ([], []))
-            for t, v in _shared(_wall(told["startDate"]), _wall(told["endDate"]), float(told["value"]) * scale, key in ("steps", "calories")):
+            for t, v in _shared(
+                _wall(told["startDate"]), _wall(told["endDate"]), float(told["value"]) * scale, key in ("steps", "calories")
+            ):
                 times.append(t)
                 values.append(v)
         elif element.tag == "Record" and told.get("type") == _SLEEP and told.get("value", "").startswith(_ASLEEP):

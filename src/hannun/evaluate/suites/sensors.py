@@ -3,8 +3,8 @@
 What takes part. `statistics`: a fixed baseline that reads the signal itself: moments, jerk, spectrum and correlations of a window,
 scaled by the training people's. `caption`: the encoder under test through a Korean sentence of the window's statistics (the "statistical"
 captions of SensorLM, Zhang et al. 2025). Where the encoder reads signals, it joins: `signal`, on people that `datasets.wearables` keeps
-from training: with no example, by prompts in Korean and English; with 1, 5, 10 and 50 of each activity from training people, under a logistic
-regression, beside the same on the statistics and the nearest caption among the examples; and days found by their captions.
+from training: with no example, by prompts in Korean and English; with 1, 5, 10 and 50 of each activity from training people, under a
+logistic regression, beside the same on the statistics and the nearest caption among the examples; and days found by their captions.
 
 People never stand on both sides: four folds of subjects for what learns nothing before, fixed people for what has learnt. Intervals
 draw people. Windows: HMP 4 s at 32 Hz, SisFall 8 s at 25 Hz, at most two a recording, evenly spread.
@@ -135,7 +135,9 @@ def zero_shot(harness: Harness, found: ActivityWindows, rows: Sequence[int], see
         classes = unit(vectors.reshape(len(asked), wearables.PROMPTS, -1).mean(axis=1))
         truth = found.activity[list(rows)]
         guess = metrics.guess(seen @ classes.T, truth)
-        note = f"{len(truth)} windows of {len(np.unique(found.person[list(rows)]))} people that training did not see, {len(asked)} activities"
+        note = (
+            f"{len(truth)} windows of {len(np.unique(found.person[list(rows)]))} people that training did not see, {len(asked)} activities"
+        )
         figures += labels(f"{found.name} signal, zero-shot {language}", truth, guess, found.person[list(rows)], note)
     return figures
 

@@ -144,7 +144,9 @@ class Series(nn.Module):  # type: ignore[misc]
         Raises InputError where no form has any of its channels.
         """
         mine = set(signal.channels)
-        fits = [(len(mine & set(f.channels)), -abs(math.log(f.rate / signal.rate)), -len(f.channels), n) for n, f in enumerate(self.shape.forms)]
+        fits = [
+            (len(mine & set(f.channels)), -abs(math.log(f.rate / signal.rate)), -len(f.channels), n) for n, f in enumerate(self.shape.forms)
+        ]
         shared, _, _, best = max(fits)
         if not shared:
             known = sorted({c for f in self.shape.forms for c in f.channels})

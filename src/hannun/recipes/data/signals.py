@@ -27,7 +27,7 @@ ORDER: tuple[Level, ...] = ("semantic", "structural", "statistical")
 STYLES: Mapping[str, tuple[Level, ...]] = {"+".join(c): c for size in (1, 2, 3) for c in itertools.combinations(ORDER, size)}
 #: How often each style is drawn: ours. What somebody did is asked for most.
 SHARES = dict(zip(STYLES, (0.68, 0.04, 0.10, 0.04, 0.07, 0.02, 0.05), strict=True))
-PEOPLE, EACH = 300, 4  # simulated
+PEOPLE, EACH = 100, 4  # simulated
 Described = tuple[Signal, Labels, str]  # a signal, its labels, and the activity whose signals are no negatives of each other; "" for none
 
 
@@ -38,11 +38,11 @@ def of_windows(found: ActivityWindows, part: str = "train") -> list[Described]:
 
 
 def described(data: Path, part: str = "train") -> dict[str, list[Described]]:
-    """Signals of each source: HMP and SisFall (a window each second and each 4 s for training), Fitbit's days, and simulated days."""
+    """Signals of each source: HMP and SisFall (a window each 4 s and each 8 s for training), Fitbit's days, and simulated days."""
     training = part == "train"
     hmp, sisfall = (
-        wearables.hmp(data, wearables.every(128, 32) if training else None),
-        wearables.sisfall(data, wearables.every(200, 100) if training else None),
+        wearables.hmp(data, wearables.every(128, 128) if training else None),
+        wearables.sisfall(data, wearables.every(200, 200) if training else None),
     )
     found: dict[str, list[Described]] = {"hmp": of_windows(hmp, part), "sisfall": of_windows(sisfall, part)}
     found["fitbit"] = [(d.signal, NONE, "") for d in wearables.fitbit_days(data) if d.split == part]
@@ -73,7 +73,7 @@ def of_recordings(recordings: Sequence[Recording], rows: int) -> list[Described]
 
 
 def paired(name: str, some: Sequence[Described], seed: int = 0) -> dict[str, list[Pair]]:
-    """ "hmp semantic" … → pairs: each signal has one caption of each language, each in a style that is drawn for it."""
+    """ "hmp semantic" … → pairs: each signal has one caption of each language, in a style that is drawn for it."""
     found: dict[str, list[Pair]] = {f"{name} {style}": [] for style in STYLES}
     rng = np.random.default_rng([seed, len(some)])
     styles, odds = list(SHARES), np.array(list(SHARES.values()))
@@ -81,7 +81,7 @@ def paired(name: str, some: Sequence[Described], seed: int = 0) -> dict[str, lis
         facts = {"activity": activity} if activity else {}
         item = Item(f"{name}-{n}", (signal,), facts)
         for language in LANGUAGES:
-            for style in rng.choice(len(styles), 2, replace=False, p=odds / odds.sum()):
+            for style in rng.choice(len(styles), 1, p=odds / odds.sum()):
                 text = caption(signal, language, STYLES[styles[style]], labels, seed=int(rng.integers(2**31)))
                 if text:
                     source = f"{name} {styles[style]}"

@@ -1,10 +1,10 @@
-"""A seed goes in; days of made-up people come out, with a physiology that a doctor would recognise. For training alone, never to measure on.
+"""A seed goes in; days of made-up people come out, with a physiology that a doctor would recognise. For training alone.
 
 Nothing that measures may import this file: `evaluate` and `recipes` stand on one floor, and do not see each other.
 
 Where the numbers are from. Heart rate at most 208 − 0.7 × age (Tanaka et al. 2001); exertion as a share of the reserve between rest and
-that (Karvonen et al. 1957): walking at 100 steps a minute about a third (moderate from 100, Tudor-Locke et al. 2018), running three fourths.
-It rises with a time constant of about a minute and falls with three (Bunc et al. 1988 find 0.5 … 1 and longer recovery). Asleep it is a tenth
+that (Karvonen et al. 1957): walking at 100 steps a minute about a third (moderate from 100, Tudor-Locke et al. 2018), running three
+fourths. It rises with a time constant of about a minute and falls with three and a half (ours). Asleep it is a tenth
 lower, least toward four or five in the morning, with a slow wave of about 90 minutes of sleep cycles. RMSSD falls with age and with the
 rate (Shaffer and Ginsberg 2017); it is told only while still. The skin of the wrist is warmer asleep (34 … 35 °C) than awake. The rest,
 such as how many walk to work, is ours. Channels whose units are a device's own (jerk, log energy …) are left out, not made up.
@@ -41,7 +41,7 @@ FIRST = datetime.date(2025, 1, 1)
 
 @dataclass(frozen=True)
 class Person:
-    """What stays with somebody: age, resting rate, the hour of going to bed and of getting up, how active, HRV, and what their watch has."""
+    """What stays with somebody: age, resting rate, the hour of going to bed and of getting up, how active, HRV, what their watch has."""
 
     age: float
     rest: float

@@ -1,4 +1,4 @@
-"""`hannun sensor`: recordings of wearables go in; what they say in words, rows to index, a trained model, and whether words hold come out."""
+"""`hannun sensor`: recordings of wearables go in; what they say in words, rows to index, a trained model, whether words hold come out."""
 
 from __future__ import annotations
 
@@ -26,16 +26,21 @@ app = typer.Typer(help="What signals of wearables say: described, checked, index
 
 Recordings = Annotated[
     list[Path],
-    typer.Argument(metavar="PATH…", help="Tables with times, .json signals, or exports: Fitbit, Apple Health (export.xml, .zip), Google Fit."),
+    typer.Argument(
+        metavar="PATH…", help="Tables with times, .json signals, or exports: Fitbit, Apple Health (export.xml, .zip), Google Fit."
+    ),
 ]
 SignalColumns = Annotated[
-    str | None, typer.Option("--columns", metavar="HR=A,steps=B,time=C,…", help="Which columns hold what; also person, activity, sleep, mood.")
+    str | None,
+    typer.Option("--columns", metavar="HR=A,steps=B,time=C,…", help="Which columns hold what; also person, activity, sleep, mood."),
 ]
 Rate = Annotated[float | None, typer.Option(min=1e-6, help="Rows in a second, where no column tells times.")]
 Zone = Annotated[str, typer.Option(metavar="+09:00", help="Where the watch was worn: added to times that are in UTC.")]
 Lang = Annotated[str, typer.Option(metavar="ko|en", help="The language of the sentences.")]
 Levels = Annotated[str, typer.Option(metavar="LEVEL,…", help="statistical, structural, semantic: any of them, in the order given.")]
-SensorModel = Annotated[Path | None, typer.Option("--model", help="A trained model of signals, which describes them in its own words besides.")]
+SensorModel = Annotated[
+    Path | None, typer.Option("--model", help="A trained model of signals, which describes them in its own words besides.")
+]
 
 _ZONE = re.compile(r"([+-])(\d{1,2}):?(\d\d)?")
 _ALL = "statistical,structural,semantic"
