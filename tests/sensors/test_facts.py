@@ -99,6 +99,7 @@ def test_three_trends_are_told_that_hardly_overlap() -> None:
     for (a, b, _), (c, _, _) in itertools.pairwise(found):
         assert b - c <= 0.3 * (b - a)
     assert chosen(np.full(36, np.nan)) == [] and chosen(np.full(36, 5.0)) == []
+    assert chosen(bins, 10.1) == [] and len(chosen(bins, 10.0)) == 3  # bins that differ by less than the least are flat
 
 
 def test_trends_of_a_day_say_its_minutes() -> None:

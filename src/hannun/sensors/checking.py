@@ -20,7 +20,7 @@ from hannun.sensors.captions import NONE, Labels, name, number, time
 from hannun.sensors.channels import KNOWN
 from hannun.sensors.episodes import steps_by_part, told
 from hannun.sensors.statistics import of_channel
-from hannun.sensors.structure import SEGMENTS, binned, direction, edges, extremes
+from hannun.sensors.structure import SEGMENTS, binned, direction, edges, extremes, least, reached
 from hannun.sensors.templates import LANGUAGES, WAYS, Language, templates
 from hannun.signals import Signal
 
@@ -91,7 +91,7 @@ def _judged(kind: str, words: dict[str, str], sentence: str, language: Language,
     else:
         way, cut = _way(words, language, ("spike", "dip")), edges(len(signal.values))
         rows = _rows(words["time"], signal, language, (cut[1:] + cut[:-1]) // 2)
-        there = {int(cut[at] + cut[at + 1]) // 2 for at, extreme in extremes(binned(signal, key)) if extreme == way}
+        there = {int(cut[at] + cut[at + 1]) // 2 for at, extreme in extremes(binned(signal, key), least(key)) if extreme == way}
         yield claim(f"{key} {way} {words['time']}", bool(there & set(rows)))
 
 
@@ -134,6 +134,6 @@ def _rows(said: str, signal: Signal, language: Language, among: npt.NDArray[np.i
 def _trend(signal: Signal, key: str, first: int, last: int) -> str | None:
     """What the bins from one edge to another do."""
     bins, cut = binned(signal, key), edges(len(signal.values)).tolist()
-    if cut.index(last) - cut.index(first) not in SEGMENTS or np.isnan(bins).all():
+    if cut.index(last) - cut.index(first) not in SEGMENTS:
         return None
-    return direction(bins[cut.index(first) : cut.index(last)], float(np.nanmax(bins) - np.nanmin(bins)))
+    return direction(bins[cut.index(first) : cut.index(last)], reached(bins, least(key)))

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from hannun.sensors.channels import spoken
+from hannun.sensors.channels import channel, spoken
 from hannun.signals import Signal
 
 BINS = 36
@@ -23,6 +23,7 @@ SEGMENTS = {6: 1.5, 8: 1.3, 12: 1.0}  # bins → slope, in fortieths of the rang
 RISE, STABLE_SLOPE, STABLE_SPREAD, OVERLAP, TRENDS = 0.2, 0.01, 0.1, 0.3, 3
 PROMINENCE, HEIGHT, APART, WIDEST = 0.5, 0.6, 5, 4
 FILLED = 0.5  # ours: the share of a bin's rows that must be measured
+LEAST = 0.05  # ours: of the channel's published deviation; bins that differ by less are flat, and their noise is no trend
 
 Floats64 = npt.NDArray[np.float64]
 Direction = Literal["rising", "falling", "stable"]
@@ -66,15 +67,14 @@ def trends(signal: Signal, keys: tuple[str, ...] | None = None) -> list[Trend]:
     found = []
     for key in spoken(signal.channels) if keys is None else keys:
         cut = edges(len(signal.values))
-        found += [Trend(key, way, int(cut[a]), int(cut[b])) for a, b, way in chosen(binned(signal, key))]
+        found += [Trend(key, way, int(cut[a]), int(cut[b])) for a, b, way in chosen(binned(signal, key), least(key))]
     return found
 
 
-def chosen(bins: Floats64) -> list[tuple[int, int, Direction]]:
+def chosen(bins: Floats64, least_reach: float = 0.0) -> list[tuple[int, int, Direction]]:
     """(first bin, bin after the last, direction) of the trends of one channel that are told, in the order of time."""
-    if np.isnan(bins).all():
+    if not (reach := reached(bins, least_reach)):
         return []
-    reach = float(np.nanmax(bins) - np.nanmin(bins))
     sized = []
     for size in SEGMENTS:
         for start in range(0, len(bins) - size + 1, size // 2):
@@ -88,6 +88,19 @@ def chosen(bins: Floats64) -> list[tuple[int, int, Direction]]:
         if len(kept) < TRENDS and all(min(start + size, b) - max(start, a) <= OVERLAP * min(size, b - a) for a, b, _ in kept):
             kept.append((start, start + size, way))
     return sorted(kept)
+
+
+def least(key: str) -> float:
+    """How far the bins of a channel must differ at least for any of it to be told."""
+    return LEAST * channel(key).deviation
+
+
+def reached(bins: Floats64, least_reach: float = 0.0) -> float:
+    """The range of a channel's bins; 0 where there is none, or less than the least."""
+    if np.isnan(bins).all():
+        return 0.0
+    reach = float(np.nanmax(bins) - np.nanmin(bins))
+    return reach if reach >= least_reach else 0.0
 
 
 def slope(part: Floats64) -> float:
@@ -113,13 +126,13 @@ def peaks(signal: Signal, keys: tuple[str, ...] | None = None) -> list[Peak]:
     found = []
     for key in spoken(signal.channels) if keys is None else keys:
         cut = edges(len(signal.values))
-        found += [Peak(key, extreme, int(cut[at] + cut[at + 1]) // 2) for at, extreme in extremes(binned(signal, key))]
+        found += [Peak(key, extreme, int(cut[at] + cut[at + 1]) // 2) for at, extreme in extremes(binned(signal, key), least(key))]
     return found
 
 
-def extremes(bins: Floats64) -> list[tuple[int, Extreme]]:
+def extremes(bins: Floats64, least_reach: float = 0.0) -> list[tuple[int, Extreme]]:
     """(bin, spike or dip) of one channel."""
-    if np.isnan(bins).all() or (reach := float(np.nanmax(bins) - np.nanmin(bins))) <= 0:
+    if not (reach := reached(bins, least_reach)):
         return []
     mean = float(np.nanmean(bins))
     there = ~np.isnan(bins)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from hannun import hangul
 from hannun.errors import InputError, MissingError, neighbours
 from hannun.item import Item, Problem, Text
-from hannun.sensors.captions import LEVELS, Labels, Level, caption
+from hannun.sensors.captions import Labels, Level, caption
 from hannun.sensors.channels import KNOWN, recognised
 from hannun.sensors.episodes import Episode, named
 from hannun.sensors.form import in_minutes
@@ -50,6 +50,8 @@ _CLOCKS = ("time", "시각", "시간", "측정시각")
 _DATES = ("date", "날짜", "측정일")
 _OFFSET = re.compile(r"(?<=\d)\s*(Z|[+-]\d\d:?\d\d)$")
 _DATED = re.compile(r"\d{4}-\d\d-\d\d")
+#: The levels of an item's words, what somebody did first.
+WORDS: tuple[Level, ...] = ("semantic", "structural", "statistical")
 HEAD = 4096  # bytes in which a .json of a signal names its values
 _AWAKE = {"", "0", "false", "awake", "none", "no", "깸"}
 
@@ -274,7 +276,7 @@ def _told(labels: Any) -> Labels:
     return Labels(tuple(Episode(*named(str(e["activity"])), int(e["start"]), int(e["end"])) for e in whole))
 
 
-def row(recording: Recording, language: Language = "ko", levels: Sequence[Level] = LEVELS) -> dict[str, Any]:
+def row(recording: Recording, language: Language = "ko", levels: Sequence[Level] = WORDS) -> dict[str, Any]:
     """A recording as a row of a .jsonl that `hannun index` reads: its caption as text, the signal, its date and person as facts."""
     signal = recording.signal
     found: dict[str, Any] = {"id": "-".join(x for x in (recording.person, recording.name) if x) or None}
@@ -309,4 +311,4 @@ def items(file: Path, place: str, how: SignalReading | None = None) -> Iterator[
                 yield Problem(str(file), line)
         called = "-".join(x for x in (one.person, one.name if one.signal.start else "") if x)
         id = place if len(many) == 1 else f"{place}#{called or many.index(one) + 1}"
-        yield Item(id, (Text(caption(one.signal, "ko", labels=one.labels)), replace(one.signal)), facts_of(one))
+        yield Item(id, (Text(caption(one.signal, "ko", WORDS, one.labels)), replace(one.signal)), facts_of(one))

@@ -82,7 +82,7 @@ def days(
     paths: Recordings,
     to: Annotated[Path, typer.Option("--to", help="The .jsonl to write: a row a recording, which `hannun index` reads.")],
     lang: Lang = "ko",
-    levels: Levels = _ALL,
+    levels: Levels = "semantic,structural,statistical",
     columns: SignalColumns = None,
     rate: Rate = None,
     zone: Zone = "+00:00",
