@@ -58,16 +58,20 @@ class Manner:
             raise InputError(f"beams={self.beams} and nucleus={self.nucleus} came, expected one of them: beams search, a nucleus draws")
 
 
+#: The likeliest token each time, none three of which come twice.
+GREEDY = Manner()
+
+
 @dataclass(frozen=True)
 class Utterance:
-    """A text that a model made: its tokens without the end, the mean log-probability of each (the end's too), and whether it ended itself."""
+    """A text that a model made: its tokens without the end, the mean log-probability of all with it, and whether it ended by itself."""
 
     tokens: tuple[int, ...]
     likelihood: float
     ended: bool
 
 
-def utterances(speaker: Speaker, end: int, manner: Manner = Manner(), never: Sequence[int] = ()) -> list[list[Utterance]]:
+def utterances(speaker: Speaker, end: int, manner: Manner = GREEDY, never: Sequence[int] = ()) -> list[list[Utterance]]:
     """Of each row the texts found, the best first: `beams` of them or fewer, one where words are taken or drawn one by one.
 
     `end` is the token that ends a text; tokens of `never` are not said.
