@@ -1,6 +1,8 @@
 """What prompt_coca's tiny size says of pictures, beside the most similar training caption; its tokens, losses and kept keys, each alone.
 
-    python benchmarks/captions.py --data ../shared/data [--work build/captions] [--only captions styles zero_shot retrieval speed embedded ablation]
+    python benchmarks/captions.py --data ../shared/data [--work build/captions] [--only PART…]
+
+Parts: captions, styles, zero_shot, retrieval, speed, embedded, ablation.
 
 `--work` is the folder of `hannun train prompt_coca --to …`; it is trained where it is not there. Photos of Flickr8k's test (English, five
 references) and the 198 that are held out with Korean captions; styles on held-out photos, products and emoji. Brackets are 95 % bootstrap
@@ -76,10 +78,7 @@ def captions(data: Path, work: Path) -> None:
             print(f"  {p.key}: " + " | ".join(each))
 
 
-OBJECTS = (
-    "남자", "여자", "소년", "소녀", "아이", "아기", "개", "고양이", "말", "공", "자전거", "물", "눈", "잔디", "해변", "거리", "산", "모래", "나무",
-    "사람",
-)  # fmt: skip
+OBJECTS = ("남자", "여자", "소년", "소녀", "아이", "아기", "개", "고양이", "말", "공", "자전거", "물", "눈", "잔디", "해변", "거리", "산")
 COLOURS = ("빨간", "파란", "노란", "초록", "검은", "하얀", "흰", "갈색", "주황", "분홍", "보라", "회색")
 #: What Kiwi makes of colours that are verbs.
 STEMS = {"빨간": "빨갛", "파란": "파랗", "노란": "노랗", "하얀": "하얗", "검은": "검", "흰": "희"}
@@ -232,7 +231,8 @@ def typed(data: Path, embeds: dict[str, Any]) -> str:
             columns[name] = table.found(embed([p.item for p in group], "document") @ asked.T, answers, 1)
         shown = "  ".join(f"{n or 'off'} {v.mean():.3f}" for n, v in columns.items())
         first, second = list(columns.values())[:2]
-        lines.append(f"{lang}, {len(kinds)} types: {shown}   {list(columns)[0]} over {list(columns)[1]}: {table.lead(first, second)}")
+        over = " over ".join([*columns][:2])
+        lines.append(f"{lang}, {len(kinds)} types: {shown}   {over}: {table.lead(first, second)}")
     return "\n".join(lines)
 
 

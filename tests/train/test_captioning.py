@@ -56,7 +56,7 @@ def test_the_two_losses_are_those_of_the_objectives_with_the_paper_s_weights() -
 
 
 def test_either_loss_alone() -> None:
-    """Without captions it is CLIP (or SigLIP), and the upper half learns nothing; without contrast a captioner, and the heads learn nothing."""
+    """Without captions it is CLIP (or SigLIP), its upper half learns nothing; without contrast a captioner, its heads learn nothing."""
     model = small()
     only = found(Captioning(captions=0), model)
     assert set(only) == {"contrast"}
@@ -94,7 +94,7 @@ def test_training_learns_to_say_each_picture_s_own_text_and_goes_on_where_it_was
     schedule = Schedule(80, 1e-2, save_every=40, log_every=80, weight_decay=0)
     train(model, captioning(batches, Captioning()), schedule, tmp_path / "a", lambda _: None, batches=batches)
     said = speaking.captions(model, pictures(), "query", "ko") + speaking.captions(model, pictures(), "query", "en")
-    assert [each[0][0] for each in said][0] == TEXTS[0] and said[4][0][0] == TEXTS[1]
+    assert said[0][0][0] == TEXTS[0] and said[4][0][0] == TEXTS[1]
 
     def killed(model: Any, number: int) -> dict[str, Any]:
         if number == 50:

@@ -9,6 +9,7 @@ pieces' vectors, which are the principal directions of what multilingual-e5-smal
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ import torch
 from hannun import metrics
 from hannun.continuation import Manner
 from hannun.datasets import sentences
-from hannun.errors import InputError
+from hannun.errors import HannunError, InputError
 from hannun.item import Pair
 from hannun.load import load
 from hannun.mini.model import HERE as MINI
@@ -28,6 +29,7 @@ from hannun.models.backbones import e5, tiny, vit
 from hannun.models.backbones.places import PictureTokens
 from hannun.models.captioner import network, speaking
 from hannun.models.captioner.network import END, PAD, Captioner, CaptionerShape, special_tokens
+from hannun.models.export.captions import export_captioner
 from hannun.recipe import Recipe
 from hannun.recipes import table
 from hannun.recipes.data import pairs, told
@@ -279,3 +281,20 @@ def words(texts: Sequence[str], lang: str) -> list[list[str]]:
     if lang == "ko":
         return [told.morphemes(t) for t in texts]
     return [[w.strip(".,!?'\"();:-") for w in sentences.clean(t).lower().split() if w.strip(".,!?'\"();:-")] for t in texts]
+
+
+def main() -> None:
+    """Write a trained captioner as the package carries it: two ONNX graphs in int8, the tokenizer, the facts."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--export", type=Path, required=True, metavar="MODEL", help="the folder of a captioner that `hannun train` wrote")
+    parser.add_argument("--to", type=Path, default=MINI / "captions", help="the folder to write [default: the package's own]")
+    given = parser.parse_args()
+    try:
+        export_captioner(_opened(given.export), given.to)
+    except HannunError as e:
+        raise SystemExit(f"error: {e}") from None
+    print(f"wrote {given.to}: {sum(f.stat().st_size for f in given.to.iterdir()) / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

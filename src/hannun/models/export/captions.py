@@ -44,10 +44,11 @@ def export_captioner(model: Captioner, folder: Path, about: Mapping[str, Any] | 
     past = torch.zeros(shape.alone + shape.joint, n, heads, 1, size)
     rows, grown = {1: "n"}, {1: "n", 3: "t"}
     with whole_folder(folder) as part:
-        _write(part / "look.onnx", _Look(model), {"places": torch.zeros(n, VALUES)}, {"places": {0: "n"}, "keys": rows, "values": rows})
+        looked = {"places": {0: "n"}, "keys": rows, "values": rows}
+        _write(part / "look.onnx", _Look(model), {"places": torch.zeros(n, VALUES)}, looked)
         say = {
-            "tokens": torch.zeros(n, 1, dtype=torch.int64), "place": torch.ones(1, dtype=torch.int64), "past_keys": past, "past_values": past,
-            "seen_keys": seen, "seen_values": seen,
+            "tokens": torch.zeros(n, 1, dtype=torch.int64), "place": torch.ones(1, dtype=torch.int64), "past_keys": past,
+            "past_values": past, "seen_keys": seen, "seen_values": seen,
         }  # fmt: skip
         axes = {
             "tokens": {0: "n"}, "past_keys": grown, "past_values": grown, "seen_keys": rows, "seen_values": rows, "scores": {0: "n"},

@@ -24,24 +24,30 @@ STYLES = (CAPTION, QUERY, PRODUCT)
 PRODUCTS, SIGNS = 2200, 1500  # training pictures of each: they know far fewer words than the photos
 
 #: English words that no one would search by.
-_EMPTY = frozenset(
-    (
-        "a an the is are was were be been being am of in on at by to from with and or as it its his her their there this that these "
-        "those while another other some one two three he she they them who which what into onto over under up down off out through near "
-        "next behind "
-        "front has have having wearing holding looks looking top side very background around along past toward towards across between "
-        "for against doing getting about together something someone each all both several many large small big little young old"
-    ).split()
-)
+_EMPTY = frozenset((
+    "a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "of", "in", "on", "at", "by", "to", "from", "with", "and",
+    "or", "as", "it", "its", "his", "her", "their", "there", "this", "that", "these", "those", "while", "another", "other", "some",
+    "one", "two", "three", "he", "she", "they", "them", "who", "which", "what", "into", "onto", "over", "under", "up", "down", "off",
+    "out", "through", "near", "next", "behind", "front", "has", "have", "having", "wearing", "holding", "looks", "looking", "top",
+    "side", "very", "background", "around", "along", "past", "toward", "towards", "across", "between", "for", "against", "doing",
+    "getting", "about", "together", "something", "someone", "each", "all", "both", "several", "many", "large", "small", "big", "little",
+    "young", "old",
+))  # fmt: skip
 _WORDS = 3  # of a query made out of a caption
+
+
+def open_pictures(data: Path) -> tuple[list[Picture], list[Picture], list[Picture]]:
+    """What may be trained on: photos, products, emoji."""
+    photos = [p for p in pictures.flickr8k(data) if p.split == "train"]
+    shop = [p for p in pictures.fashion(data, "train")][::3][:PRODUCTS]
+    signs = one_per_base([p for p in pictures.emoji(data) if p.split == "train" and p.facts["name_ko"] and p.facts["name_en"]])[:SIGNS]
+    return photos, shop, signs
 
 
 def by_style(data: Path) -> dict[str, list[Pair]]:
     """All training pairs: (text → picture) by source, whose name is its style and language, as "query_ko"; "shown_*" are captions of
     products and emoji."""
-    photos = [p for p in pictures.flickr8k(data) if p.split == "train"]
-    shop = [p for p in pictures.fashion(data, "train")][::3][:PRODUCTS]
-    signs = one_per_base([p for p in pictures.emoji(data) if p.split == "train" and p.facts["name_ko"] and p.facts["name_en"]])[:SIGNS]
+    photos, shop, signs = open_pictures(data)
     out: dict[str, list[Pair]] = {}
     for lang in ("ko", "en"):
         captions = pairs(photos, lambda p, lang=lang: captions_of(p, lang), f"{CAPTION}_{lang}")
