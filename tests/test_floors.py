@@ -29,6 +29,7 @@ FLOORS: list[set[str]] = [
         "events",
         "embeddings",
         "adamw",
+        "continuation",
         "encoder",
         "hangul",
         "metrics",

@@ -176,7 +176,7 @@ def _widened(
 
 def _allowed(scores: Floats, texts: Sequence[Sequence[int]], end: int, manner: Manner, never: Sequence[int]) -> Floats:
     """Log-probabilities [n, vocabulary], −inf for what may not come: tokens of `never`, an end before the first word, a repeated n-gram."""
-    logs = scores.astype(np.float32)
+    logs: Floats = scores.astype(np.float32)
     logs = logs - logs.max(axis=1, keepdims=True)
     logs = logs - np.log(np.exp(logs).sum(axis=1, keepdims=True))
     if len(never):

@@ -32,7 +32,7 @@ from hannun.models.captioner.network import Captioner
 from hannun.models.captioner.speaking import captions
 from hannun.models.fused import Fused, Shape
 from hannun.models.hub import READ, model_folder
-from hannun.models.network import Network, Role, Row, content, decoded
+from hannun.models.network import Network, Role, content, decoded
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
 from hannun.models.sequence import folder as users
@@ -116,7 +116,7 @@ class CheckpointEncoder:
             (texts if slot.text else pictures)[i] += vector
         return Embeddings(unit(texts + unit(pictures)))  # normalise each, average, renormalise; a missing one adds nothing
 
-    def _row(self, it: Item) -> Row:
+    def _row(self, it: Item) -> tuple[Any, ...]:
         if self._others:
             return tuple(p.value if isinstance(p, Text) else p for p in it.parts)
         return tuple(p if isinstance(p, str) else decoded(p.load(self.side)) for p in content(it))

@@ -29,6 +29,7 @@ from hannun.models.backbones import e5, tiny, vit
 from hannun.models.backbones.places import PictureTokens
 from hannun.models.captioner import network, speaking
 from hannun.models.captioner.network import END, PAD, Captioner, CaptionerShape, special_tokens
+from hannun.models.checkpoint import open_model
 from hannun.models.export.captions import export_captioner
 from hannun.recipe import Recipe
 from hannun.recipes import table
@@ -86,7 +87,7 @@ TINY = replace(
         "query_ko": 0.6, "query_en": 0.5, "product_ko": 0.4, "product_en": 0.5,
     },
     restricted=frozenset({"caption_ko", "caption_en", "shown_ko", "shown_en", "query_ko", "query_en", "product_ko", "product_en"}),
-    steps=1500,
+    steps=1100,
     batch=128,
     learning_rate=2e-3,
     dims=(256,),
@@ -129,15 +130,17 @@ def build(recipe: Recipe, texts: Sequence[str], shape: CaptionerShape | None = N
     """
     torch.manual_seed(recipe.seed)
     if recipe.backbone == EYES:
-        plan, see = shape or SMALL, lambda width: PictureTokens(MINI / "image.onnx", width)
+        plan = shape or SMALL
+        source: Any = PictureTokens(MINI / "image.onnx", plan.width)
     elif recipe.backbone in _DECODERS:
         decoder, numbers = _DECODERS[recipe.backbone]
-        plan, see = shape or replace(decoder, styles=STYLES), lambda _: vit.PatchTokens.begin(numbers)
+        plan = shape or replace(decoder, styles=STYLES)
+        source = vit.PatchTokens.begin(numbers)
     else:
         raise InputError(f"backbone={recipe.backbone!r} came, expected one of {', '.join(map(repr, (EYES, *_DECODERS)))}")
     words = tiny.tokenizer(texts, special_tokens(plan.styles), pad=PAD, eos=END, size=plan.vocabulary, length=plan.context)
     plan = replace(plan, vocabulary=max(len(words), 1), dim=max(recipe.dims), dims=tuple(d for d in recipe.dims if d < max(recipe.dims)))
-    return Captioner(see(plan.width), words, plan)
+    return Captioner(source, words, plan)
 
 
 def mixture(recipe: Recipe, made: Mapping[str, Sequence[Pair]]) -> Mixture:
@@ -229,8 +232,6 @@ def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -
 
 
 def _opened(start: Path) -> Captioner:
-    from hannun.models.checkpoint import open_model
-
     model = open_model(start)
     if not isinstance(model, Captioner):
         raise InputError(f"{start}: holds a {type(model).__name__}, expected a captioner that `hannun train prompt_coca` wrote")

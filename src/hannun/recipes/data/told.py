@@ -8,7 +8,7 @@ names are the shop's own in English, and of its own columns in Korean.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,15 @@ def by_style(data: Path) -> dict[str, list[Pair]]:
     photos, shop, signs = open_pictures(data)
     out: dict[str, list[Pair]] = {}
     for lang in ("ko", "en"):
-        captions = pairs(photos, lambda p, lang=lang: captions_of(p, lang), f"{CAPTION}_{lang}")
-        out[f"{CAPTION}_{lang}"] = captions
-        out[f"shown_{lang}"] = pairs([*shop, *signs], lambda p, lang=lang: [shown(p, lang)], f"shown_{lang}")
-        asked = pairs(photos, lambda p, lang=lang: [q for c in captions_of(p, lang)[:2] if (q := keywords(c, lang))], f"{QUERY}_{lang}")
-        asked += pairs(shop, lambda p, lang=lang: searches(p, lang), f"{QUERY}_{lang}")
-        asked += pairs(signs, lambda p, lang=lang: named(p, lang), f"{QUERY}_{lang}")
-        out[f"{QUERY}_{lang}"] = asked
-        out[f"{PRODUCT}_{lang}"] = pairs(shop, lambda p, lang=lang: [product(p, lang)], f"{PRODUCT}_{lang}")
+        asked = [(p, q) for p in photos for c in captions_of(p, lang)[:2] if (q := keywords(c, lang))]
+        asked += [(p, q) for p in shop for q in searches(p, lang)] + [(p, q) for p in signs for q in named(p, lang)]
+        texts = {
+            CAPTION: [(p, c) for p in photos for c in captions_of(p, lang)],
+            "shown": [(p, shown(p, lang)) for p in (*shop, *signs)],
+            QUERY: asked,
+            PRODUCT: [(p, product(p, lang)) for p in shop],
+        }
+        out |= {f"{name}_{lang}": pairs(rows, f"{name}_{lang}") for name, rows in texts.items()}
     return out
 
 
@@ -67,9 +68,9 @@ def style_of(source: str) -> str:
     return first if first in STYLES else {"queries": QUERY, "products": PRODUCT, "shopping": PRODUCT}.get(first, CAPTION)
 
 
-def pairs(group: Sequence[Picture], texts: Callable[[Picture], Sequence[str]], source: str) -> list[Pair]:
-    """(text → picture) for each text of each picture."""
-    return [Pair(worded(f"{p.key}/{source}{n}", t), p.item, (), source) for p in group for n, t in enumerate(texts(p)) if t.strip()]
+def pairs(rows: Sequence[tuple[Picture, str]], source: str) -> list[Pair]:
+    """(text → picture) of each text and its picture."""
+    return [Pair(worded(f"{p.key}/{source}{n}", t), p.item, (), source) for n, (p, t) in enumerate(rows) if t.strip()]
 
 
 def captions_of(p: Picture, lang: str) -> list[str]:
