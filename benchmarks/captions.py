@@ -12,6 +12,7 @@ intervals over pictures; differences are paired. Seeds: 0. The ablations are sho
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -55,7 +56,9 @@ def captions(data: Path, work: Path) -> None:
             name: [c[0][0] for c in speaking.captions(model, [p.image for p in photos], told.CAPTION, lang, manner)]
             for name, manner in (("greedy", Manner()), ("4 beams", Manner(beams=4)))
         }
-        texts["nearest caption"] = recipe.nearest([p.query.text or "" for p in made[f"{told.CAPTION}_{lang}"]], photos)
+        texts["nearest caption"] = nearest(
+            [p.query.text or "" for p in made[f"{told.CAPTION}_{lang}"]], photos, work / f"nearest-{lang}.json"
+        )
         right = [recipe.words(r, lang) for r in references]
         near = metrics.cider_d(recipe.words(texts["nearest caption"], lang), right)
         print(f"\n{lang}: {len(photos)} photos, {sum(map(len, references))} references")
@@ -76,6 +79,17 @@ def captions(data: Path, work: Path) -> None:
                     print(f"{kind} words of the references said, {name}: {found_words(group, references, known)}")
         for p, *each in list(zip(photos, *texts.values(), strict=True))[:SHOWN]:
             print(f"  {p.key}: " + " | ".join(each))
+
+
+def nearest(captions: list[str], photos: Sequence[Any], kept: Path) -> list[str]:
+    """The most similar training caption of each photo, by mini's vectors; kept in a file, since it takes longer than all else here."""
+    from hannun.recipes import prompt_coca as recipe
+
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(recipe.nearest(captions, photos), ensure_ascii=False), "utf-8")
+    found: list[str] = json.loads(kept.read_text("utf-8"))
+    return found
 
 
 OBJECTS = ("남자", "여자", "소년", "소녀", "아이", "아기", "개", "고양이", "말", "공", "자전거", "물", "눈", "잔디", "해변", "거리", "산")
