@@ -30,6 +30,7 @@ FLOORS: list[set[str]] = [
         "events",
         "embeddings",
         "adamw",
+        "continuation",
         "encoder",
         "hangul",
         "metrics",

@@ -5,7 +5,7 @@ No model and no array library of its own but numpy: a network of torch and one o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from hannun.embeddings import Floats
 from hannun.errors import InputError
 
 Rows = npt.NDArray[np.int64]
+BROKEN = "\ufffd"  # what decoding puts in the place of bytes that make no letter
 
 
 class Speaker(Protocol):
@@ -58,16 +59,20 @@ class Manner:
             raise InputError(f"beams={self.beams} and nucleus={self.nucleus} came, expected one of them: beams search, a nucleus draws")
 
 
+#: The likeliest token each time, none three of which come twice.
+GREEDY = Manner()
+
+
 @dataclass(frozen=True)
 class Utterance:
-    """A text that a model made: its tokens without the end, the mean log-probability of each (the end's too), and whether it ended itself."""
+    """A text that a model made: its tokens without the end, the mean log-probability of all with it, and whether it ended by itself."""
 
     tokens: tuple[int, ...]
     likelihood: float
     ended: bool
 
 
-def utterances(speaker: Speaker, end: int, manner: Manner = Manner(), never: Sequence[int] = ()) -> list[list[Utterance]]:
+def utterances(speaker: Speaker, end: int, manner: Manner = GREEDY, never: Sequence[int] = ()) -> list[list[Utterance]]:
     """Of each row the texts found, the best first: `beams` of them or fewer, one where words are taken or drawn one by one.
 
     `end` is the token that ends a text; tokens of `never` are not said.
@@ -82,6 +87,14 @@ class _Text:
     row: int
     tokens: list[int] = field(default_factory=list)
     total: float = 0.0
+
+
+def readable(found: Sequence[Utterance], decode: Callable[[list[int]], str]) -> list[tuple[str, Utterance]]:
+    """The texts of utterances, as `decode` makes them of tokens. Those whose bytes do not all make letters stand last, without the others:
+    a token may be a part of a letter."""
+    texts = [(decode(list(u.tokens)), u) for u in found]
+    whole = sorted(texts, key=lambda t: BROKEN in t[0])
+    return [(" ".join(t.replace(BROKEN, "").split()), u) for t, u in whole]
 
 
 def _one_by_one(speaker: Speaker, end: int, manner: Manner, never: Sequence[int]) -> list[list[Utterance]]:
@@ -172,7 +185,7 @@ def _widened(
 
 def _allowed(scores: Floats, texts: Sequence[Sequence[int]], end: int, manner: Manner, never: Sequence[int]) -> Floats:
     """Log-probabilities [n, vocabulary], −inf for what may not come: tokens of `never`, an end before the first word, a repeated n-gram."""
-    logs = scores.astype(np.float32)
+    logs: Floats = scores.astype(np.float32)
     logs = logs - logs.max(axis=1, keepdims=True)
     logs = logs - np.log(np.exp(logs).sum(axis=1, keepdims=True))
     if len(never):

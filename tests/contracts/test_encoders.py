@@ -49,6 +49,10 @@ def trained(kind: str) -> Encoder:
             torch.nn.init.normal_(model.out.weight, std=0.05)
         elif kind == "two-tower":
             model = TwoTower.dual(*tiny.siglip(["가나다"]))
+        elif kind == "captioner":
+            from tests.models.test_captioner import small
+
+            model = small()
         else:
             heads = Heads(48, 16, (24,), True, (TWO_SIDED,), rank=4)
             model = OneSequence(*getattr(tiny, kind)(["가나다"]), Conventions(), heads)
@@ -83,6 +87,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "trained-qwen": lambda: trained("qwen"),
     "trained-two-tower": lambda: trained("two-tower"),
     "trained-fused": lambda: trained("fused"),
+    "trained-captioner": lambda: trained("captioner"),
 }
 TOLERANCE = 2e-3  # quantised weights add differently in batches of other shapes
 

@@ -17,7 +17,7 @@ Everything is computed in float64, whatever comes in.
 from hannun.metrics.checks import Array, Ints
 from hannun.metrics.classification import accuracy, calibration_error, guess, macro_f1
 from hannun.metrics.correlation import average_ranks, spearman
-from hannun.metrics.generation import bert_score, clip_score, frechet_distance
+from hannun.metrics.generation import bert_score, bleu, cider_d, clip_score, frechet_distance
 from hannun.metrics.late_interaction import maxsim
 from hannun.metrics.probing import logistic, shown
 from hannun.metrics.ranking import (
@@ -46,8 +46,10 @@ __all__ = [
     "average_precision",
     "average_ranks",
     "bert_score",
+    "bleu",
     "bootstrap",
     "by_rank",
+    "cider_d",
     "clip_score",
     "coverage",
     "frechet_distance",

@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from hannun.continuation import Manner
 from hannun.embeddings import Embeddings, Floats, unit
-from hannun.encoder import UNCALIBRATED, Calibration
+from hannun.encoder import UNCALIBRATED, Calibration, Caption
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.item import Content, Image, Item, Text, item, require_content
 from hannun.models import adapters
@@ -28,9 +29,10 @@ from hannun.models.backbones import e5
 from hannun.models.backbones.mini_image import MiniImage
 from hannun.models.captioner import folder as captioners
 from hannun.models.captioner.network import Captioner
+from hannun.models.captioner.speaking import captions
 from hannun.models.fused import Fused, Shape
 from hannun.models.hub import READ, model_folder
-from hannun.models.network import Network, Role, Row, content, decoded
+from hannun.models.network import Network, Role, content, decoded
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
 from hannun.models.sequence import folder as users
@@ -76,6 +78,18 @@ class CheckpointEncoder:
         """Unit rows [n, dim]; `instruction` replaces the model's own prompt for documents."""
         return self._encode(contents, "document", instruction)
 
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles of text that a captioner writes; none for any other network."""
+        return tuple(self._network.shape.styles) if isinstance(self._network, Captioner) else ()
+
+    def caption(self, pictures: Sequence[Any], style: str, language: str, manner: Manner) -> list[list[Caption]]:
+        """Of each picture, or other part that a captioner reads, texts, the best first. Raises InputError for other networks."""
+        if not isinstance(self._network, Captioner):
+            raise InputError(f"{self.name} writes no texts; give a captioner, such as one that `hannun train prompt_coca` makes")
+        said = captions(self._network, pictures, style, language, manner)
+        return [[Caption(text, u.likelihood, u.ended) for text, u in each] for each in said]
+
     def _encode(self, contents: Sequence[Content], role: Role, instruction: str | None) -> Embeddings:
         if isinstance(contents, str | bytes):
             raise InputError(f"a single {type(contents).__name__} came, expected a list of contents; write [content]")
@@ -102,7 +116,7 @@ class CheckpointEncoder:
             (texts if slot.text else pictures)[i] += vector
         return Embeddings(unit(texts + unit(pictures)))  # normalise each, average, renormalise; a missing one adds nothing
 
-    def _row(self, it: Item) -> Row:
+    def _row(self, it: Item) -> tuple[Any, ...]:
         if self._others:
             return tuple(p.value if isinstance(p, Text) else p for p in it.parts)
         return tuple(p if isinstance(p, str) else decoded(p.load(self.side)) for p in content(it))

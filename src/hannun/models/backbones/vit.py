@@ -1,4 +1,4 @@
-"""Pictures go in, the tokens of a Vision Transformer come out: the token source of captioners that see with one (any ViT of transformers)."""
+"""Pictures go in, the tokens of a Vision Transformer of transformers come out: what a captioner of the paper's sizes sees with."""
 
 from __future__ import annotations
 

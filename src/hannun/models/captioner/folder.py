@@ -53,9 +53,7 @@ def _said(source: Any) -> dict[str, Any]:
             return {"kind": "vit", **source.to_json()}
         case Series():
             return {"kind": "series", "shape": source.shape.to_json()}
-    raise InputError(
-        f"a captioner with a {type(source).__name__} came, and its folder has no form yet; name it in models/captioner/folder.py"
-    )
+    raise InputError(f"a captioner that sees with a {type(source).__name__} came, which no folder can hold; name it beside the others")
 
 
 def _source(facts: Mapping[str, Any], folder: Path) -> Any:

@@ -38,8 +38,15 @@ class HeadedAttention(nn.Module):  # type: ignore[misc]
     def forward(
         self, x: Float[Tensor, "n t width"], known: Remembered, mask: Bool[Tensor, "n 1 t s"] | None = None
     ) -> Float[Tensor, "n t width"]:
-        """`mask` is True where a query may look; None lets it look everywhere."""
-        found = scaled_dot_product_attention(self._apart(self.query(x)), known.keys, known.values, attn_mask=mask)
+        """`mask` is True where a query may look; None lets it look everywhere. Queries of one row may ask of n."""
+        asked = self._apart(self.query(x))
+        if asked.is_cuda:
+            asked = asked.expand(len(known.keys), -1, -1, -1)
+            found = scaled_dot_product_attention(asked, known.keys, known.values, attn_mask=mask)
+        else:  # torch's fused kernel takes three to four times as long on a CPU at the lengths of captions, forward and back
+            scores = asked @ known.keys.transpose(-1, -2) * asked.shape[-1] ** -0.5
+            scores = scores if mask is None else scores.masked_fill(~mask, float("-inf"))
+            found = scores.softmax(dim=-1).to(known.values.dtype) @ known.values
         return self.out(found.transpose(1, 2).flatten(2))
 
     def _apart(self, x: Tensor) -> Tensor:
@@ -74,7 +81,7 @@ class DecoderLayer(nn.Module):  # type: ignore[misc]
 
 @final
 class Pooler(nn.Module):  # type: ignore[misc]
-    """Learned queries that attend to tokens (CoCa's attentional pooler, arXiv:2205.01917, section 3.2): [n, t, read] → [n, queries, width]."""
+    """Learned queries that attend to tokens (the attentional pooler of CoCa, section 3.2): [n, t, read] → [n, queries, width]."""
 
     def __init__(self, queries: int, width: int, heads: int, read: int) -> None:
         super().__init__()
@@ -83,5 +90,4 @@ class Pooler(nn.Module):  # type: ignore[misc]
 
     def forward(self, tokens: Float[Tensor, "n t read"], mask: Bool[Tensor, "n t"] | None = None) -> Float[Tensor, "n queries width"]:
         known = self.look.known(self.before(tokens))
-        asked = self.queries.expand(len(tokens), -1, -1)
-        return self.after(self.look(asked, known, None if mask is None else mask[:, None, None, :]))
+        return self.after(self.look(self.queries[None], known, None if mask is None else mask[:, None, None, :]))

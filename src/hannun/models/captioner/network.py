@@ -233,7 +233,7 @@ class Captioner(nn.Module):  # type: ignore[misc]
     # --------------------------------------------------------------------------------------------------------------------- network
 
     def read(self, ids: Int[Tensor, "n t"], real: Bool[Tensor, "n t"]) -> tuple[Float[Tensor, "n t width"], Float[Tensor, "n dim"]]:
-        """The lower half: states of the tokens, none of which sees what comes after it nor [CLS], and unit vectors of the texts from [CLS]."""
+        """The lower half: states of the tokens, none of which sees what comes after it nor [CLS], and the texts' unit vectors, [CLS]'s."""
         n, t = ids.shape
         x = self.words(ids) + self.place[:t]
         x = self.loose(torch.cat([x, self.whole.to(x.dtype).expand(n, 1, -1)], dim=1))

@@ -310,6 +310,19 @@ HELP = {
     "By prompts alone, without trained heads.": "학습한 분류기 없이 문장만으로.",
     "Names and values in English.": "이름과 값을 영어로.",
     "Also items that this version has looked at.": "이 버전이 이미 본 항목도 다시.",
+    # caption
+    "Say what is to be seen in pictures: a caption, a query or a product's name, in Korean or English.": (
+        "사진에 무엇이 보이는지 말합니다: 설명, 검색어, 상품 이름을 한국어나 영어로."
+    ),
+    "Pictures, and folders of them.": "사진과 사진 폴더.",
+    "caption, query (what one would search it by) or product (a name in a shop).": "caption(설명), query(검색어), product(상품 이름).",
+    "ko or en.": "ko 또는 en.",
+    "How many texts are followed at once; 1 is fastest.": "한꺼번에 이어 가는 글의 수. 1이 가장 빠릅니다.",
+    "How many texts of a picture are shown, the best first.": "사진마다 보여 줄 글의 수, 가장 좋은 것부터.",
+    "Draw instead, among the likeliest words of this share: another text by each seed.": (
+        "대신 이 비율까지의 그럴듯한 낱말 가운데서 뽑습니다. seed마다 다른 글이 나옵니다."
+    ),
+    "The draw, with --nucleus.": "--nucleus와 함께: 뽑기의 씨앗값.",
     # thumbnail
     "Choose the pictures of documents that fit a query; none where none fits (then it exits with 1). Near-duplicates count once.": (
         "문서에서 검색어에 맞는 사진을 고릅니다. 맞는 것이 없으면 고르지 않고 1로 끝납니다. 거의 같은 사진은 한 번만 셉니다."

@@ -14,6 +14,7 @@ from hannun.errors import HannunError
 from hannun.serve.cli import (
     ask,
     backup,
+    caption,
     check,
     compact,
     compare,
@@ -104,6 +105,7 @@ app.command("mcp")(mcp.mcp)
 app.command("ask")(ask.ask)
 app.command("tag")(tag.tag)
 app.command("thumbnail")(thumbnail.thumbnail)
+app.command("caption")(caption.caption)
 app.add_typer(users.app, name="users")
 app.add_typer(sensor.app, name="sensor")
 

@@ -232,6 +232,7 @@ def _embedded(module: nn.Module, items: Sequence[tuple[str, Item]], role: str, m
 
 #: The columns of labels: the key's content; the query that a key answers; the query's own content as a key; the product; `also`.
 def asks(pairs: Sequence[Pair], settings: Contrast) -> Tensor:
+    """Labels of queries [n, c]: a key whose label of any kind is the same is no negative of the query."""
     names = settings.also
     return _numbers(
         [
@@ -242,6 +243,7 @@ def asks(pairs: Sequence[Pair], settings: Contrast) -> Tensor:
 
 
 def answers(items: Sequence[Item], answering: Sequence[Item] | None, settings: Contrast) -> Tensor:
+    """Labels of keys [m, c] beside those of `asks`; `answering` are the queries that they are keys of, None for hard negatives."""
     queries = ["" for _ in items] if answering is None else [label(q) for q in answering]
     names = (settings.products, *settings.also)
     return _numbers([(x := label(it), q, x, *(_fact(it, f) for f in names)) for it, q in zip(items, queries, strict=True)])
