@@ -66,7 +66,7 @@ def test_days_are_found_by_words_in_a_collection(tmp_path: Path, capsys: pytest.
     assert status == 0 and "wrote 3 recordings" in out
     status, out, err = run(capsys, "index", rows, "--to", tmp_path / "days.hannun")
     assert status == 0 and "3 added" in out, err
-    status, out, _ = run(capsys, "search", "새벽에 걸은 날", "--in", tmp_path / "days.hannun", "--json")
+    status, out, _ = run(capsys, "search", "새벽에 걸은 날", "--words", "1", "--in", tmp_path / "days.hannun", "--json")
     hits = json.loads(out)
     hits = hits["hits"] if isinstance(hits, dict) else hits
     assert hits[0]["id"] == "2026-11-01"

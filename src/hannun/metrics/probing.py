@@ -38,7 +38,8 @@ def logistic(x: npt.ArrayLike, labels: npt.ArrayLike, other: npt.ArrayLike, stre
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         error = p / p.sum(axis=1, keepdims=True) - target
         rate = RATE * 0.5 * (1 + np.cos(np.pi * step / ROUNDS))
-        moved.step([np.asarray(z.T @ error + w / strength, np.float32) / len(z), np.asarray(error.mean(axis=0), np.float32)], rate)
+        gradient: Floats = np.asarray((z.T @ error + w / strength) / len(z), np.float32)
+        moved.step([gradient, np.asarray(error.mean(axis=0), np.float32)], rate)
     out = np.full((len(b), int(y.max()) + 1), -np.inf)
     out[:, seen] = ((b - mean) / scale) @ w + c
     return out
