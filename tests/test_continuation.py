@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hannun.continuation import Manner, Rows, Utterance, utterances
+from hannun.continuation import Manner, Rows, Utterance, readable, utterances
 from hannun.embeddings import Floats
 from hannun.errors import InputError
 
@@ -114,3 +114,10 @@ def test_a_text_that_does_not_end_says_so() -> None:
     for beams in (1, 2):
         (made, *_) = utterances(Table(endless.first, endless.after), END, Manner(beams=beams, ngram=0, longest=3))[0]
         assert made == Utterance((A, A, A), pytest.approx(0, abs=1e-5), False)
+
+
+def test_texts_that_break_off_within_a_letter_stand_last() -> None:
+    pieces = {A: "개가".encode(), B: "개".encode()[:2], C: b" runs"}
+    first, second = Utterance((B, C), -0.1, True), Utterance((A, C), -0.5, True)
+    told = readable([first, second], lambda tokens: b"".join(pieces[t] for t in tokens).decode("utf-8", "replace"))
+    assert told == [("개가 runs", second), ("runs", first)]

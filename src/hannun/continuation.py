@@ -5,7 +5,7 @@ No model and no array library of its own but numpy: a network of torch and one o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from hannun.embeddings import Floats
 from hannun.errors import InputError
 
 Rows = npt.NDArray[np.int64]
+BROKEN = "\ufffd"  # what decoding puts in the place of bytes that make no letter
 
 
 class Speaker(Protocol):
@@ -86,6 +87,14 @@ class _Text:
     row: int
     tokens: list[int] = field(default_factory=list)
     total: float = 0.0
+
+
+def readable(found: Sequence[Utterance], decode: Callable[[list[int]], str]) -> list[tuple[str, Utterance]]:
+    """The texts of utterances, as `decode` makes them of tokens. Those whose bytes do not all make letters stand last, without the others:
+    a token may be a part of a letter."""
+    texts = [(decode(list(u.tokens)), u) for u in found]
+    whole = sorted(texts, key=lambda t: BROKEN in t[0])
+    return [(" ".join(t.replace(BROKEN, "").split()), u) for t, u in whole]
 
 
 def _one_by_one(speaker: Speaker, end: int, manner: Manner, never: Sequence[int]) -> list[list[Utterance]]:

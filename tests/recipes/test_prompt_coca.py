@@ -108,7 +108,7 @@ def test_a_user_s_own_pairs_by_the_names_of_their_tables(tmp_path: Path, monkeyp
         rows = [{"id": f"{name}{n}", "text": text.format(n), "image": f"{n}.png"} for n in range(20)]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
     words = ["train", "prompt_coca", "--pairs", str(tmp_path / "query.jsonl"), "--pairs", str(tmp_path / "photos.jsonl")]
-    assert run([*words, "--to", str(tmp_path / "mine"), "--set", "steps=2", "--set", "batch=8"]) == 0
+    assert run([*words, "--to", str(tmp_path / "mine"), "--set", "stages.first.steps=2", "--set", "stages.first.batch=8"]) == 0
     out, err = capsys.readouterr()
     assert "query: " in err and "told as query" in err and "told as caption" in err and "log p of a token" in out
     model = open_model(tmp_path / "mine" / "model")

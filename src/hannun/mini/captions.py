@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from hannun.continuation import Manner, Rows, utterances
+from hannun.continuation import Manner, Rows, readable, utterances
 from hannun.embeddings import Floats
 from hannun.encoder import Caption
 from hannun.errors import InputError, MissingError, neighbours
@@ -72,7 +72,7 @@ class CaptionWriter:
             places = self._eyes.inside(pictures[at : at + _BATCH], _joined)
             keys, values = look.run(["keys", "values"], {"places": places})
             for each in utterances(_OnnxSpeaker(say, keys, values, told), int(facts["end"]), how, facts["never"]):
-                out.append([Caption(tokenizer.decode(list(u.tokens)).strip(), u.likelihood, u.ended) for u in each])
+                out.append([Caption(text, u.likelihood, u.ended) for text, u in readable(each, tokenizer.decode)])
         return out
 
 

@@ -31,7 +31,7 @@ from hannun.models.captioner import network, speaking
 from hannun.models.captioner.network import END, PAD, Captioner, CaptionerShape, special_tokens
 from hannun.models.checkpoint import open_model
 from hannun.models.export.captions import export_captioner
-from hannun.recipe import Recipe
+from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.recipes.data import pairs, told
 from hannun.recipes.skeleton import Training
@@ -79,13 +79,14 @@ PAPER = Recipe(
         "chunk": "ours",
     },
 )
+_MIX = {
+    "caption_ko": 2.2, "caption_en": 3.2, "shown_ko": 0.3, "shown_en": 0.3,
+    "query_ko": 0.6, "query_en": 0.5, "product_ko": 0.4, "product_en": 0.5,
+}  # fmt: skip
 TINY = replace(
     PAPER,
     size="tiny",
-    sources={
-        "caption_ko": 2.2, "caption_en": 3.2, "shown_ko": 0.3, "shown_en": 0.3,
-        "query_ko": 0.6, "query_en": 0.5, "product_ko": 0.4, "product_en": 0.5,
-    },
+    sources=_MIX,
     restricted=frozenset({"caption_ko", "caption_en", "shown_ko", "shown_en", "query_ko", "query_en", "product_ko", "product_en"}),
     steps=1100,
     batch=128,
@@ -98,8 +99,13 @@ TINY = replace(
     warmup=0.05,
     betas=(0.9, 0.98),
     ema=0.995,
+    stages=(
+        Stage("first", _MIX, 1100, 128, 2e-3),
+        Stage("second", {**_MIX, "caption_ko": 1.8, "shown_ko": 0.4, "shown_en": 0.4, "query_ko": 1.0, "query_en": 0.9}, 600, 128, 1e-3),
+    ),
     origins={
         **PAPER.origins,
+        "stages": "ours: a second descent of the rate, with more of what the first had least of",
         "sources": "ours: what is at hand; of products and emoji there are captions too (shown_*)",
         "backbone": "ours: what installs offline",
         "dims": "ours",
@@ -143,12 +149,14 @@ def build(recipe: Recipe, texts: Sequence[str], shape: CaptionerShape | None = N
     return Captioner(source, words, plan)
 
 
-def mixture(recipe: Recipe, made: Mapping[str, Sequence[Pair]]) -> Mixture:
-    """The recipe's sources, each in the style that its name says."""
-    if absent := sorted(set(recipe.sources) - set(made)):
+def mixture(recipe: Recipe, made: Mapping[str, Sequence[Pair]], stage: Stage | None = None) -> Mixture:
+    """The sources of a stage, or the recipe's where none is given, each in the style that its name says."""
+    weights = (stage or recipe).sources
+    if absent := sorted(set(weights) - set(made)):
         raise InputError(f"the data has no pairs for {', '.join(absent)}; leave it out, or give a folder that has them")
-    sources = [from_pairs(n, made[n], weight=w, task=told.style_of(n)) for n, w in recipe.sources.items()]
-    return Mixture(sources, recipe.batch, seed=recipe.seed, temperature=recipe.source_temperature)
+    sources = [from_pairs(n, made[n], weight=w, task=told.style_of(n)) for n, w in weights.items()]
+    seed = recipe.seed + (0 if stage is None else recipe.stages.index(stage))
+    return Mixture(sources, (stage or recipe).batch, seed=seed, temperature=recipe.source_temperature)
 
 
 def begin(recipe: Recipe, made: Mapping[str, Sequence[Pair]], work: Path, shape: CaptionerShape | None = None) -> Captioner:
@@ -180,14 +188,14 @@ def _warm(model: Captioner) -> None:
         model.words.weight[known, :width] = turned * (0.02 / turned.std().clamp(min=1e-6))
 
 
-def fit(model: Captioner, batches: Mixture, training: Training, folder: str = "") -> None:
-    """Train by the recipe's numbers."""
+def fit(model: Captioner, batches: Mixture, training: Training, folder: str = "", stage: Stage | None = None) -> None:
+    """Train by a stage's numbers, or the recipe's."""
     recipe = training.recipe
     for line in batches.small():
         training.tell(line)
     settings = Captioning.of(recipe)
     stream = ahead(batches, model, settings, recipe.workers)
-    training.fit(model, captioning(stream, settings), stream, replace(Schedule.of(recipe), save_every=100), folder)
+    training.fit(model, captioning(stream, settings), stream, replace(Schedule.of(recipe, stage), save_every=100), folder)
 
 
 def run(
@@ -198,7 +206,8 @@ def run(
     made = told.by_style(data)
     training = Training(recipe, work, tell, watch)
     model = begin(recipe, made, work)
-    fit(model, mixture(recipe, made), training)
+    for stage in recipe.stages or (None,):
+        fit(model, mixture(recipe, made, stage), training, stage.name if stage else "", stage)
     training.keep(model)
     return figures(model, data, made)
 
@@ -219,8 +228,10 @@ def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -
         training.tell(f"{name}: {len(group)} pairs, told as {told.style_of(name)}")
     model = _opened(start) if start is not None else begin(recipe, groups, training.work)
     model.remember(training.work / "states")
-    size = min(recipe.batch, sum(map(len, groups.values())))
-    mine = replace(recipe, sources=dict.fromkeys(groups, 1.0), batch=size)
+    first = recipe.stages[0] if recipe.stages else None
+    size = min((first or recipe).batch, sum(map(len, groups.values())))
+    numbers = {"steps": (first or recipe).steps, "learning_rate": (first or recipe).learning_rate}
+    mine = replace(recipe, sources=dict.fromkeys(groups, 1.0), batch=size, stages=(), **numbers)
     before = told_likelihood(model, data.dev)
     fit(model, mixture(mine, groups), replace(training, recipe=mine), "run")
     after = told_likelihood(model, data.dev)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hannun.continuation import GREEDY, Manner, Rows, Utterance, utterances
+from hannun.continuation import GREEDY, Manner, Rows, Utterance, readable, utterances
 from hannun.embeddings import Floats
 from hannun.models.captioner.layers import Remembered
 from hannun.models.captioner.network import END, Captioner
@@ -100,7 +100,7 @@ def captions(
                 inputs = {k: v.to(device) for k, v in model.source.collate(parts[at : at + batch]).items()}
                 seen, _ = model.look(inputs)
             made = utterances(KeptSpeaker(model, seen, told), model.ids[END], how, never)
-            out += [[(model.tokenizer.decode(u.tokens).strip(), u) for u in each] for each in made]
+            out += [readable(each, model.tokenizer.decode) for each in made]
     finally:
         model.train(was)
     return out
