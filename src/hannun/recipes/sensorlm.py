@@ -148,7 +148,7 @@ def build(recipe: Recipe, texts: Sequence[str], forms: Sequence[SeriesForm] = FO
 def fits(model: Captioner) -> Callable[[str], bool]:
     """Whether a text is short enough for a model to read whole."""
     room = model.shape.context - TOLD - 1
-    return lambda text: len(model.tokenizer(text, add_special_tokens=False)["input_ids"]) <= room
+    return lambda text: len(model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) <= room
 
 
 def learned(

@@ -55,7 +55,7 @@ def export_captioner(model: Captioner, folder: Path, about: Mapping[str, Any] | 
             "keys": grown, "values": grown,
         }  # fmt: skip
         _write(part / "say.onnx", _Say(model), say, axes)
-        model.tokenizer.backend_tokenizer.save(str(part / "tokenizer.json"))
+        model.tokenizer.backend_tokenizer.save(str(part / "tokenizer.json"), pretty=False)
         (part / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
