@@ -20,7 +20,7 @@ from hannun.recipes.skeleton import Training
 from hannun.sensors.captions import Labels, caption
 from hannun.sensors.checking import accuracy, checked
 from hannun.sensors.episodes import Episode
-from hannun.sensors.recording import Recording
+from hannun.sensors.recording import SignalRecording
 from hannun.signals import Signal
 from hannun.train.own import OwnData
 
@@ -81,7 +81,7 @@ def test_captions_longer_than_the_context_are_cut_at_a_sentence() -> None:
     assert signals.shortened(text, lambda t: len(t) < 99) == text and signals.shortened(text, lambda t: not t) == ""
 
 
-def own_days(people: int, each: int) -> list[Recording]:
+def own_days(people: int, each: int) -> list[SignalRecording]:
     """Days on which somebody walks before dawn (of an even sum of person and day), or in the evening."""
     found = []
     random = np.random.default_rng(0)
@@ -92,7 +92,7 @@ def own_days(people: int, each: int) -> list[Recording]:
             steps[start : start + 60] = 100 + random.integers(0, 20)
             heart = (60 + 0.3 * np.convolve(steps, np.ones(3) / 3, "same") + random.normal(0, 1, 1440)).astype(np.float32)
             signal = Signal(np.stack([heart, steps], axis=1), 1 / 60, ("HR", "steps"), f"2026-11-{day + 1:02d}")
-            found.append(Recording(signal, name=f"2026-11-{day + 1:02d}", person=f"p{who}"))
+            found.append(SignalRecording(signal, name=f"2026-11-{day + 1:02d}", person=f"p{who}"))
     return found
 
 
@@ -126,7 +126,7 @@ def test_it_goes_on_from_a_trained_model_and_says_what_is_checked(tmp_path: Path
 def test_raw_recordings_are_cut_into_windows_with_their_labels() -> None:
     values = np.random.default_rng(0).normal(size=(320, 3)).astype(np.float32)
     labels = Labels((Episode("걷기", "walking", 0, 130), Episode("달리기", "running", 130, 320)))
-    raw = Recording(Signal(values, 50.0, ("acc_x", "acc_y", "acc_z")), labels)
+    raw = SignalRecording(Signal(values, 50.0, ("acc_x", "acc_y", "acc_z")), labels)
     found = signals.of_recordings([raw], 128)
     assert [activity for _, _, activity in found] == ["walking", "walking", "running", "running"]
     assert all(len(s.values) == 128 and lab.episodes[0].start == 0 for s, lab, _ in found[:1])

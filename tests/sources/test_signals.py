@@ -12,7 +12,7 @@ import pytest
 from hannun import sources
 from hannun.errors import InputError, MissingError
 from hannun.item import Item, Problem
-from hannun.sensors.recording import Recording
+from hannun.sensors.recording import SignalRecording
 from hannun.signals import Signal
 from hannun.sources.signals import SignalReading, read_signals, row
 
@@ -23,7 +23,7 @@ def table(folder: Path, head: str, *lines: str, name: str = "a.csv") -> Path:
     return path
 
 
-def one(path: Path, how: SignalReading | None = None) -> Recording:
+def one(path: Path, how: SignalReading | None = None) -> SignalRecording:
     (found,) = read_signals([path], how)
     return found
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ from hannun.recipes.data.signals import Described
 from hannun.recipes.skeleton import Training
 from hannun.sensors.captions import caption
 from hannun.sensors.channels import KNOWN
-from hannun.sensors.recording import Recording
+from hannun.sensors.recording import SignalRecording
 from hannun.sensors.templates import LANGUAGES, Language
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.own import OwnData
@@ -133,7 +134,7 @@ def build(recipe: Recipe, texts: Sequence[str], forms: Sequence[SeriesForm] = FO
         shape, plan = SeriesShape(tuple(forms), 96, 3, 4, 288, 0.1), reader
     elif recipe.backbone in SEEN_BY:
         shape = SeriesShape((day_form(), *(f for f in forms if f.name != series.DAY)), **SEEN_BY[recipe.backbone])
-        wide = {"width": shape.width, "heads": shape.heads, "inner": shape.inner}
+        wide: dict[str, Any] = {"width": shape.width, "heads": shape.heads, "inner": shape.inner}
         plan = replace(network.BASE, **wide, vocabulary=32_000, context=1024, styles=STYLES)
     else:
         raise InputError(f"backbone={recipe.backbone!r} came, expected tiny, {', '.join(SEEN_BY)}")
@@ -235,7 +236,7 @@ def run(
     return measured(model, data)
 
 
-def own_forms(recordings: Sequence[Recording]) -> tuple[SeriesForm, ...]:
+def own_forms(recordings: Sequence[SignalRecording]) -> tuple[SeriesForm, ...]:
     """The forms that recordings of one's own need: a day, and one for each set of channels of raw ones, at the rate of the first."""
     forms: dict[str, SeriesForm] = {}
     for one in recordings:
@@ -254,7 +255,7 @@ def own_forms(recordings: Sequence[Recording]) -> tuple[SeriesForm, ...]:
     return tuple(forms.values())
 
 
-def of_own(recipe: Recipe, recordings: Sequence[Recording], training: Training, start: Path | None = None) -> list[str]:
+def of_own(recipe: Recipe, recordings: Sequence[SignalRecording], training: Training, start: Path | None = None) -> list[str]:
     """Train on recordings of one's own, save the model, and measure on people (of one person: days) that were held out.
 
     Raises InputError where there are too few to hold any out.

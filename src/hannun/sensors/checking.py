@@ -91,8 +91,8 @@ def _judged(kind: str, words: dict[str, str], sentence: str, language: Language,
     else:
         way, cut = _way(words, language, ("spike", "dip")), edges(len(signal.values))
         rows = _rows(words["time"], signal, language, (cut[1:] + cut[:-1]) // 2)
-        there = {int(cut[at] + cut[at + 1]) // 2 for at, extreme in extremes(binned(signal, key), least(key)) if extreme == way}
-        yield claim(f"{key} {way} {words['time']}", bool(there & set(rows)))
+        stands = {int(cut[at] + cut[at + 1]) // 2 for at, extreme in extremes(binned(signal, key), least(key)) if extreme == way}
+        yield claim(f"{key} {way} {words['time']}", bool(stands & set(rows)))
 
 
 def _every_name(language: Language) -> set[str]:

@@ -31,7 +31,7 @@ SUMMED = 50  # samples that never fall, beyond what a minute can have, are a cou
 
 @final
 @dataclass(frozen=True, eq=False)
-class Recording:
+class SignalRecording:
     """A signal, what somebody said of it, what it is called (its date, or its file), whose it is, and what was put right."""
 
     signal: Signal
@@ -67,7 +67,7 @@ class Samples:
             self.said.append(line)
 
 
-def recordings(samples: Samples, name: str, rate: float | None = None) -> Iterator[Recording]:
+def recordings(samples: Samples, name: str, rate: float | None = None) -> Iterator[SignalRecording]:
     """A recording a day where a channel is of minutes; else one of raw values at an even rate.
 
     Raises InputError where nothing was measured, or what was measured cannot be what its column says.
@@ -122,7 +122,7 @@ _UNITS: Mapping[str, tuple[tuple[str, float, float, Callable[[Floats64], Floats6
 }
 
 
-def _days(samples: Samples, clean: Mapping[tuple[str, str], tuple[Floats64, Floats64]], name: str) -> Iterator[Recording]:
+def _days(samples: Samples, clean: Mapping[tuple[str, str], tuple[Floats64, Floats64]], name: str) -> Iterator[SignalRecording]:
     """Minutes of each day that has any sample; of several sources that count the same, the larger count of a minute stands."""
     days = sorted({int(d) for t, _ in clean.values() for d in np.unique(t // DAY)})
     keys = tuple(sorted(dict.fromkeys(k for k, _ in clean), key=lambda k: list(KNOWN).index(k) if k in KNOWN else len(KNOWN)))
@@ -140,10 +140,10 @@ def _days(samples: Samples, clean: Mapping[tuple[str, str], tuple[Floats64, Floa
             column = keys.index(key)
             better = there & (~mask[:, column] | (made > values[:, column]) & channel(key).total)
             values[better, column], mask[better, column] = made[better], True
-        kept = mask.any(axis=0)
+        kept = np.asarray(mask.any(axis=0))
         date = (_EPOCH + datetime.timedelta(days=day)).date().isoformat()
         signal = Signal(values[:, kept], 1 / 60, tuple(k for k, there in zip(keys, kept, strict=True) if there), date, mask[:, kept])
-        yield Recording(signal, _labels(samples, day * DAY, MINUTES, 60), date, samples.person, tuple(samples.said))
+        yield SignalRecording(signal, _labels(samples, day * DAY, MINUTES, 60), date, samples.person, tuple(samples.said))
 
 
 def _labels(samples: Samples, first: float, rows: int, step: float) -> Labels:
@@ -157,7 +157,7 @@ def _labels(samples: Samples, first: float, rows: int, step: float) -> Labels:
     return Labels(tuple(sorted(episodes, key=lambda e: (e.start, e.end))), tuple(sorted(moods, key=lambda m: m.row)))
 
 
-def raw(samples: Samples, clean: Mapping[str, tuple[Floats64, Floats64]], name: str, rate: float | None) -> Recording:
+def raw(samples: Samples, clean: Mapping[str, tuple[Floats64, Floats64]], name: str, rate: float | None) -> SignalRecording:
     """One signal at an even rate, each value in the nearest row; rows without one are masked. Raises InputError for a wrong rate.
 
     Times that are only told to the second, with many samples in each, are spread over it.
@@ -183,7 +183,7 @@ def raw(samples: Samples, clean: Mapping[str, tuple[Floats64, Floats64]], name: 
         values[:, column], mask[:, column] = gridded(cell, x, np.ones(len(cell)), rows, False)
     start = (_EPOCH + datetime.timedelta(seconds=first)).isoformat() if first > DAY * 365 else None
     labels = _labels(samples, first, rows, 1 / even)
-    return Recording(Signal(values, even, tuple(spread), start, mask), labels, name, samples.person, tuple(samples.said))
+    return SignalRecording(Signal(values, even, tuple(spread), start, mask), labels, name, samples.person, tuple(samples.said))
 
 
 def _in_g(clean: Mapping[str, tuple[Floats64, Floats64]], tell: Callable[[str], None]) -> Mapping[str, tuple[Floats64, Floats64]]:

@@ -26,7 +26,7 @@ from hannun.sensors.captions import Labels, Level, caption
 from hannun.sensors.channels import KNOWN, recognised
 from hannun.sensors.episodes import Episode, named
 from hannun.sensors.form import in_minutes
-from hannun.sensors.recording import Recording, Samples, joined, recordings
+from hannun.sensors.recording import Samples, SignalRecording, joined, recordings
 from hannun.sensors.templates import Language
 from hannun.signals import Signal
 from hannun.sources.columns import amount
@@ -71,7 +71,7 @@ class SignalReading:
                 raise InputError(f"the column {ours!r} came, expected time=…, person=…, activity=… or a channel; {neighbours(ours, names)}")
 
 
-def read_signals(paths: Sequence[Path], reading: SignalReading | None = None) -> Iterator[Recording]:
+def read_signals(paths: Sequence[Path], reading: SignalReading | None = None) -> Iterator[SignalRecording]:
     """The recordings of all paths; files of one export belong together. Raises MissingError, and InputError where nothing can be read."""
     how = reading if reading is not None else SignalReading()
     exports: list[Samples] = []
@@ -95,7 +95,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
 
 
-def of_json(file: Path) -> Iterator[Recording]:
+def of_json(file: Path) -> Iterator[SignalRecording]:
     """The signals of a .json: one, or a list of them. Raises InputError."""
     try:
         given = json.loads(decode_text(file.read_bytes(), str(file)))
@@ -105,7 +105,7 @@ def of_json(file: Path) -> Iterator[Recording]:
         if not isinstance(one, Mapping) or not Signal.reads(signal := one.get("signal", one)):
             raise InputError(f"{file}: holds no signal, expected 'values' and 'rate', or a list of these")
         for part in Signal.of(signal):
-            yield Recording(part, name=f"{file.stem}" if number == 1 else f"{file.stem}-{number}")
+            yield SignalRecording(part, name=f"{file.stem}" if number == 1 else f"{file.stem}-{number}")
 
 
 def sniffed(file: Path) -> bool:
@@ -130,7 +130,7 @@ def holds(file: Path) -> bool:
     return first is not None and is_signals(first)
 
 
-def of_table(file: Path, how: SignalReading, some: Iterable[Mapping[str, Any] | Problem] | None = None) -> Iterator[Recording]:
+def of_table(file: Path, how: SignalReading, some: Iterable[Mapping[str, Any] | Problem] | None = None) -> Iterator[SignalRecording]:
     """The recordings of a table, by person. Raises InputError where no column is a channel, or none tells times."""
     table = [r for r in (rows(file) if some is None else some) if not isinstance(r, Problem)]
     if not table:
@@ -138,7 +138,9 @@ def of_table(file: Path, how: SignalReading, some: Iterable[Mapping[str, Any] | 
     if any("signal" in r and Signal.reads(_plain(r["signal"])) for r in table[:1]):
         for number, row in enumerate(table, start=1):
             for part in Signal.of(_plain(row["signal"])):
-                yield Recording(part, _told(row.get("labels")), str(row.get("id") or f"{file.stem}#{number}"), str(row.get("person") or ""))
+                yield SignalRecording(
+                    part, _told(row.get("labels")), str(row.get("id") or f"{file.stem}#{number}"), str(row.get("person") or "")
+                )
         return
     roles, channels = _columns(file, table, how)
     people = [str(r.get(roles[PERSON], "")) for r in table] if PERSON in roles else [""] * len(table)
@@ -276,7 +278,7 @@ def _told(labels: Any) -> Labels:
     return Labels(tuple(Episode(*named(str(e["activity"])), int(e["start"]), int(e["end"])) for e in whole))
 
 
-def row(recording: Recording, language: Language = "ko", levels: Sequence[Level] = WORDS) -> dict[str, Any]:
+def row(recording: SignalRecording, language: Language = "ko", levels: Sequence[Level] = WORDS) -> dict[str, Any]:
     """A recording as a row of a .jsonl that `hannun index` reads: its caption as text, the signal, its date and person as facts."""
     signal = recording.signal
     found: dict[str, Any] = {"id": "-".join(x for x in (recording.person, recording.name) if x) or None}
@@ -287,7 +289,7 @@ def row(recording: Recording, language: Language = "ko", levels: Sequence[Level]
     return {k: v for k, v in {**found, **facts_of(recording)}.items() if v is not None}
 
 
-def facts_of(recording: Recording) -> dict[str, Any]:
+def facts_of(recording: SignalRecording) -> dict[str, Any]:
     """What is told of a recording beside its caption: its date and person, and how many steps of a day."""
     signal = recording.signal
     found: dict[str, Any] = {"date": signal.start[:10]} if signal.start else {}

@@ -75,7 +75,7 @@ class SeriesForm:
                 made = gridded(cell[here] - skipped, signal.values[here, column], signal.measured[here, column], self.rows, False)
                 values[:, n], mask[:, n] = made
         if self.mean:
-            values = (values - np.array(self.mean, np.float32)) / np.array(self.deviation, np.float32)
+            values = np.asarray((values - np.array(self.mean)) / np.array(self.deviation), np.float32)
         return np.where(mask, values, 0).astype(np.float32), mask
 
 
@@ -102,7 +102,8 @@ class SeriesShape:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> SeriesShape:
         """The inverse of `to_json`."""
-        made = [SeriesForm(**{k: tuple(v) if isinstance(v, list) else v for k, v in form.items()}) for form in data["forms"]]
+        plain: list[dict[str, Any]] = [{k: tuple(v) if isinstance(v, list) else v for k, v in form.items()} for form in data["forms"]]
+        made = [SeriesForm(**form) for form in plain]
         return SeriesShape(**{**data, "forms": tuple(made)})
 
 

@@ -19,7 +19,7 @@ from hannun.datasets.wearables import ActivityWindows
 from hannun.item import Item, Pair, Text
 from hannun.recipes.data.simulated_days import days
 from hannun.sensors.captions import NONE, Labels, Level, caption
-from hannun.sensors.recording import Recording
+from hannun.sensors.recording import SignalRecording
 from hannun.sensors.templates import LANGUAGES
 from hannun.signals import Signal
 
@@ -51,7 +51,7 @@ def described(data: Path, part: str = "train") -> dict[str, list[Described]]:
     return found
 
 
-def of_recordings(recordings: Sequence[Recording], rows: int) -> list[Described]:
+def of_recordings(recordings: Sequence[SignalRecording], rows: int) -> list[Described]:
     """Recordings of one's own: days as they are, raw ones in windows of `rows`, each with the labels that fall into it."""
     found: list[Described] = []
     for one in recordings:

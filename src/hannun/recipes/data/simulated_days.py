@@ -118,7 +118,7 @@ def day(who: Person, date: datetime.date, rng: np.random.Generator) -> tuple[Sig
             mask[:, n] &= good >= 0.2
     for start, end in _unworn(asleep, rng):
         mask[start:end] = False
-    kept = mask.any(axis=0)
+    kept = np.asarray(mask.any(axis=0))
     values[~mask] = np.nan
     names = tuple(c for c, there in zip(CHANNELS, kept, strict=True) if there)
     signal = Signal(values[:, kept].astype(np.float32), 1 / 60, names, date.isoformat(), mask[:, kept])
@@ -155,11 +155,11 @@ def _moving(who: Person, asleep: npt.NDArray[np.bool_], rng: np.random.Generator
     hour = np.arange(MINUTES) / 60
     busy = 0.10 * who.lively * np.exp(-0.5 * ((hour - 14) / 5) ** 2)
     about = (rng.random(MINUTES) < busy) & ~asleep
-    for start in np.flatnonzero(about):
+    for start in np.flatnonzero(about).tolist():
         long = min(1 + int(rng.geometric(0.4)), 8)
         steps[start : start + long] = rng.integers(8, 70)
         effort[start : start + long] = 0.10
-    for start in np.flatnonzero((rng.random(MINUTES) < 0.002) & asleep):  # up in the night
+    for start in np.flatnonzero((rng.random(MINUTES) < 0.002) & asleep).tolist():  # up in the night
         steps[start : start + 2] = rng.integers(8, 30)
     done = []
     awake = np.flatnonzero(~asleep)
@@ -229,4 +229,4 @@ def _wander(rng: np.random.Generator, size: float, minutes: float) -> Minutes:
 
 
 def _smooth(x: Minutes, minutes: int) -> Minutes:
-    return np.convolve(x, np.full(minutes, 1 / minutes), mode="same")
+    return np.asarray(np.convolve(x, np.full(minutes, 1 / minutes), mode="same"), np.float64)

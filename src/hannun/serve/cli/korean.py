@@ -1,4 +1,7 @@
-"""A command's English help goes in, its Korean help comes out, where the locale is Korean."""
+"""A command's English help goes in, its Korean help comes out, where the locale is Korean.
+
+It is long because every help text of the command line has its twin here, in one place.
+"""
 
 from __future__ import annotations
 

@@ -12,14 +12,14 @@ import typer
 
 from hannun.errors import DependencyError, InputError, neighbours
 from hannun.files import whole_folder, write_whole
+from hannun.sensors.templates import LANGUAGES, Language
 from hannun.serve.cli.options import Json
 from hannun.serve.cli.train import settings, watched
 from hannun.train.settled import settle
 
 if TYPE_CHECKING:
     from hannun.sensors.checking import Claim
-    from hannun.sensors.recording import Recording
-    from hannun.sensors.templates import Language
+    from hannun.sensors.recording import SignalRecording
     from hannun.sources.signals import SignalReading
 
 app = typer.Typer(help="What signals of wearables say: described, checked, indexed, learnt.", no_args_is_help=True)
@@ -167,7 +167,7 @@ def _reading(columns: str | None, rate: float | None, zone: str) -> SignalReadin
     return SignalReading({ours.strip(): theirs.strip() for ours, _, theirs in pairs}, rate, shift)
 
 
-def _read(paths: Sequence[Path], columns: str | None, rate: float | None, zone: str) -> list[Recording]:
+def _read(paths: Sequence[Path], columns: str | None, rate: float | None, zone: str) -> list[SignalRecording]:
     from hannun.sources.signals import read_signals
 
     found, told = [], set[str]()
@@ -183,8 +183,6 @@ def _read(paths: Sequence[Path], columns: str | None, rate: float | None, zone: 
 
 
 def _language(given: str) -> Language:
-    from hannun.sensors.templates import LANGUAGES
-
     chosen = next((known for known in LANGUAGES if known == given), None)
     if chosen is None:
         raise InputError(f"--lang {given!r} came, expected ko or en")
@@ -203,7 +201,7 @@ def _levels(given: str) -> tuple[Any, ...]:
     return chosen
 
 
-def _row(recording: Recording, language: Language, levels: tuple[Any, ...], text: str, said: list[Claim] | None) -> dict[str, Any]:
+def _row(recording: SignalRecording, language: Language, levels: tuple[Any, ...], text: str, said: list[Claim] | None) -> dict[str, Any]:
     from hannun.sources.signals import facts_of
 
     found: dict[str, Any] = {"name": recording.name, **facts_of(recording), "language": language, "levels": list(levels), "text": text}
@@ -216,7 +214,7 @@ def _row(recording: Recording, language: Language, levels: tuple[Any, ...], text
     return found
 
 
-def _generated(model: Path, found: Sequence[Recording], language: Language, levels: tuple[Any, ...]) -> list[list[Claim]]:
+def _generated(model: Path, found: Sequence[SignalRecording], language: Language, levels: tuple[Any, ...]) -> list[list[Claim]]:
     """What a model says of each recording, every claim of it checked."""
     from hannun.sensors.checking import checked
 
