@@ -225,7 +225,8 @@ def _follow(wanted: Minutes, rise: float, fall: float) -> Minutes:
 
 def _wander(rng: np.random.Generator, size: float, minutes: float) -> Minutes:
     """A slow random course of about this deviation [1440]."""
-    return _smooth(rng.normal(0, 1, MINUTES), int(minutes)) * size * np.sqrt(minutes)
+    course: Minutes = _smooth(rng.normal(0, 1, MINUTES), int(minutes)) * (size * float(np.sqrt(minutes)))
+    return course
 
 
 def _smooth(x: Minutes, minutes: int) -> Minutes:
