@@ -6,7 +6,7 @@ Parts: captions, styles, zero_shot, retrieval, speed, embedded, ablation.
 
 `--work` is the folder of `hannun train prompt_coca --to …`; it is trained where it is not there. Photos of Flickr8k's test (English, five
 references) and the 198 that are held out with Korean captions; styles on held-out photos, products and emoji. Brackets are 95 % bootstrap
-intervals over pictures; differences are paired. Seeds: 0. The ablations are short runs of equal steps, for the differences alone.
+intervals over pictures; differences are paired. Seeds: 0. The ablation is of short runs of equal steps.
 """
 
 from __future__ import annotations
