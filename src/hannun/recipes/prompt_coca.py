@@ -230,8 +230,8 @@ def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -
     model.remember(training.work / "states")
     first = recipe.stages[0] if recipe.stages else None
     size = min((first or recipe).batch, sum(map(len, groups.values())))
-    numbers = {"steps": (first or recipe).steps, "learning_rate": (first or recipe).learning_rate}
-    mine = replace(recipe, sources=dict.fromkeys(groups, 1.0), batch=size, stages=(), **numbers)
+    steps, rate = (first or recipe).steps, (first or recipe).learning_rate
+    mine = replace(recipe, sources=dict.fromkeys(groups, 1.0), batch=size, stages=(), steps=steps, learning_rate=rate)
     before = told_likelihood(model, data.dev)
     fit(model, mixture(mine, groups), replace(training, recipe=mine), "run")
     after = told_likelihood(model, data.dev)
