@@ -5,7 +5,8 @@
 
 `kanana` and `jina` train the two one-sequence recipes' losses on a Qwen2.5-VL class (texts and pictures, gradient caching, bfloat16 over
 float32 weights, AdamW): seconds a step, rows, tokens and pictures a second, MFU, and the peak memory at growing batches, which caching
-should hold flat. Texts are short and differ in one number, so losses fall little in so few steps. `peer` runs sentence-transformers'
+should hold flat. `captioner` does the same with CoCa's two losses on CoCa-Base. Texts
+are short and differ in one number, so losses fall little in so few steps. `peer` runs sentence-transformers'
 CachedMultipleNegativesRankingLoss on a BERT class beside ours, the same texts in the same run. `masters` shows the loss and how many
 weights small steps leave bit-equal, in float32, and in bfloat16 with and without float32 weights.
 Weights are random: nothing here says how well a model finds anything.
@@ -19,7 +20,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,12 @@ import torch
 from torch import Tensor, nn
 
 import same_network
+from hannun.continuation import Manner
 from hannun.item import Image, Item, Pair, Text
 from hannun.models.adapters import RETRIEVAL
-from hannun.models.backbones import tiny
+from hannun.models.backbones import tiny, vit
+from hannun.models.captioner import network, speaking
+from hannun.models.captioner.network import END, PAD, Captioner, special_tokens
 from hannun.models.features import Features
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.models.two_tower import TwoTower
@@ -40,6 +44,8 @@ from hannun.train.batches import Mixture, from_pairs
 from hannun.train.gradcache import cached
 from hannun.train.loop import train
 from hannun.train.schedule import Schedule
+from hannun.train.steps import captioning
+from hannun.train.steps.captioning import Captioning
 from hannun.train.steps.contrastive import Contrast, ahead, contrastive
 
 WORDS = [
@@ -105,6 +111,21 @@ def peak(device: str) -> float:
     return found
 
 
+def measured(model: Any, stream: Any, step: Any, scale: Scale, device: str) -> float:
+    """A few steps on a stream of batches; prints their speed and gives their peak memory in GiB."""
+    peak(device)
+    with tempfile.TemporaryDirectory() as folder:
+        schedule = Schedule(scale.steps, 1e-5, precision="bf16", log_every=1, save_every=10**6)
+        train(model, step, schedule, Path(folder), lambda _: None, batches=stream)
+        rows = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
+    most, last = peak(device), rows[-1]
+    told = "  ".join(
+        f"{k} {last[k]}" for k in ("rows_per_second", "tokens_per_second", "pictures_per_second", "teraflops", "mfu") if k in last
+    )
+    print(f"    peak {most:6.2f} GiB   {told}   loss {rows[0]['loss']:.3f} → {last['loss']:.3f}", flush=True)
+    return most
+
+
 def recipes(scale: Scale, device: str) -> None:
     """Both recipes at growing batches."""
     made = pairs(max(scale.batches))
@@ -118,23 +139,39 @@ def recipes(scale: Scale, device: str) -> None:
         most = []
         for size in scale.batches:
             mixture = Mixture([from_pairs("s", made[:size], task="retrieval" if adapted else "")], size)
+            print(f"  batch {size:5,}:", flush=True)
             stream = ahead(mixture, model, settings, 4)
-            peak(device)
-            with tempfile.TemporaryDirectory() as folder:
-                schedule = Schedule(scale.steps, 1e-5, precision="bf16", log_every=1, save_every=10**6)
-                train(model, contrastive(stream, settings), schedule, Path(folder), lambda _: None, batches=stream)
-                rows = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
-            most.append(peak(device))
-            last = rows[-1]
-            told = "  ".join(
-                f"{k} {last[k]}" for k in ("rows_per_second", "tokens_per_second", "pictures_per_second", "teraflops", "mfu") if k in last
-            )
-            print(f"  batch {size:5,}: peak {most[-1]:6.2f} GiB   {told}   loss {rows[0]['loss']:.3f} → {last['loss']:.3f}", flush=True)
+            most.append(measured(model, stream, contrastive(stream, settings), scale, device))
         if most[0]:
             print(f"  peak at {scale.batches[-1]:,} over that at {scale.batches[0]:,}: {most[-1] / most[0]:.2f}")
         del model
         if device == "cuda":
             torch.cuda.empty_cache()
+
+
+def captioner(scale: Scale, device: str) -> None:
+    """CoCa-Base (on a CPU a toy of it): both its losses under the gradient cache, at growing batches; and captions of random weights."""
+    toy = scale.width < 1000
+    words = tiny.tokenizer(WORDS, special_tokens({"caption": "[PROMPT]"}), pad=PAD, eos=END, size=400)
+    numbers = {k: v // 24 if toy else v for k, v in vit.BASE.items()}
+    eyes = vit.PatchTokens.begin(
+        {**numbers, "num_attention_heads": 2 if toy else 12, "num_hidden_layers": 1 if toy else 12}, *((32, 8) if toy else ())
+    )
+    small = {"dim": 32, "width": 32, "heads": 2, "inner": 64, "alone": 1, "joint": 1, "queries": 4} if toy else {}
+    shape = replace(network.BASE, styles={"caption": "[PROMPT]"}, vocabulary=len(words) if toy else network.BASE.vocabulary, **small)
+    model = Captioner(eyes, words, shape).to(device)
+    print(f"\ncaptioner: {sum(p.numel() for p in model.parameters()) / 1e6:.0f} M parameters, chunks of {scale.chunk}", flush=True)
+    settings = Captioning(Contrast(chunk=scale.chunk))
+    made = [Pair(p.query, Item(p.positive.id, p.positive.parts[:1])) for p in pairs(max(scale.batches))]
+    for size in scale.batches:
+        mixture = Mixture([from_pairs("s", made[:size], task="caption")], size)
+        print(f"  batch {size:5,}:", flush=True)
+        stream = captioning.ahead(mixture, model, settings, 4)
+        measured(model, stream, captioning.captioning(stream, settings), scale, device)
+    begun = time.perf_counter()
+    texts = speaking.captions(model, [p.positive.images[0] for p in made[:8]], "caption", "ko", Manner(beams=4))
+    many = sum(len(u.tokens) for each in texts for _, u in each[:1])
+    print(f"  generation, 4 beams: {many / (time.perf_counter() - begun):.0f} tokens/s")
 
 
 def peer(scale: Scale, device: str) -> None:
@@ -218,7 +255,7 @@ def main() -> None:
     """See the module's first lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--toy", action="store_true", help="tiny sizes on a CPU")
-    parser.add_argument("--only", choices=["recipes", "peer", "masters"], action="append")
+    parser.add_argument("--only", choices=["recipes", "captioner", "peer", "masters"], action="append")
     a = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() and not a.toy else "cpu"
     if device == "cpu" and not a.toy:
@@ -227,9 +264,11 @@ def main() -> None:
     begun = time.perf_counter()
     name = torch.cuda.get_device_name() if device == "cuda" else "a CPU"
     print(f"{name}, torch {torch.__version__}")
-    chosen = a.only or ["recipes", "peer", "masters"]
+    chosen = a.only or ["recipes", "captioner", "peer", "masters"]
     if "recipes" in chosen:
         recipes(scale, device)
+    if "captioner" in chosen:
+        captioner(scale, device)
     if "peer" in chosen:
         peer(scale, device)
     if "masters" in chosen:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import hannun
-from hannun import catalogue
+from hannun import catalogue, hangul
 from hannun.encoder import Encoder
 from hannun.serve.cli.main import run
 from tests.test_docs import READMES, ROOT, blocks
@@ -164,6 +164,7 @@ def own_data_is_right(home: Path, wrote: dict[str, str]) -> None:
     assert of("hannun tag").startswith("0 tagged by fashion-") and "5 unchanged" in of("hannun tag")
     assert re.search(r"^ → .*IMG_0", of("hannun thumbnail"), re.M)  # the red dress
     assert "빨간 모자: " in of("hannun locate") and (home / "heat.png").read_bytes()[:4] == b"\x89PNG"
+    assert any(map(hangul.is_hangul, of("hannun caption")))  # a Korean query for the red dress
     assert "checked" in of("hannun check") and "damaged" not in of("hannun check")
     assert (home / "my-backup.tar").stat().st_size > 0
     with hannun.open("my.hannun") as shop:
@@ -203,5 +204,5 @@ def test_each_command_of_both_languages_is_walked_or_named() -> None:
     assert set(INSTEAD) <= printed
     assert all(line in INSTEAD or line.startswith(("pip install ", "hannun ")) for line in printed)
     # What a newcomer's walk checks by outcome: a command that is new here needs one too.
-    checked = {"index", "search", "dupes", "tag", "thumbnail", "locate", "check", "backup", "curate", "mine", "recipes", "eval"}
+    checked = {"index", "search", "dupes", "tag", "thumbnail", "locate", "caption", "check", "backup", "curate", "mine", "recipes", "eval"}
     assert {shlex.split(line)[1] for line in printed - set(INSTEAD) if line.startswith("hannun ")} == checked

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
+from hannun.continuation import Manner
 from hannun.embeddings import Embeddings, Floats
 from hannun.item import KINDS, Content, Image
 
@@ -142,6 +143,29 @@ class SeesCells(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Caption:
+    """What a model says of a picture or a signal: the text, the mean log-probability of its tokens, and whether it came to an end."""
+
+    text: str
+    likelihood: float
+    ended: bool = True
+
+
+@runtime_checkable
+class GivesCaptions(Protocol):
+    """An encoder that can also say what it sees."""
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The kinds of text it was trained to write, such as "caption" and "query"; none where it writes nothing."""
+        ...
+
+    def caption(self, pictures: Sequence[Any], style: str, language: str, manner: Manner) -> list[list[Caption]]:
+        """Of each picture (or other part of the kind that it reads) the texts found, the best first, in a style and a language."""
+        ...
+
+
 @runtime_checkable
 class StandsAround(Protocol):
     """An encoder around another one, which gives the same vectors."""
@@ -157,6 +181,13 @@ def token_dim(encoder: Encoder) -> int:
     if isinstance(encoder, GivesTokens):
         return encoder.token_dim
     return token_dim(encoder.inner) if isinstance(encoder, StandsAround) else 0
+
+
+def captioner(encoder: Encoder) -> GivesCaptions | None:
+    """The encoder, or the one it stands around, where that can say what it sees."""
+    if isinstance(encoder, GivesCaptions) and encoder.styles:
+        return encoder
+    return captioner(encoder.inner) if isinstance(encoder, StandsAround) else None
 
 
 def cells(encoder: Encoder) -> SeesCells | None:

@@ -55,6 +55,10 @@ def trained(kind: str) -> Encoder:
             model = OneTower(OneTowerShape(side=16, width=32, layers=2, words=len(words), hidden=32, dim=24), words)
         elif kind == "two-tower":
             model = TwoTower.dual(*tiny.siglip(["가나다"]))
+        elif kind == "captioner":
+            from tests.models.test_captioner import small
+
+            model = small()
         else:
             heads = Heads(48, 16, (24,), True, (TWO_SIDED,), rank=4)
             model = OneSequence(*getattr(tiny, kind)(["가나다"]), Conventions(), heads)
@@ -90,6 +94,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "trained-two-tower": lambda: trained("two-tower"),
     "trained-one-tower": lambda: trained("one-tower"),
     "trained-fused": lambda: trained("fused"),
+    "trained-captioner": lambda: trained("captioner"),
 }
 TOLERANCE = 2e-3  # quantised weights add differently in batches of other shapes
 

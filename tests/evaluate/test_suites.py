@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hannun.datasets.wearables import ActivityWindows
 from hannun.embeddings import Embeddings
 from hannun.errors import InputError, MissingError
 from hannun.evaluate import run, suites
@@ -172,7 +173,8 @@ def test_statistics_tell_a_fast_swing_from_rest() -> None:
                 windows.append(swing + np.array([0, 0, 1]) + random.normal(0, 0.02, (128, 3)))
                 activity.append(what)
                 person.append(who)
-    signals = sensors.Signals("made", 32.0, np.stack(windows), np.array(activity), np.array(person))
+    channels, people = ("acc_x", "acc_y", "acc_z"), tuple(f"p{n}" for n in range(8))
+    signals = ActivityWindows("made", 32.0, channels, np.stack(windows), np.array(activity), np.array(person), ("Walk", "D01"), people)
     found = sensors.recognise(sensors.statistics(signals), signals, 0, "made")
     assert found[0].value == 1 and found[0].groups is not None
     said = sensors.captions(signals)

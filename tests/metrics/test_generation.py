@@ -1,4 +1,4 @@
-"""BERTScore, CLIPScore and the Fréchet distance of vectors whose figures can be counted out."""
+"""BLEU and CIDEr-D of words, BERTScore, CLIPScore and the Fréchet distance of vectors, whose figures can be counted out."""
 
 from __future__ import annotations
 
@@ -50,3 +50,55 @@ def test_sets_of_vectors_of_other_lengths_have_no_distance() -> None:
         metrics.frechet_distance([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]])
     with pytest.raises(InputError, match="one dim and at least two"):
         metrics.frechet_distance([[1.0], [2.0]], [[1.0]])
+
+
+def test_bleu_by_hand() -> None:
+    """Of "a b c e" against "a b c d": 3 of 4 words, 2 of 3 pairs; of one length, so nothing is taken off."""
+    made, real = ["a", "b", "c", "e"], ["a", "b", "c", "d"]
+    assert metrics.bleu([made], [[real]], order=2) == pytest.approx((3 / 4 * 2 / 3) ** 0.5)
+    assert metrics.bleu([made], [[real]]) == 0  # no four words in a row are right
+    assert metrics.bleu([real], [[real]]) == pytest.approx(1)
+    # "a a a" against "a b": the second and third a are not in the reference. Against two references the fuller one counts.
+    assert metrics.bleu([["a", "a", "a"]], [[["a", "b"]]], order=1) == pytest.approx(1 / 3)
+    assert metrics.bleu([["a", "a", "a"]], [[["a", "b"], ["a", "a", "c"]]], order=1) == pytest.approx(2 / 3)
+    # Two words of four: exp(1 − 4/2). Over a set of texts the counts are added before anything is divided.
+    assert metrics.bleu([["a", "b"]], [[["a", "b", "c", "d"]]], order=1) == pytest.approx(np.exp(-1))
+    assert metrics.bleu([["a", "b"], ["x", "y"]], [[["a", "b"]], [["p", "q"]]], order=1) == pytest.approx(2 / 4)
+    # Of references of 1 and 3 words for a candidate of 2 the shorter one: nothing is taken off.
+    assert metrics.bleu([["a", "b"]], [[["a"], ["a", "b", "c"]]], order=1) == pytest.approx(1)
+
+
+def test_bleu_is_nltk_s() -> None:
+    nltk = pytest.importorskip("nltk.translate.bleu_score", reason="nltk comes with hannun[adapters]")
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        texts = [[[str(w) for w in rng.integers(0, 4, rng.integers(4, 12))] for _ in range(4)] for _ in range(30)]
+        made, real = [t[0] for t in texts], [t[1:] for t in texts]
+        assert metrics.bleu(made, real) == pytest.approx(nltk.corpus_bleu(real, made), abs=1e-12)
+
+
+def test_cider_d_by_hand() -> None:
+    """Two pictures. ln 2 weighs what one of them has, 0 what both have; each length of n-grams is a quarter of the figure."""
+    references = [[["a", "b"]], [["c", "d"]]]
+    # The same words: cosine 1 for single words and for the pair; there are no longer n-grams: 10 · (1 + 1 + 0 + 0) / 4.
+    assert metrics.cider_d([["a", "b"], ["c", "d"]], references).tolist() == pytest.approx([5, 5])
+    # One of two words: cosine 1/√1/√2 … mine (a, x) and theirs (a, b) have length √2 each and share a: 1/2; no pair is shared.
+    assert metrics.cider_d([["a", "x"], ["d"]], references)[0] == pytest.approx(10 * (1 / 2) / 4)
+    # "d" against "c d": 1 / √2, a word too few: exp(−1 / (2 · 36)).
+    assert metrics.cider_d([["a", "x"], ["d"]], references)[1] == pytest.approx(10 * 2**-0.5 * np.exp(-1 / 72) / 4)
+    # A word said three times counts once in the product, three times in the length: (1 · 1) / (3 · √2), with a word too many.
+    assert metrics.cider_d([["a", "a", "a"], ["d"]], references)[0] == pytest.approx(10 / (3 * 2**0.5) * np.exp(-1 / 72) / 4)
+    # Of two references the mean: 5 and 0. What every picture has says nothing, and neither do pictures without others.
+    assert metrics.cider_d([["a", "b"], ["c"]], [[["a", "b"], ["x", "y"]], [["c", "d"]]])[0] == pytest.approx(2.5)
+    assert metrics.cider_d([["a"], ["a"]], [[["a"]], [["a"]]]).tolist() == [0, 0]
+    assert metrics.cider_d([["a", "b"]], [[["a", "b"]]]).tolist() == [0]
+
+
+def test_texts_are_given_as_words_with_a_reference_each() -> None:
+    for figure in (metrics.bleu, metrics.cider_d):
+        with pytest.raises(InputError, match="2 candidates and 1 sets of references"):
+            figure([["a"], ["b"]], [[["a"]]])
+        with pytest.raises(InputError, match="one or more references each"):
+            figure([["a"]], [[]])
+        with pytest.raises(InputError, match="the list of its words is expected"):
+            figure(["a b"], [[["a"]]])

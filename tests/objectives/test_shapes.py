@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is in the [train] extra")
 jaxtyping = pytest.importorskip("jaxtyping", reason="jaxtyping is in the [dev] extra")
 
 from hannun.models import pooling  # noqa: E402
-from hannun.objectives import agreement, distill, flow, infonce, late_interaction, matryoshka, mixup, ranking, sigmoid, tiles  # noqa: E402
+from hannun.objectives import agreement, caption, distill, flow, infonce, late_interaction, matryoshka, mixup, ranking, sigmoid, tiles  # noqa: E402
 
 N, H, D = 3, 2, 5  # queries, hard negatives, length of a vector
 M, T, U = N + H, 4, 6  # keys, tokens of a query and of a key
@@ -33,6 +33,9 @@ marks = torch.ones(N, T, dtype=torch.long)
 
 CALLS: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
     (agreement.agreement, (scored, scored, N, M), {}),
+    (caption.said, (random(4, 7), torch.zeros(4, dtype=torch.long), torch.tensor([0, 0, 1, 2]), N), {}),
+    (caption.counted, (torch.zeros(N, T, dtype=torch.long), torch.ones(N, T, dtype=torch.bool), 1), {}),
+    (caption.caption, (torch.ones(N), torch.ones(N)), {}),
     (distill.similarities, (queries, random(N, D + 1)), {}),
     (distill.vectors, (queries, queries), {}),
     (distill.distributions, (queries, queries.softmax(-1), torch.ones(N)), {}),

@@ -17,8 +17,9 @@ Everything is computed in float64, whatever comes in.
 from hannun.metrics.checks import Array, Ints
 from hannun.metrics.classification import accuracy, calibration_error, guess, macro_f1
 from hannun.metrics.correlation import average_ranks, spearman
-from hannun.metrics.generation import bert_score, clip_score, frechet_distance
+from hannun.metrics.generation import bert_score, bleu, cider_d, clip_score, frechet_distance
 from hannun.metrics.late_interaction import maxsim
+from hannun.metrics.probing import logistic, shown
 from hannun.metrics.ranking import (
     Captions,
     Queries,
@@ -45,8 +46,10 @@ __all__ = [
     "average_precision",
     "average_ranks",
     "bert_score",
+    "bleu",
     "bootstrap",
     "by_rank",
+    "cider_d",
     "clip_score",
     "coverage",
     "frechet_distance",
@@ -55,6 +58,7 @@ __all__ = [
     "holm",
     "image_to_text",
     "intra_list_distance",
+    "logistic",
     "macro_f1",
     "calibration_error",
     "maxsim",
@@ -64,6 +68,7 @@ __all__ = [
     "precision",
     "recall",
     "reciprocal_rank",
+    "shown",
     "spearman",
     "text_to_image",
 ]

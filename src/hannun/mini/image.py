@@ -6,7 +6,7 @@ The whole picture is scaled to a square, not cropped: what a search should find 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -42,10 +42,10 @@ Pixels = npt.NDArray[np.uint8]
 class ImageTower:
     """The picture network, loaded when first used; may be shared between threads."""
 
-    def __init__(self, folder: Path, threads: int | None = None, states: bool = False) -> None:
-        """`states` makes ready for `states` and `seen`, which need what lies inside the graph."""
+    def __init__(self, folder: Path, threads: int | None = None, states: bool = False, inner: tuple[str, ...] = ()) -> None:
+        """`states` makes ready for `states` and `seen`, which need what lies inside the graph; `inner` names what `inside` gives."""
         self._folder, self._threads, self._lock = folder, threads, threading.Lock()
-        self._inner = (DEEP, LOOKS) if states else ()
+        self._inner = (DEEP, LOOKS) if states else inner
         self._session: InferenceSession | None = None
 
     def _load(self) -> InferenceSession:
@@ -80,6 +80,10 @@ class ImageTower:
             return np.zeros((0, WIDTH), np.float32), np.zeros((0, CLASSES), np.float32), np.zeros((0, GRID * GRID * CELL), np.float32)
         dense, logits, cells = (np.concatenate(some) for some in zip(*found, strict=True))
         return dense, logits, cells.reshape(len(cells), -1)
+
+    def inside(self, pictures: Iterable[Image], joined: Callable[[Sequence[Floats]], Floats]) -> Floats:
+        """The values named as `inner`, as `joined` makes one array [n, …] of those of a batch."""
+        return np.concatenate([joined(values) for values in self._runs(pictures, self._inner)])
 
     def _run(self, pictures: Iterable[Image], output: str, shape: tuple[int, ...]) -> Floats:
         found = [one for (one,) in self._runs(pictures, (output,))]

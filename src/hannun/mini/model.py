@@ -15,9 +15,11 @@ from typing import Any, final
 
 import numpy as np
 
+from hannun.continuation import Manner
 from hannun.embeddings import Embeddings, Floats, unit
-from hannun.encoder import Calibration
+from hannun.encoder import Calibration, Caption
 from hannun.item import Content, Image, Text, item, require_content
+from hannun.mini.captions import CaptionWriter
 from hannun.mini.image import GRID, SIDE, ImageTower
 from hannun.mini.session import there
 from hannun.mini.text import WIDTH, Role, TextTower
@@ -38,6 +40,7 @@ class Mini:
         self._folder = folder
         self._text, self._image = TextTower(folder, threads), ImageTower(folder, threads)
         self._inside = ImageTower(folder, threads, states=True)  # apart: what only encodes need not keep what lies inside
+        self._writer = CaptionWriter(folder, threads)
         self._lock = threading.Lock()
         self._facts: dict[str, Any] | None = None
 
@@ -99,6 +102,15 @@ class Mini:
         """
         dense, logits, cells = self._inside.seen(pictures)
         return unit(dense), logits, cells
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """What it can write of a picture: "caption", "query", "product"; none where the captioner's weights were left out."""
+        return self._writer.styles
+
+    def caption(self, pictures: Sequence[Image], style: str, language: str, manner: Manner) -> list[list[Caption]]:
+        """Of each picture texts in a style and in Korean ("ko") or English ("en"), the best first. Raises InputError, PictureError."""
+        return self._writer.caption(pictures, style, language, manner)
 
     def _texts(self, texts: Sequence[str], role: Role) -> Floats:
         return unit(self._text.encode(texts, role))

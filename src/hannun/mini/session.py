@@ -30,28 +30,10 @@ def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = 
     # Threads that wait must not spin: pictures are decoded on the same cores meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     runtime.lean(options)
-    model: str | bytes = _with_outputs(path.read_bytes(), inner) if inner else str(path)
+    model: str | bytes = runtime.with_outputs(path.read_bytes(), inner) if inner else str(path)
     session: InferenceSession = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     runtime.give_back()
     return session
-
-
-def _with_outputs(model: bytes, names: Sequence[str]) -> bytes:
-    """An ONNX file's bytes with further outputs. Protobuf merges a message that is written twice, so they need not be parsed."""
-    outputs = b"".join(_field(12, _field(1, n.encode())) for n in names)  # GraphProto.output, ValueInfoProto.name
-    return model + _field(7, outputs)  # ModelProto.graph
-
-
-def _field(number: int, data: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
 
 
 def there(path: Path) -> Path:

@@ -19,16 +19,20 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from hannun.continuation import Manner
 from hannun.embeddings import Embeddings, Floats, unit
-from hannun.encoder import UNCALIBRATED, Calibration, SeesCells
+from hannun.encoder import UNCALIBRATED, Calibration, Caption, SeesCells
 from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.item import Content, Image, Item, Text, item, require_content
 from hannun.models import adapters
 from hannun.models.backbones import e5
 from hannun.models.backbones.mini_image import MiniImage
+from hannun.models.captioner import folder as captioners
+from hannun.models.captioner.network import Captioner
+from hannun.models.captioner.speaking import captions
 from hannun.models.fused import Fused, Shape
 from hannun.models.hub import READ, model_folder
-from hannun.models.network import Network, Role, Row, content, decoded
+from hannun.models.network import Network, Role, content, decoded
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.models.one_tower.folder import open_one_tower, save_one_tower
 from hannun.models.one_tower.tower import OneTower
@@ -41,7 +45,7 @@ from hannun.seen import Seen
 ROWS = 32  # rows in a batch of texts
 PICTURES = 8  # rows in a batch with pictures, which are decoded a batch at a time
 CHARACTERS = 65_536  # rows × longest text in a batch: one passage of 65,536 characters is a batch of its own
-_READS = (Text.kind, Image.kind)  # what a row of a Network holds
+_READS = (Text.kind, Image.kind)  # what a row of a Network holds that names no kinds
 FORMAT = "1"  # part of every fingerprint: raised when this room changes how a sequence is written or pooled
 
 
@@ -61,6 +65,7 @@ class CheckpointEncoder:
         self.side = network.side
         self.calibration: Calibration = UNCALIBRATED
         self._network = network
+        self._others = bool(set(self.kinds) - set(_READS))  # parts that no picture decoder reads go to the network as they are
 
     def task(self, name: str) -> CheckpointEncoder:
         """The same model with a task's prompts and adapter: another encoder with another fingerprint. Raises InputError."""
@@ -75,10 +80,23 @@ class CheckpointEncoder:
         """Unit rows [n, dim]; `instruction` replaces the model's own prompt for documents."""
         return self._encode(contents, "document", instruction)
 
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles of text that a captioner writes; none for any other network."""
+        return tuple(self._network.shape.styles) if isinstance(self._network, Captioner) else ()
+
+    def caption(self, pictures: Sequence[Any], style: str, language: str, manner: Manner) -> list[list[Caption]]:
+        """Of each picture, or other part that a captioner reads, texts, the best first. Raises InputError for other networks."""
+        if not isinstance(self._network, Captioner):
+            raise InputError(f"{self.name} writes no texts; give a captioner, such as one that `hannun train prompt_coca` makes")
+        said = captions(self._network, pictures, style, language, manner)
+        return [[Caption(text, u.likelihood, u.ended) for text, u in each] for each in said]
+
     def _encode(self, contents: Sequence[Content], role: Role, instruction: str | None) -> Embeddings:
         if isinstance(contents, str | bytes):
             raise InputError(f"a single {type(contents).__name__} came, expected a list of contents; write [content]")
-        items = [require_content(item(c, id="-"), _READS).only(_READS) for c in contents]
+        reads = self.kinds or _READS
+        items = [require_content(item(c, id="-"), reads).only(reads) for c in contents]
         for it in items:
             if it.images and not self._network.sees:
                 raise InputError(
@@ -97,7 +115,7 @@ class CheckpointEncoder:
         texts: Floats = np.zeros((len(items), self.dims[0]), np.float32)
         pictures = np.zeros_like(texts)
         for (i, slot), vector in zip(slots, vectors, strict=True):
-            (pictures if slot.images else texts)[i] += vector
+            (texts if slot.text else pictures)[i] += vector
         return Embeddings(unit(texts + unit(pictures)))  # normalise each, average, renormalise; a missing one adds nothing
 
     @property
@@ -112,7 +130,9 @@ class CheckpointEncoder:
         found = [self._network.patches(pictures[at : at + PICTURES]) for at in range(0, len(pictures), PICTURES)]
         return np.concatenate(found) if found else np.zeros((0, self.grid[0] * self.grid[1], self.dims[0]), np.float32)
 
-    def _row(self, it: Item) -> Row:
+    def _row(self, it: Item) -> tuple[Any, ...]:
+        if self._others:
+            return tuple(p.value if isinstance(p, Text) else p for p in it.parts)
         return tuple(p if isinstance(p, str) else decoded(p.load(self.side)) for p in content(it))
 
 
@@ -144,19 +164,19 @@ def open_checkpoint(name_or_path: str) -> CheckpointEncoder:
     return encoder.task(task or encoder.tasks[0]) if encoder.tasks else encoder.task(task) if task else encoder
 
 
-def open_model(folder: str | Path) -> Fused | OneSequence | OneTower | TwoTower:
+def open_model(folder: str | Path) -> Fused | OneSequence | OneTower | TwoTower | Captioner:
     """The trainable model in a folder that `save` wrote. Raises MissingError where it has no hannun.json."""
     path = Path(folder)
     if not (path / OWN).exists():
         raise MissingError(f"{folder}: holds no trained model of Hannun ({OWN} is not there); give the folder that `hannun train` wrote")
     with quiet():
-        model: Fused | OneSequence | OneTower | TwoTower = _own(path, "cpu")
+        model: Fused | OneSequence | OneTower | TwoTower | Captioner = _own(path, "cpu")
     if (trained := Seen.of(path)) is not None:
         model.trained_on = trained  # what is trained further keeps what it has seen
     return model
 
 
-def save(model: Fused | OneSequence | OneTower | TwoTower | UserNetwork, folder: Path) -> None:
+def save(model: Fused | OneSequence | OneTower | TwoTower | UserNetwork | Captioner, folder: Path) -> None:
     """Everything of a trained model in `folder`, whole or not at all: what `open_model` and `open_checkpoint` read.
 
     Where stock sentence-transformers modules can say the same, they are there too (docs/models.md). Raises StorageError where the disk is
@@ -166,6 +186,8 @@ def save(model: Fused | OneSequence | OneTower | TwoTower | UserNetwork, folder:
         users.save_users(model, folder)
     elif isinstance(model, OneTower):
         save_one_tower(model, folder)
+    elif isinstance(model, Captioner):
+        captioners.save_captioner(model, folder)
     elif isinstance(model, Fused):
         _save_fused(model, folder)
     elif isinstance(model, OneSequence):
@@ -342,7 +364,9 @@ def _own(folder: Path, device: str) -> Any:
             return open_one_tower(folder).to(device)
         case "two_tower":
             return _load_towers(folder).to(device)
-    raise InputError(f"is of kind {facts.get('kind')!r}, expected fused, one_sequence, one_tower or two_tower; update hannun")
+        case captioners.KIND:
+            return captioners.load_captioner(folder, facts).to(device)
+    raise InputError(f"is of kind {facts.get('kind')!r}, expected captioner, fused, one_sequence, one_tower or two_tower; update hannun")
 
 
 def _conventions(folder: Path, inner: Path, modules: list[dict[str, Any]], stock: dict[str, Any]) -> Conventions:
@@ -367,16 +391,16 @@ def _conventions(folder: Path, inner: Path, modules: list[dict[str, Any]], stock
 
 
 def _split(it: Item) -> list[Item]:
-    """An item's text and each of its pictures as items of their own."""
+    """An item's text and each of its other parts as items of their own."""
     text = (Item("-", (Text(it.text),)),) if it.text else ()
-    return [*text, *(Item("-", (p,)) for p in it.images)]
+    return [*text, *(Item("-", (p,)) for p in it.parts if not isinstance(p, Text))]
 
 
 def _batches(items: Sequence[Item]) -> Iterator[list[int]]:
     """Positions of items in batches of one kind (texts, pictures, both), longest text first."""
     kinds: dict[tuple[bool, bool], list[int]] = {}
     for i, it in enumerate(items):
-        kinds.setdefault((bool(it.text), bool(it.images)), []).append(i)
+        kinds.setdefault((bool(it.text), any(not isinstance(p, Text) for p in it.parts)), []).append(i)
     for (_, pictured), members in kinds.items():
         members.sort(key=lambda i: -len(items[i].text or ""))
         start = 0

@@ -16,7 +16,7 @@ from typing import Any
 from hannun import hangul, shards
 from hannun.errors import HannunError, InputError, neighbours
 from hannun.facts import fact
-from hannun.item import Image, Item, Problem, image_part, item
+from hannun.item import JSON_KINDS, Image, Item, Problem, image_part, item
 from hannun.sources.roots import on_disk
 from hannun.sources.tables import Notes, Row, decode_text, rows
 
@@ -101,7 +101,7 @@ def items(file: Path, reading: Reading, place: str) -> Iterator[Item | Problem]:
             yield row
             continue
         named, where = reading.named(_of_image_folder(file, row)), f"{file}, row {number}"
-        if "text" not in named and "image" not in named:
+        if "text" not in named and "image" not in named and not plain_parts(named):
             notes.tell("columns", where, _nothing_under(row, reading) or expected(row))
             continue
         try:
@@ -155,19 +155,25 @@ def made_of(file: Path, place: str, number: int, row: Mapping[str, Any], reading
     """The item of a row, and the columns that it is kept without, each with the reason. Raises InputError where it has no content."""
     id = identity(row.get("id")) or f"{place}#{number}"
     images = [_beside(file, p) for p in pictures(row)]
-    made = item({"id": id, "image": images, "text": words(row.get("text"))})
+    made = item({"id": id, "image": images, "text": words(row.get("text")), **plain_parts(row)})
     if not made.parts:
         raise InputError("has neither text nor picture in it")
     told, odd = kept_facts(row, reading)
     return replace(made, facts=told), odd
 
 
+def plain_parts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row that are content of the kinds that are plain JSON; others of their names stay facts."""
+    return {kind: row[kind] for kind, part in JSON_KINDS.items() if row.get(kind) is not None and part.reads(row[kind])}
+
+
 def kept_facts(row: Mapping[str, Any], reading: Reading) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The facts of a row, and what had to be left out or changed, each with the reason."""
     told: dict[str, Any] = {}
     odd: list[tuple[str, str]] = []
+    content = plain_parts(row)
     for name, given in row.items():
-        if name in OURS:
+        if name in OURS or name in content:
             continue
         plain = hangul.normalise(str(name))
         value = amount(given) if plain in reading.numbers and isinstance(given, str) else None

@@ -1,8 +1,9 @@
 """Paths go in (folders, pictures, texts, tables, PDFs, shards) with how to read rows; Items, Problems and counts of unread files come out.
 
 The item of a file has the file's place as its id (`photos/2024/a.jpg`: from the folder that was named, see `roots`); the item of a row
-has its `id` column, or else the file's place and the row's number; that of a page has the file's place and the page's number. Every
-item carries where it came from in `SOURCE` and `PLACE`, so that `--prune` knows what has vanished. The name of a picture or PDF and the
+has its `id` column, or else the file's place and the row's number; that of a page has the file's place and the page's number. A table
+of a wearable's signals (`signals.is_signals`) has an item a day, and its caption for words. Every item carries where it came from in
+`SOURCE` and `PLACE`, so that `--prune` knows what has vanished. The name of a picture or PDF and the
 folder that it lies in become facts (`title`, `folder`), which are a picture's words too, since it has no text.
 """
 
@@ -21,13 +22,13 @@ from hannun import exif, generated, hangul, shards
 from hannun.errors import HannunError, InputError, MissingError
 from hannun.facts import facts
 from hannun.item import PLACE, SOURCE, STATE, Image, Item, Problem, image_part, item
-from hannun.sources import columns, html, pdf, places, shard, video
+from hannun.sources import columns, html, pdf, places, shard, signals, video
 from hannun.sources.columns import Reading
 from hannun.sources.roots import Rooted, absolute, fresh, placed, root_of
 from hannun.sources.tables import TABLES, about, decode_text, ending
 
 TEXTS = frozenset({"txt", "md"})
-KINDS = shards.PICTURES | video.VIDEOS | TEXTS | html.PAGES | TABLES | {"pdf", "tar"}  # endings of the files that are read
+KINDS = shards.PICTURES | video.VIDEOS | TEXTS | html.PAGES | TABLES | {"pdf", "tar", "json"}  # endings of the files that are read
 PLAIN = Reading()
 _HEAD = 256 * 1024  # bytes: EXIF is one of the first segments of a JPEG, none of which has more than 64 kB
 _MAX_TEXT_FILE = 4 * 2**20  # bytes
@@ -200,7 +201,7 @@ def _claimed(found: Iterable[tuple[Path, bool]], within: Mapping[Path, Path], re
 def _unread(file: Path) -> str | None:
     """As what a file is counted that is not read; None for one that is."""
     kind = ending(file)
-    if kind not in KINDS:
+    if kind not in KINDS or (kind == "json" and not signals.sniffed(file)):
         return f".{kind}" if kind else "without an ending"
     return None if (needs := _needs(kind)) is None else f".{kind} (needs `{needs}`)"
 
@@ -249,6 +250,8 @@ def _file(file: Path, named: bool, reading: Reading, folder: str, id: str, root:
         elif kind in TEXTS:
             text = item(_text(file), id=id)
             yield text if text.parts else Problem(str(file), "is empty, expected text", id)
+        elif kind == "json" or (kind in TABLES and not reading.columns and signals.holds(file)):
+            yield from signals.items(file, id)
         elif kind in TABLES:
             yield from columns.items(file, reading, id)
         elif kind in html.PAGES:

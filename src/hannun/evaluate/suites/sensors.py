@@ -1,78 +1,43 @@
-"""Wearable signals go in; activity recognition by other people's windows, with few examples too, and retrieval come out.
+"""Wearable signals go in; activity recognition by other people's windows, with few examples and with none, and retrieval come out.
 
 What takes part. `statistics`: a fixed baseline that reads the signal itself: moments, jerk, spectrum and correlations of a window,
-scaled by the training people's. `caption`: the encoder under test, which reads no signals, through a Korean sentence of the window's
-statistics (the "statistical" captions of SensorLM, Zhang et al. 2025). An encoder that reads signals themselves is not compared here yet.
+scaled by the training people's. `caption`: the encoder under test through a Korean sentence of the window's statistics (the "statistical"
+captions of SensorLM, Zhang et al. 2025). Where the encoder reads signals, it joins: `signal`, on people that `datasets.wearables` keeps
+from training: with no example, by prompts in Korean and English; with 1, 5, 10 and 50 of each activity from training people, under a
+logistic regression, beside the same on the statistics and the nearest caption among the examples; and days found by their captions.
 
-People never stand on both sides: four folds of subjects, every window tested once by a model that never saw its person. Intervals
-draw people. Windows: HMP 4 s at 32 Hz, SisFall 8 s at 25 Hz, at most WINDOWS per recording, evenly spread.
+People never stand on both sides: four folds of subjects for what learns nothing before, fixed people for what has learnt. Intervals
+draw people. Windows: HMP 4 s at 32 Hz, SisFall 8 s at 25 Hz, at most two a recording, evenly spread.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from hannun import metrics
+from hannun.datasets import wearables
+from hannun.datasets.wearables import ActivityWindows
 from hannun.embeddings import unit
-from hannun.evaluate.figure import Figure, labels
+from hannun.evaluate.figure import Figure, hits, labels
 from hannun.evaluate.harness import Harness
 from hannun.evaluate.suites.suite import Measured, Suite
 from hannun.metrics import Array, Ints
+from hannun.sensors.captions import caption
+from hannun.sensors.templates import LANGUAGES
+from hannun.signals import Signal
 
 FOLDS = 4
 NEIGHBOURS = 5
-WINDOWS = 2
 SHOTS = (1, 5, 20)
+LEARNT_SHOTS = (1, 5, 10, 50)
+DRAWS = 3  # of the examples that are shown
 _BANDS = (0.1, 1.0, 2.0, 4.0, 8.0)  # Hz
 
 
-@dataclass(frozen=True)
-class Signals:
-    """Windows [n, length, channels] in g and rad/s, the activity and the person of each."""
-
-    name: str
-    rate: float
-    windows: Array
-    activity: Ints
-    person: Ints
-
-
-def hmp(harness: Harness) -> Signals:
-    """Wrist accelerometer, 14 activities, 16 people (Bruno et al. 2013)."""
-    return _read(harness, "hmp wrist", "sensors/hmp_wrist_32hz", 32.0, 128, lambda x: -1.5 + x / 63 * 3)
-
-
-def sisfall(harness: Harness) -> Signals:
-    """Waist accelerometer (±16 g in 13 bits) and gyroscope (±2000 °/s in 16), 19 activities, 38 people (Sucerquia et al. 2017)."""
-    scale = np.array([16 / 4096] * 3 + [np.deg2rad(2000 / 32768)] * 3)
-    return _read(harness, "sisfall waist", "sensors/sisfall_adl_25hz", 25.0, 200, lambda x: x * scale)
-
-
-def _read(harness: Harness, name: str, stem: str, rate: float, length: int, units: Callable[[Array], Array]) -> Signals:
-    index = [json.loads(line) for line in harness.file(f"{stem}.index.jsonl").read_text("utf-8").splitlines()]
-    with np.load(harness.file(f"{stem}.npz"), allow_pickle=False) as kept:
-        signal = kept["x"]
-    activities, people = sorted({r["activity"] for r in index}), sorted({r["subject"] for r in index})
-    windows, activity, person = [], [], []
-    for r in index:
-        room = r["length"] - length
-        starts = (
-            [0] if room <= 0 else sorted({round(k * room / max(1, WINDOWS - 1)) for k in range(WINDOWS)}) if room >= length else [room // 2]
-        )
-        for start in starts:
-            raw = signal[r["start"] + start : r["start"] + min(start + length, r["length"])].astype(np.float64)
-            windows.append(units(np.pad(raw, ((0, length - len(raw)), (0, 0)), mode="edge")))
-            activity.append(activities.index(r["activity"]))
-            person.append(people.index(r["subject"]))
-    return Signals(name, rate, np.stack(windows), np.array(activity), np.array(person))
-
-
-def statistics(signals: Signals) -> Array:
+def statistics(signals: ActivityWindows) -> Array:
     """Features of each window [n, features]: nothing is learnt here."""
     x = signals.windows
     size = np.linalg.norm(x[:, :, :3], axis=2, keepdims=True)
@@ -93,7 +58,7 @@ def statistics(signals: Signals) -> Array:
     return np.concatenate([x.mean(1), x.std(1), np.clip(third, -9, 9), *quantiles, *first, jerk, peak, entropy, *bands, among], axis=1)
 
 
-def captions(signals: Signals) -> list[str]:
+def captions(signals: ActivityWindows) -> list[str]:
     """A Korean sentence of each window's statistics, in words and numbers, for encoders that read text."""
     said = []
     for window in signals.windows:
@@ -128,7 +93,7 @@ def scaled(features: Array, train: npt.NDArray[np.bool_]) -> Array:
     return np.asarray(unit((features - mean) / np.where(deviation > 1e-9, deviation, 1)), np.float64)
 
 
-def recognise(features: Array, signals: Signals, seed: int, name: str) -> list[Figure]:
+def recognise(features: Array, signals: ActivityWindows, seed: int, name: str) -> list[Figure]:
     """k nearest windows of other people, prototypes of few examples, and average precision of retrieval among other people."""
     fold = folds(signals.person)
     truth, classes = signals.activity, int(signals.activity.max()) + 1
@@ -161,14 +126,84 @@ def recognise(features: Array, signals: Signals, seed: int, name: str) -> list[F
     return found
 
 
+def zero_shot(harness: Harness, found: ActivityWindows, rows: Sequence[int], seen: Array) -> list[Figure]:
+    """Which activity's prompts are nearest to each window, in Korean and in English."""
+    figures = []
+    for language in LANGUAGES:
+        asked = [wearables.prompts(a, language, found.windows.shape[1] / found.rate) for a in found.activities]
+        vectors = harness.queries([p for some in asked for p in some]).dense.astype(np.float64)
+        classes = unit(vectors.reshape(len(asked), wearables.PROMPTS, -1).mean(axis=1))
+        truth = found.activity[list(rows)]
+        guess = metrics.guess(seen @ classes.T, truth)
+        note = (
+            f"{len(truth)} windows of {len(np.unique(found.person[list(rows)]))} people that training did not see, {len(asked)} activities"
+        )
+        figures += labels(f"{found.name} signal, zero-shot {language}", truth, guess, found.person[list(rows)], note)
+    return figures
+
+
+def few_shot(name: str, x: Array, found: ActivityWindows, train: Sequence[int], test: Sequence[int], nearest: bool = False) -> list[Figure]:
+    """Macro-F1 on `test` of a logistic regression on few examples of `train`, or of the nearest one; DRAWS draws of them together."""
+    truth, known = found.activity[list(test)], found.activity[list(train)]
+    figures = []
+    for shots in LEARNT_SHOTS:
+        guesses = []
+        for draw in range(DRAWS):
+            rows = np.array(train)[metrics.shown(known, shots, draw)]
+            if nearest:
+                scores = np.full((len(test), int(found.activity.max()) + 1), -np.inf)
+                near = x[list(test)] @ x[rows].T
+                for k in np.unique(found.activity[rows]):
+                    scores[:, k] = near[:, found.activity[rows] == k].max(axis=1)
+            else:
+                scores = metrics.logistic(x[rows], found.activity[rows], x[list(test)])
+            guesses.append(metrics.guess(np.where(np.isfinite(scores), scores, -1e9), truth))
+        people = np.tile(found.person[list(test)], DRAWS)
+        figures.append(labels(f"{name}, {shots} examples", np.tile(truth, DRAWS), np.concatenate(guesses), people)[1])
+    return figures
+
+
+def learnt(harness: Harness, found: ActivityWindows) -> list[Figure]:
+    """An encoder of signals beside the statistics and the nearest caption, on people whom training did not see."""
+    split = found.split
+    train, test = ([n for n, s in enumerate(split) if s == part] for part in ("train", "test"))
+    seen = harness.documents([{"signal": found.signal(n)} for n in range(len(split))]).dense.astype(np.float64)
+    figures = zero_shot(harness, found, test, seen[test])
+    figures += few_shot(f"{found.name} signal, held-out people", seen, found, train, test)
+    figures += few_shot(f"{found.name} statistics, held-out people", statistics(found), found, train, test)
+    said = harness.documents([*captions(found)]).dense.astype(np.float64)
+    return figures + few_shot(f"{found.name} nearest caption, held-out people", said, found, train, test, nearest=True)
+
+
+def days(harness: Harness) -> list[Figure]:
+    """Days of held-out people found among each other by what their captions say."""
+    there = [d for d in wearables.fitbit_days(harness.data) if d.split == "test"]
+    people = sorted({d.person for d in there})
+    groups = np.array([people.index(d.person) for d in there])
+    seen = harness.documents([{"signal": d.signal} for d in there]).dense
+    figures = []
+    for language in LANGUAGES:
+        asked = harness.queries([caption(d.signal, language, ("semantic", "structural", "statistical")) for d in there]).dense
+        ranks = metrics.pessimistic_rank(asked @ seen.T, np.arange(len(there)))
+        figures += hits(f"fitbit days, caption {language} → day", ranks, groups=groups, note=f"{len(there)} days of {len(people)} people")
+    return figures
+
+
 def sensors(harness: Harness) -> Measured:
-    """Both sets, by the baseline and by the encoder."""
+    """Both sets, by the baseline and by the encoder; days, where it reads signals."""
+    for stem in (wearables.HMP, wearables.SISFALL):
+        for ending in ("index.jsonl", "npz"):
+            harness.file(f"{stem}.{ending}")
+    reads = Signal.kind in harness.encoder.kinds
     found: list[Figure] = []
-    for read in (hmp, sisfall):
-        signals = read(harness)
+    for read in (wearables.hmp, wearables.sisfall):
+        signals = read(harness.data)
         found += recognise(statistics(signals), signals, harness.seed, f"{signals.name} statistics")
         said = harness.documents([*captions(signals)]).dense.astype(np.float64)
         found += recognise(said, signals, harness.seed, f"{signals.name} caption")
+        found += learnt(harness, signals) if reads else []
+    if reads and (harness.data / wearables.FITBIT).exists():
+        found += days(harness)
     harness.notes.append(
         "`statistics` is a fixed baseline that no encoder changes; `caption` is the encoder reading a sentence about the signal"
     )

@@ -37,16 +37,19 @@ def tokenizer(
     size: int = 2000,
     length: int = WINDOW,
     inputs: Sequence[str] = ("input_ids", "attention_mask"),
+    digits: bool = False,
 ) -> Any:
     """A byte-level BPE tokenizer of about `size` tokens learned from `texts`; `bos` … `eos` around a text if `bos`.
 
-    Every byte has a token, so no text is unknown; without texts it is one token for each byte.
+    Every byte has a token, so no text is unknown; without texts it is one token for each byte. With `digits` each digit is a token of its
+    own, so that numbers are read by their places.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    split = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), split]) if digits else split
     core.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, special_tokens=list(special), show_progress=False)

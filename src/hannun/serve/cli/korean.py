@@ -324,6 +324,19 @@ HELP = {
     "By prompts alone, without trained heads.": "학습한 분류기 없이 문장만으로.",
     "Names and values in English.": "이름과 값을 영어로.",
     "Also items that this version has looked at.": "이 버전이 이미 본 항목도 다시.",
+    # caption
+    "Say what is to be seen in pictures: a caption, a query or a product's name, in Korean or English.": (
+        "사진에 무엇이 보이는지 말합니다: 설명, 검색어, 상품 이름을 한국어나 영어로."
+    ),
+    "Pictures, and folders of them.": "사진과 사진 폴더.",
+    "caption, query (what one would search it by) or product (a name in a shop).": "caption(설명), query(검색어), product(상품 이름).",
+    "ko or en.": "ko 또는 en.",
+    "How many texts are followed at once; 1 is fastest.": "한꺼번에 이어 가는 글의 수. 1이 가장 빠릅니다.",
+    "How many texts of a picture are shown, the best first.": "사진마다 보여 줄 글의 수, 가장 좋은 것부터.",
+    "Draw instead, among the likeliest words of this share: another text by each seed.": (
+        "대신 이 비율까지의 그럴듯한 낱말 가운데서 뽑습니다. seed마다 다른 글이 나옵니다."
+    ),
+    "The draw, with --nucleus.": "--nucleus와 함께: 뽑기의 씨앗값.",
     # thumbnail
     "Choose the pictures of documents that fit a query; none where none fits (then it exits with 1). Near-duplicates count once.": (
         "문서에서 검색어에 맞는 사진을 고릅니다. 맞는 것이 없으면 고르지 않고 1로 끝납니다. 거의 같은 사진은 한 번만 셉니다."
@@ -402,6 +415,33 @@ HELP = {
     "How many hits of each picture.": "그림마다 찾을 개수.",
     "The model that is distilled, in place of the recipe's: a model's folder or hub id.": (
         "레시피의 것 대신 증류할 모델: 모델의 폴더나 허브 id."
+    ),
+    # sensor
+    "What signals of wearables say: described, checked, indexed, learnt.": "웨어러블 신호가 말하는 것: 설명, 확인, 색인, 학습.",
+    "Tables with times, .json signals, or exports: Fitbit, Apple Health (export.xml, .zip), Google Fit.": (
+        "시각이 있는 표, .json 신호, 또는 내보낸 파일: Fitbit, Apple 건강(export.xml, .zip), Google Fit."
+    ),
+    "Which columns hold what; also person, activity, sleep, mood.": "어느 열이 무엇인지. person, activity, sleep, mood도 쓸 수 있습니다.",
+    "Rows in a second, where no column tells times.": "시각 열이 없을 때, 1초에 몇 행인지.",
+    "Where the watch was worn: added to times that are in UTC.": "시계를 찬 곳의 시간대. UTC로 적힌 시각에 더합니다.",
+    "The language of the sentences.": "문장의 언어.",
+    "statistical, structural, semantic: any of them, in the order given.": (
+        "statistical(수치), structural(추세), semantic(활동): 원하는 것만, 쓴 순서대로."
+    ),
+    "A trained model of signals, which describes them in its own words besides.": "학습한 신호 모델. 제 말로도 설명하게 합니다.",
+    "Say what each day, or each raw recording, holds: numbers, trends, activities. Nothing that was not measured is told.": (
+        "하루 또는 기록마다 수치, 추세, 활동을 말합니다. 재지 않은 것은 말하지 않습니다."
+    ),
+    "The .jsonl to write: a row a recording, which `hannun index` reads.": "쓸 .jsonl. 기록마다 한 행이고, `hannun index`가 읽습니다.",
+    "Write a row for each day of an export, or each raw recording: its words, its signal, its date.": (
+        "내보낸 파일의 하루마다, 또는 기록마다 한 행을 씁니다: 설명, 신호, 날짜."
+    ),
+    "Sentences about the recording, in Korean or English.": "기록에 대한 문장, 한국어나 영어.",
+    "Hold every number and trend of a text against the signal; ends with 1 where one is wrong or cannot be read.": (
+        "글에 나온 수와 추세를 모두 신호와 견줍니다. 틀렸거나 읽을 수 없는 것이 있으면 1로 끝납니다."
+    ),
+    "Learn signals and their captions from recordings of your own; a fifth of the people, or days, is measured on.": (
+        "가진 기록으로 신호와 설명을 학습합니다. 사람(또는 날)의 5분의 1로 잽니다."
     ),
     # curate
     "Raw image–text records into clean Korean pairs.": "가공하지 않은 사진–글 기록에서 깨끗한 한국어 쌍을 만듭니다.",

@@ -14,6 +14,7 @@ from hannun.errors import HannunError
 from hannun.serve.cli import (
     ask,
     backup,
+    caption,
     check,
     compact,
     compare,
@@ -37,6 +38,7 @@ from hannun.serve.cli import (
     recipes,
     reindex,
     search,
+    sensor,
     serve,
     synonyms,
     tag,
@@ -107,7 +109,9 @@ app.command("tag")(tag.tag)
 app.command("thumbnail")(thumbnail.thumbnail)
 app.command("locate")(locate.locate)
 app.command("imagine")(imagine.imagine)
+app.command("caption")(caption.caption)
 app.add_typer(users.app, name="users")
+app.add_typer(sensor.app, name="sensor")
 
 
 def main() -> None:

@@ -133,8 +133,8 @@ def _contrasted(module: nn.Module, pairs: Sequence[Pair], mixture: Stream, setti
     positives = _embedded(module, [(p.source, p.positive) for p in pairs], "document", mixture, settings)
     q, k = gathered_vectors(queries), gathered_vectors(positives)
     device = q.dense.device
-    asked = gathered(_asked(pairs, settings).to(device))
-    known = gathered(_known([p.positive for p in pairs], [p.query for p in pairs], settings).to(device))
+    asked = gathered(asks(pairs, settings).to(device))
+    known = gathered(answers([p.positive for p in pairs], [p.query for p in pairs], settings).to(device))
     owners: Tensor | None = None
     if settings.negatives:
         hard = _hard(module, pairs, mixture, settings, device)
@@ -155,7 +155,7 @@ def _contrasted(module: nn.Module, pairs: Sequence[Pair], mixture: Stream, setti
             seen = gathered_vectors(
                 _embedded(module, [(p.source, cropped(p.positive, settings)) for p in pairs], "document", mixture, settings)
             )
-            same = (asked, gathered(_known([p.positive for p in pairs], [p.query for p in pairs], settings).to(device)))
+            same = (asked, gathered(answers([p.positive for p in pairs], [p.query for p in pairs], settings).to(device)))
             part = infonce(q.dense, seen.dense, scale, labels=same, margin=margin, symmetric=symmetric)
             out[f"crop_{n}"] = settings.dense * part / settings.crops
     if settings.late or settings.agreement:
@@ -213,7 +213,7 @@ def _hard(
     lent = found or [(0, pairs[0].positive)]  # every process must take part in gathering: one without any lends a row, taken out below
     kept = gathered(torch.full((len(lent),), bool(found), device=device))
     vectors = gathered_vectors(_embedded(module, [(pairs[n].source, x) for n, x in lent], "document", mixture, settings))
-    labels = gathered(_known([x for _, x in lent], None, settings).to(device))
+    labels = gathered(answers([x for _, x in lent], None, settings).to(device))
     owners = gathered(torch.tensor([before + n for n, _ in lent], device=device))
     tokens, mask = (None if t is None else t[kept] for t in (vectors.tokens, vectors.mask))
     return Vectors(vectors.dense[kept], tokens, mask), labels[kept], owners[kept]
@@ -231,7 +231,8 @@ def _embedded(module: nn.Module, items: Sequence[tuple[str, Item]], role: str, m
 
 
 #: The columns of labels: the key's content; the query that a key answers; the query's own content as a key; the product; `also`.
-def _asked(pairs: Sequence[Pair], settings: Contrast) -> Tensor:
+def asks(pairs: Sequence[Pair], settings: Contrast) -> Tensor:
+    """Labels of queries [n, c]: a key whose label of any kind is the same is no negative of the query."""
     names = settings.also
     return _numbers(
         [
@@ -241,7 +242,8 @@ def _asked(pairs: Sequence[Pair], settings: Contrast) -> Tensor:
     )
 
 
-def _known(items: Sequence[Item], answering: Sequence[Item] | None, settings: Contrast) -> Tensor:
+def answers(items: Sequence[Item], answering: Sequence[Item] | None, settings: Contrast) -> Tensor:
+    """Labels of keys [m, c] beside those of `asks`; `answering` are the queries that they are keys of, None for hard negatives."""
     queries = ["" for _ in items] if answering is None else [label(q) for q in answering]
     names = (settings.products, *settings.also)
     return _numbers([(x := label(it), q, x, *(_fact(it, f) for f in names)) for it, q in zip(items, queries, strict=True)])

@@ -1,0 +1,1 @@
+"""Signals of wearables: facts, words, and whether words hold."""
