@@ -237,9 +237,10 @@ def test_a_thousand_classes_have_two_languages() -> None:
     assert {i: rows[i].korean[0] for i in known} == known
 
 
-def test_the_folder_is_at_most_60_megabytes() -> None:
+def test_the_folder_is_at_most_75_megabytes_the_captioner_s_25_among_them() -> None:
     files = [p for p in HERE.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    assert sum(p.stat().st_size for p in files) <= 60e6
+    assert sum(p.stat().st_size for p in files) <= 75e6
+    assert sum(p.stat().st_size for p in files if p.parent != HERE) <= 25e6
 
 
 def test_no_torch_is_imported() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hannun import runtime
 from hannun.files import whole_folder
 from hannun.models.backbones.places import VALUES, PictureTokens
 from hannun.models.captioner.layers import Remembered
@@ -95,6 +96,7 @@ class _Say(nn.Module):  # type: ignore[misc]
 
 def _write(path: Path, graph: nn.Module, inputs: Mapping[str, Tensor], axes: Mapping[str, Mapping[int, str]]) -> None:
     """Trace the graph and write it with int8 weights."""
+    runtime.onnxruntime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     outputs = [k for k in axes if k not in inputs]
