@@ -17,7 +17,7 @@ from hannun.models.backbones import tiny
 from hannun.models.state_head import StateHead, StateShape
 from hannun.prompts.alignment import alignment
 from hannun.prompts.clip import ClipTexts, open_clip_texts
-from hannun.prompts.states import LENGTH, PromptStates, Remembered
+from hannun.prompts.states import LENGTH, PromptStates, RememberingReader
 from hannun.prompts.student import KeptStates, MiniStates, Student, open_student, padded
 from hannun.recipes.korean_diffusion import begin_teacher
 from tests.generate import models
@@ -154,7 +154,7 @@ class Counted:
 
 def test_states_are_read_once_and_the_oldest_let_go() -> None:
     reader = Counted()
-    kept = Remembered(reader, room=3 * 2 * (LENGTH * 2 + 2))
+    kept = RememberingReader(reader, room=3 * 2 * (LENGTH * 2 + 2))
     assert kept.states(["a", "bb", "a"]).pooled[:, 0].tolist() == [1, 2, 1] and reader.asked == ["a", "bb"]
     assert kept.states(["bb", "ccc", "dddd"]).pooled[:, 0].tolist() == [2, 3, 4] and reader.asked == ["a", "bb", "ccc", "dddd"]
     kept.states(["a"])

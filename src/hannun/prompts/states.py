@@ -44,7 +44,7 @@ def shortened(text: str, kept: int, of: int, end: int) -> str:
 
 
 @final
-class Remembered:
+class RememberingReader:
     """A reader that keeps the states of texts that come again, in half precision, up to `room` bytes; the oldest go first."""
 
     def __init__(self, reader: PromptReader, room: int = 1 << 30) -> None:

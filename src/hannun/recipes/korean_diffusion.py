@@ -34,7 +34,7 @@ from hannun.models.state_head import StateHead, StateShape
 from hannun.objectives.infonce import infonce
 from hannun.prompts.alignment import Outcomes, alignment
 from hannun.prompts.clip import ClipTexts, open_clip_texts
-from hannun.prompts.states import LENGTH, PromptReader, Remembered
+from hannun.prompts.states import LENGTH, PromptReader, RememberingReader
 from hannun.prompts.student import KeptStates, Student, open_student, padded, text_states
 from hannun.recipe import Recipe, Stage
 from hannun.recipes.data import drawn_prompts, parallel
@@ -170,7 +170,7 @@ def aligned(
     if begun is not None and (begun.width, begun.pooled_width) != (teacher.width, teacher.pooled_width):
         raise InputError(f"{start}: gives states of {begun.width} values, and the teacher's have {teacher.width}; begin without --start")
     head, encoder = (StateHead(shape), encoder) if begun is None else (begun.head, begun.encoder)
-    kept, known = Remembered(teacher), KeptStates(encoder)
+    kept, known = RememberingReader(teacher), KeptStates(encoder)
 
     def reads(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         return padded(known.read(texts)[0])
@@ -219,7 +219,7 @@ def paint(recipe: Recipe, teacher: ClipTexts, latents: Tensor, shown: DrawnSet, 
         latents.shape[-1], latents.shape[1], teacher.width, teacher.pooled_width, width, int(w["painter_layers"]), width // 32
     )
     stream = LatentBatches(latents, [[b for _, b in drawn_prompts.asked(p)] for p in shown.products], part.batch, w["empty"], recipe.seed)
-    kept = Remembered(teacher)
+    kept = RememberingReader(teacher)
 
     def conditions(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         made = kept.states(texts)

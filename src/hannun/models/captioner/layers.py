@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
 
-class Remembered(NamedTuple):
+class KeysAndValues(NamedTuple):
     """Keys and values of an attention [n, heads, t, width / heads]: what may be kept between the steps of a generation."""
 
     keys: Tensor
@@ -30,13 +30,13 @@ class HeadedAttention(nn.Module):  # type: ignore[misc]
         self.heads = heads
         self.query, self.pair, self.out = nn.Linear(width, width), nn.Linear(read or width, 2 * width), nn.Linear(width, width)
 
-    def known(self, read: Float[Tensor, "n t read"]) -> Remembered:
+    def known(self, read: Float[Tensor, "n t read"]) -> KeysAndValues:
         """Keys and values of what is attended to."""
         keys, values = self.pair(read).chunk(2, dim=-1)
-        return Remembered(self._apart(keys), self._apart(values))
+        return KeysAndValues(self._apart(keys), self._apart(values))
 
     def forward(
-        self, x: Float[Tensor, "n t width"], known: Remembered, mask: Bool[Tensor, "n 1 t s"] | None = None
+        self, x: Float[Tensor, "n t width"], known: KeysAndValues, mask: Bool[Tensor, "n 1 t s"] | None = None
     ) -> Float[Tensor, "n t width"]:
         """`mask` is True where a query may look; None lets it look everywhere. Queries of one row may ask of n."""
         asked = self._apart(self.query(x))
@@ -66,13 +66,13 @@ class DecoderLayer(nn.Module):  # type: ignore[misc]
         self.drop = nn.Dropout(drop)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None, past: Remembered | None = None, seen: Remembered | None = None
-    ) -> tuple[Tensor, Remembered]:
+        self, x: Tensor, mask: Tensor | None, past: KeysAndValues | None = None, seen: KeysAndValues | None = None
+    ) -> tuple[Tensor, KeysAndValues]:
         """States [n, t, width] after the layer, and its keys and values of `past` and of these."""
         y = self.first(x)
         now = self.own.known(y)
         if past is not None:
-            now = Remembered(cat([past.keys, now.keys], dim=2), cat([past.values, now.values], dim=2))
+            now = KeysAndValues(cat([past.keys, now.keys], dim=2), cat([past.values, now.values], dim=2))
         x = x + self.drop(self.own(y, now, mask))
         if self.across is not None and self.second is not None and seen is not None:
             x = x + self.drop(self.across(self.second(x), seen))

@@ -24,7 +24,7 @@ from hannun.errors import InputError, neighbours
 from hannun.hangul import hangul_ratio, normalise
 from hannun.item import Item
 from hannun.models.adapters import Role, Task
-from hannun.models.captioner.layers import DecoderLayer, Pooler, Remembered
+from hannun.models.captioner.layers import DecoderLayer, KeysAndValues, Pooler
 from hannun.models.features import Features, Vectors, embeddings
 from hannun.objectives.caption import counted, said
 from hannun.part import AnyPart
@@ -251,7 +251,7 @@ class Captioner(nn.Module):  # type: ignore[misc]
         seen = self.many(tokens, mask)
         return seen, normalize(self.seen_out(self.one(seen)[:, 0]).float(), dim=-1)
 
-    def known(self, seen: Float[Tensor, "n queries width"]) -> list[Remembered]:
+    def known(self, seen: Float[Tensor, "n queries width"]) -> list[KeysAndValues]:
         """Keys and values of what is seen, for each layer of the upper half."""
         return [layer.across.known(seen) for layer in self.upper]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hannun.continuation import GREEDY, Manner, Rows, Utterance, readable, utterances
 from hannun.embeddings import Floats
-from hannun.models.captioner.layers import Remembered
+from hannun.models.captioner.layers import KeysAndValues
 from hannun.models.captioner.network import END, Captioner
 
 
@@ -24,7 +24,7 @@ class KeptSpeaker:
         self._model, self._told, self._many = model, told, len(seen)
         with torch.inference_mode():
             self._seen = model.known(seen)
-        self._past: list[Remembered] = []
+        self._past: list[KeysAndValues] = []
         self._at = 0
 
     def begin(self) -> Floats:
@@ -35,7 +35,7 @@ class KeptSpeaker:
         """Scores [m, vocabulary] after these tokens, of copies of these rows."""
         if not np.array_equal(rows, np.arange(self._many)):
             chosen = torch.from_numpy(rows)
-            self._past, self._seen = ([Remembered(k.keys[chosen], k.values[chosen]) for k in kept] for kept in (self._past, self._seen))
+            self._past, self._seen = ([KeysAndValues(k.keys[chosen], k.values[chosen]) for k in kept] for kept in (self._past, self._seen))
             self._many = len(rows)
         return self._step(torch.from_numpy(tokens)[:, None])
 

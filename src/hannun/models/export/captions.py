@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from hannun import runtime
 from hannun.files import whole_folder
 from hannun.models.backbones.places import VALUES, PictureTokens
-from hannun.models.captioner.layers import Remembered
+from hannun.models.captioner.layers import KeysAndValues
 from hannun.models.captioner.network import END, LANGUAGES, TOLD, Captioner
 
 FACTS = "captions.json"
@@ -88,8 +88,8 @@ class _Say(nn.Module):  # type: ignore[misc]
         kept = []
         lower = len(model.lower)
         for n, layer in enumerate([*model.lower, *model.upper]):
-            seen = Remembered(seen_keys[n - lower], seen_values[n - lower]) if n >= lower else None
-            x, now = layer(x, None, Remembered(past_keys[n], past_values[n]), seen)
+            seen = KeysAndValues(seen_keys[n - lower], seen_values[n - lower]) if n >= lower else None
+            x, now = layer(x, None, KeysAndValues(past_keys[n], past_values[n]), seen)
             kept.append(now)
         return model.scores(x[:, -1]), torch.stack([k.keys for k in kept]), torch.stack([k.values for k in kept])
 
