@@ -5,7 +5,7 @@
 
 `kanana` and `jina` train the two one-sequence recipes' losses on a Qwen2.5-VL class (texts and pictures, gradient caching, bfloat16 over
 float32 weights, AdamW): seconds a step, rows, tokens and pictures a second, MFU, and the peak memory at growing batches, which caching
-should hold flat. `captioner` does the same with CoCa's two losses on CoCa-Base. Texts
+should hold flat. `captioner` does the same with CoCa's two losses on CoCa-Base and on SensorLM's paper size. Texts
 are short and differ in one number, so losses fall little in so few steps. `peer` runs sentence-transformers'
 CachedMultipleNegativesRankingLoss on a BERT class beside ours, the same texts in the same run. `masters` shows the loss and how many
 weights small steps leave bit-equal, in float32, and in bfloat16 with and without float32 weights.
@@ -33,13 +33,15 @@ import same_network
 from hannun.continuation import Manner
 from hannun.item import Image, Item, Pair, Text
 from hannun.models.adapters import RETRIEVAL
-from hannun.models.backbones import tiny, vit
+from hannun.models.backbones import series, tiny, vit
 from hannun.models.captioner import network, speaking
 from hannun.models.captioner.network import END, PAD, Captioner, special_tokens
 from hannun.models.features import Features
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.models.two_tower import TwoTower
 from hannun.objectives.infonce import infonce
+from hannun.recipes import sensorlm
+from hannun.signals import Signal
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.gradcache import cached
 from hannun.train.loop import train
@@ -150,7 +152,7 @@ def recipes(scale: Scale, device: str) -> None:
 
 
 def captioner(scale: Scale, device: str) -> None:
-    """CoCa-Base (on a CPU a toy of it): both its losses under the gradient cache, at growing batches; and captions of random weights."""
+    """CoCa-Base, and SensorLM's paper size over days of 1,872 tokens (on a CPU toys of both): random pictures and signals."""
     toy = scale.width < 1000
     words = tiny.tokenizer(WORDS, special_tokens({"caption": "[PROMPT]"}), pad=PAD, eos=END, size=400)
     numbers = {k: v // 24 if toy else v for k, v in vit.BASE.items()}
@@ -159,17 +161,26 @@ def captioner(scale: Scale, device: str) -> None:
     )
     small = {"dim": 32, "width": 32, "heads": 2, "inner": 64, "alone": 1, "joint": 1, "queries": 4} if toy else {}
     shape = replace(network.BASE, styles={"caption": "[PROMPT]"}, vocabulary=len(words) if toy else network.BASE.vocabulary, **small)
-    model = Captioner(eyes, words, shape).to(device)
-    print(f"\ncaptioner: {sum(p.numel() for p in model.parameters()) / 1e6:.0f} M parameters, chunks of {scale.chunk}", flush=True)
-    settings = Captioning(Contrast(chunk=scale.chunk))
     made = [Pair(p.query, Item(p.positive.id, p.positive.parts[:1])) for p in pairs(max(scale.batches))]
+    both_losses("captioner", Captioner(eyes, words, shape).to(device), made, "caption", scale, device)
+    rng, form = np.random.default_rng(0), series.day_form()
+    days = [Signal(rng.standard_normal((form.rows, len(form.channels))).astype(np.float32), form.rate, form.channels) for _ in made]
+    told = [Pair(p.query, Item(p.positive.id, (day,))) for p, day in zip(made, days, strict=True)]
+    model = sensorlm.build(sensorlm.TINY if toy else sensorlm.PAPER, WORDS)
+    both_losses("sensorlm", model.to(device), told, "semantic", scale, device)
+
+
+def both_losses(name: str, model: Captioner, made: list[Pair], style: str, scale: Scale, device: str) -> None:
+    """Contrast and captions of one model under the gradient cache, at growing batches; and captions of its random weights."""
+    print(f"\n{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.0f} M parameters, chunks of {scale.chunk}", flush=True)
+    settings = Captioning(Contrast(chunk=scale.chunk))
     for size in scale.batches:
-        mixture = Mixture([from_pairs("s", made[:size], task="caption")], size)
+        mixture = Mixture([from_pairs("s", made[:size], task=style)], size)
         print(f"  batch {size:5,}:", flush=True)
         stream = captioning.ahead(mixture, model, settings, 4)
         measured(model, stream, captioning.captioning(stream, settings), scale, device)
     begun = time.perf_counter()
-    texts = speaking.captions(model, [p.positive.images[0] for p in made[:8]], "caption", "ko", Manner(beams=4))
+    texts = speaking.captions(model, [p.positive.parts[0] for p in made[:8]], style, "ko", Manner(beams=4))
     many = sum(len(u.tokens) for each in texts for _, u in each[:1])
     print(f"  generation, 4 beams: {many / (time.perf_counter() - begun):.0f} tokens/s")
 

@@ -40,9 +40,9 @@ def test_the_script_goes_to_its_end(script: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "argv", [str(FILE), "--toy"])
     script.main()
     told = capsys.readouterr().out
-    for name in ("kanana", "jina", "captioner"):
+    for name in ("kanana", "jina", "captioner", "sensorlm"):
         assert f"{name}: " in told
-    assert told.count("rows_per_second") == 3 and "sentence-transformers " in told and "s in all" in told
+    assert told.count("rows_per_second") == 4 and "sentence-transformers " in told and "s in all" in told
     theirs, ours = (float(line.split("loss ")[1]) for line in told.splitlines() if " s a step" in line)
     assert ours == pytest.approx(theirs, abs=0.05)  # the same loss, in bfloat16 in chunks of their own
 

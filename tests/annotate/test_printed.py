@@ -132,7 +132,7 @@ def test_a_sign_on_a_photo_is_read() -> None:
     pytest.importorskip("rapidocr", reason="rapidocr is in hannun[read]")
     if shutil.which("tesseract") is None:
         pytest.skip("the program tesseract is not here")
-    from hannun.recipes.watermark import _font
+    from hannun.recipes.data.marks import _font
 
     board = PIL.Image.new("RGB", (640, 480), (150, 120, 90))
     pen = PIL.ImageDraw.Draw(board)
