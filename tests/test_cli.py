@@ -504,10 +504,11 @@ def test_a_reader_that_leaves_early_is_no_mistake(shop: Path) -> None:
 
 
 def test_interrupted_and_run_again(pictures: Path) -> None:
+    # After 200 texts each takes ten times as long, so that there is time to interrupt.
     begun = pictures.parent / "begun"
     slow = (
         "import pathlib, time\nfrom tests.toy import Toy\nold, done = Toy._text, []\n"
-        f"def slow(self, text):\n    time.sleep(0.005)\n    done.append(text)\n"
+        f"def slow(self, text):\n    time.sleep(0.005 if len(done) < 200 else 0.05)\n    done.append(text)\n"
         f"    if len(done) == 200: pathlib.Path({str(begun)!r}).touch()\n    return old(self, text)\n"
         "Toy._text = slow\n" + TOY_CLI
     )
