@@ -43,39 +43,34 @@ def onnx_bytes(tower: Projecting, inputs: Mapping[str, Any], projected: bool) ->
             states = self.tower.states(dict(zip(names, values, strict=True)))
             return self.tower(states) if projected else states
 
-    out, held = io.BytesIO(), logging.getLogger("torch.onnx").level
-    modes = [(m, m.training) for m in tower.modules()]
-    axes = {k: {0: "n", **({1: "t"} if v.ndim == 2 else {})} for k, v in inputs.items()}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # tracing warns of shapes that become constants; the check in `write_onnx` decides
-            torch.onnx.export(
-                EncoderGraph().eval(), tuple(inputs.values()), out, input_names=names, output_names=["vectors" if projected else "states"],
-                dynamic_axes={**axes, "vectors" if projected else "states": {0: "n"}}, opset_version=18, dynamo=False,
-            )  # fmt: skip
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        logging.getLogger("torch.onnx").setLevel(held)
-    return out.getvalue()
+    return traced(EncoderGraph(), inputs, ["vectors" if projected else "states"], [k for k, v in inputs.items() if v.ndim == 2])
 
 
-def traced(network: nn.Module, inputs: Mapping[str, Any], outputs: Sequence[str], lengths: Sequence[str] = ()) -> bytes:
-    """Any network as an ONNX model: named inputs of n rows in, named outputs out; those in `lengths` have a second axis of any length."""
+def traced(
+    network: nn.Module,
+    inputs: Mapping[str, Any],
+    outputs: Sequence[str],
+    lengths: Sequence[str] = (),
+    axes: Mapping[str, Mapping[int, str]] | None = None,
+) -> bytes:
+    """Any network as an ONNX model: named inputs of n rows in, named outputs out; those in `lengths` have a second axis of any length.
+
+    `axes` says all of it instead: the axes of any length of each input and output, with their names.
+    """
     out, held = io.BytesIO(), logging.getLogger("torch.onnx").level
-    axes = {k: {0: "n", **({1: "t"} if k in lengths else {})} for k in (*inputs, *outputs)}
+    free = axes or {k: {0: "n", **({1: "t"} if k in lengths else {})} for k in (*inputs, *outputs)}
+    modes = [(m, m.training) for m in network.modules()]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    mode = network.training
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of shapes that become constants; whoever writes the model compares its outputs
             torch.onnx.export(
-                network.eval(), tuple(inputs.values()), out, input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes,
-                opset_version=18, dynamo=False,
+                network.eval(), tuple(inputs.values()), out, input_names=list(inputs), output_names=list(outputs),
+                dynamic_axes={k: dict(v) for k, v in free.items()}, opset_version=18, dynamo=False,
             )  # fmt: skip
     finally:
-        network.train(mode)
+        for module, mode in modes:
+            module.training = mode
         logging.getLogger("torch.onnx").setLevel(held)
     return out.getvalue()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from hannun.files import whole_folder
 from hannun.models.backbones.places import VALUES, PictureTokens
 from hannun.models.captioner.layers import KeysAndValues
 from hannun.models.captioner.network import END, LANGUAGES, TOLD, Captioner
+from hannun.models.onnx import traced
 
 FACTS = "captions.json"
 
@@ -99,21 +99,11 @@ def _write(path: Path, graph: nn.Module, inputs: Mapping[str, Tensor], axes: Map
     runtime.onnxruntime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    outputs = [k for k in axes if k not in inputs]
     whole = path.with_suffix(".fp32")
-    log = logging.getLogger("torch.onnx")
-    before = log.level
-    log.setLevel(logging.ERROR)
+    whole.write_bytes(traced(graph, inputs, [k for k in axes if k not in inputs], axes=axes))
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # tracing warns of shapes that become constants; the test compares with the network
-            torch.onnx.export(
-                graph.eval(), tuple(inputs.values()), str(whole), input_names=list(inputs), output_names=outputs,
-                dynamic_axes={k: dict(v) for k, v in axes.items()}, opset_version=18, dynamo=False,
-            )  # fmt: skip
         _quietly(lambda: quantize_dynamic(str(whole), str(path), weight_type=QuantType.QInt8, per_channel=True))
     finally:
-        log.setLevel(before)
         whole.unlink(missing_ok=True)
 
 
