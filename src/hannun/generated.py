@@ -70,6 +70,11 @@ def told(data: bytes) -> dict[str, Any]:
     return {**kept, FACT: str(kept.get(FACT) or "unknown")}
 
 
+def of_picture(picture: Image) -> dict[str, Any]:
+    """`told` of a picture, which is read whole only where its head has the mark. Raises PictureError, MissingError."""
+    return told(picture.read()) if _says_so(picture) else {}
+
+
 def is_generated(it: Item) -> bool:
     """Whether an item is no test of anything: its facts name a generator, or one of its pictures is marked. Unreadable ones are not."""
     return it.facts.get(FACT) not in (None, "") or any(_says_so(p) for p in it.images)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,10 +92,12 @@ def amount(text: str) -> int | float | None:
     return int(made) if isinstance(made, float) and made.is_integer() and abs(made) < 2**53 else made
 
 
-def items(file: Path, reading: Reading, place: str) -> Iterator[Item | Problem]:
-    """The items of a table, one a row; those without an id have the place of their table and their number."""
-    notes = Notes()
-    for number, row in enumerate(rows(file, notes=notes), start=1):
+def items(file: Path, table: Iterable[Row | Problem], notes: Notes, reading: Reading, place: str) -> Iterator[Item | Problem]:
+    """The items of a table's rows, one a row; those without an id have the place of their table and their number.
+
+    `notes` are those that whoever reads the rows of the file writes into.
+    """
+    for number, row in enumerate(table, start=1):
         yield from notes.drain()
         if isinstance(row, Problem):
             yield row

@@ -25,7 +25,7 @@ from hannun.item import PLACE, SOURCE, STATE, Image, Item, Problem, image_part, 
 from hannun.sources import columns, html, pdf, places, shard, signals, video
 from hannun.sources.columns import Reading
 from hannun.sources.roots import Rooted, absolute, fresh, placed, root_of
-from hannun.sources.tables import TABLES, about, decode_text, ending
+from hannun.sources.tables import TABLES, Notes, about, decode_text, ending, rows
 
 TEXTS = frozenset({"txt", "md"})
 KINDS = shards.PICTURES | video.VIDEOS | TEXTS | html.PAGES | TABLES | {"pdf", "tar", "json"}  # endings of the files that are read
@@ -250,10 +250,10 @@ def _file(file: Path, named: bool, reading: Reading, folder: str, id: str, root:
         elif kind in TEXTS:
             text = item(_text(file), id=id)
             yield text if text.parts else Problem(str(file), "is empty, expected text", id)
-        elif kind == "json" or (kind in TABLES and not reading.columns and signals.holds(file)):
+        elif kind == "json":
             yield from signals.items(file, id)
         elif kind in TABLES:
-            yield from columns.items(file, reading, id)
+            yield from _table(file, reading, id)
         elif kind in html.PAGES:
             yield from html.items(file, id, place, root)
         elif kind == "tar":
@@ -280,12 +280,17 @@ def _exif(file: Path) -> dict[str, Any]:
     return {}
 
 
+def _table(file: Path, reading: Reading, id: str) -> Iterator[Item | Problem]:
+    notes = Notes()
+    table = rows(file, notes=notes)
+    of_signals, table = (False, table) if reading.columns else signals.held(table)
+    yield from signals.items(file, id, table) if of_signals else columns.items(file, table, notes, reading, id)
+
+
 def _generator(file: Path) -> dict[str, Any]:
     """Of a picture that says it was generated how it was, so that none is in a collection without `made_by`; whatever else is left out."""
     with suppress(HannunError, OSError):
-        with file.open("rb") as f:
-            head = f.read(generated.HEAD)
-        return facts(generated.told(file.read_bytes())) if generated.marked(head) else {}
+        return facts(generated.of_picture(Image(file)))
     return {}
 
 

@@ -124,10 +124,14 @@ def is_signals(row: Mapping[str, Any]) -> bool:
     return bool(channels) and any(n in names for n in _ROLES[TIME]) and not {"text", "image", "signal"} & names.keys()
 
 
-def holds(file: Path) -> bool:
-    """Whether a table is one of signals, by its first row."""
-    first = next((r for r in rows(file) if not isinstance(r, Problem)), None)
-    return first is not None and is_signals(first)
+def held(table: Iterator[Mapping[str, Any] | Problem]) -> tuple[bool, Iterator[Mapping[str, Any] | Problem]]:
+    """Whether the rows of a table are of signals, by the first of them, and all rows, that one too: nothing is read twice."""
+    met: list[Mapping[str, Any] | Problem] = []
+    for row in table:
+        met.append(row)
+        if not isinstance(row, Problem):
+            return is_signals(row), itertools.chain(met, table)
+    return False, iter(met)
 
 
 def of_table(file: Path, how: SignalReading, some: Iterable[Mapping[str, Any] | Problem] | None = None) -> Iterator[SignalRecording]:
@@ -301,10 +305,10 @@ def facts_of(recording: SignalRecording) -> dict[str, Any]:
     return found
 
 
-def items(file: Path, place: str, how: SignalReading | None = None) -> Iterator[Item | Problem]:
-    """The recordings of one file as items, each with a Korean caption as its words; what was put right is a Problem, told once."""
+def items(file: Path, place: str, table: Iterable[Mapping[str, Any] | Problem] = ()) -> Iterator[Item | Problem]:
+    """The recordings of a .json, or of a table's rows, as items with Korean captions for words; what was put right is told once."""
     told: set[str] = set()
-    found = of_json(file) if ending(file) == "json" else of_table(file, how or SignalReading())
+    found = of_json(file) if ending(file) == "json" else of_table(file, SignalReading(), table)
     many = list(found)
     for one in many:
         for line in one.said:
