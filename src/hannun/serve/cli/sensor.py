@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hannun.errors import DependencyError, InputError, neighbours
-from hannun.files import whole_folder, write_whole
+from hannun.files import write_whole
 from hannun.sensors.templates import LANGUAGES, Language
 from hannun.serve.cli.options import Json
-from hannun.serve.cli.train import settings, watched
+from hannun.serve.cli.train import Changed, ModelTo, Size, delivered, of_size, watched
 from hannun.train.settled import settle
 
 if TYPE_CHECKING:
@@ -126,33 +126,23 @@ def check(
 @app.command("train")
 def train(
     paths: Recordings,
-    to: Annotated[Path, typer.Option("--to", help="The folder of the model; checkpoints lie beside it until it is whole.")],
+    to: ModelTo,
     columns: SignalColumns = None,
     rate: Rate = None,
     zone: Zone = "+00:00",
-    size: Annotated[str, typer.Option(help="Which of its sizes: paper, or tiny for a CPU.")] = "tiny",
+    size: Size = "tiny",
     start: Annotated[Path | None, typer.Option(help="The folder of a trained model to go on from.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given several times.")
-    ] = None,
+    set_: Changed = None,
 ) -> int:
     """Learn signals and their captions from recordings of your own; a fifth of the people, or days, is measured on."""
     sensorlm, skeleton = _recipe()
-    if size not in sensorlm.SIZES:
-        raise InputError(f"there is no size {size!r}; {neighbours(size, sensorlm.SIZES)}")
-    recipe = sensorlm.SIZES[size].changed(settings(set_ or []))
+    recipe = of_size(sensorlm.SIZES, size, set_)
     found = _read(paths, columns, rate, zone)
     work = to.with_name(to.name + ".work")
     settle(work, recipe)
     with watched("sensorlm") as (tell, watch):
         lines = sensorlm.of_own(recipe, found, skeleton.Training(recipe, work, tell, watch), start)
-    with whole_folder(to) as part:
-        for file in (work / "model").iterdir():
-            file.rename(part / file.name)
-    for line in lines:
-        typer.echo(line)
-    typer.echo(f"wrote {to}")
-    return 0
+    return delivered(work, to, lines)
 
 
 def _reading(columns: str | None, rate: float | None, zone: str) -> SignalReading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
@@ -12,22 +12,28 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 import typer
 
 from hannun.errors import DependencyError, InputError, neighbours
+from hannun.files import whole_folder
 from hannun.serve.cli import recipes
 from hannun.serve.cli.index import reading_of
 from hannun.serve.cli.options import Columns
 from hannun.train.settled import settle
 
 if TYPE_CHECKING:
+    from hannun.recipe import Recipe
     from hannun.train.own import OwnData
     from hannun.train.run import Moment
 
 _TAUGHT = ("korean_diffusion",)  # the recipes that have a teacher
 _EVERY = 10.0  # seconds without a line after which one says how far the training is
 
+Size = Annotated[str, typer.Option(help="Which of its sizes: paper, or tiny for a CPU.")]
+Changed = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given several times.")]
+ModelTo = Annotated[Path, typer.Option("--to", help="The folder of the model; checkpoints lie beside it until it is whole.")]
+
 
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Its name; `hannun recipes` lists them.")],
-    size: Annotated[str, typer.Option(help="Which of its sizes: paper, or tiny for a CPU.")] = "tiny",
+    size: Size = "tiny",
     data: Annotated[Path, typer.Option(help="The folder of data sets.")] = Path("../shared/data"),
     backbone: Annotated[str, typer.Option(help="What the training begins at, in place of the recipe's: a model's folder or hub id.")] = "",
     teacher: Annotated[str, typer.Option(help="The model that is distilled, in place of the recipe's: a model's folder or hub id.")] = "",
@@ -41,9 +47,7 @@ def train(
     product: Annotated[str, typer.Option(help="A fact: items of equal value are one product.")] = "",
     start: Annotated[Path | None, typer.Option(help="The folder of a trained model to go on from.")] = None,
     to: Annotated[Path | None, typer.Option("--to", help="The same as --work.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given several times.")
-    ] = None,
+    set_: Changed = None,
 ) -> int:
     """Train a recipe's model. Killed and run again, it goes on from its last checkpoint."""
     module = recipes.recipe_module(recipe)
@@ -93,6 +97,24 @@ def _own(pairs: list[Path], dev: list[Path], columns: str | None, product: str) 
     if not found[0]:
         raise InputError(f"{', '.join(map(str, pairs))}: holds no readable pairs")
     return own.apart(found[0], found[1], product, sentence)
+
+
+def of_size(sizes: Mapping[str, Recipe], size: str, changed: list[str] | None) -> Recipe:
+    """A recipe's size with changed settings, for commands of one recipe. Raises InputError."""
+    if size not in sizes:
+        raise InputError(f"there is no size {size!r}; {neighbours(size, sizes)}")
+    return sizes[size].changed(settings(changed or []))
+
+
+def delivered(work: Path, to: Path, lines: Sequence[str]) -> int:
+    """Move the model that was trained in `work` to where it was asked for, whole or not at all, and print its figures."""
+    with whole_folder(to) as part:
+        for file in (work / "model").iterdir():
+            file.rename(part / file.name)
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"wrote {to}")
+    return 0
 
 
 def settings(given: list[str]) -> dict[str, str]:

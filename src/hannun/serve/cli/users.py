@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hannun.errors import DependencyError, InputError, MissingError, neighbours
-from hannun.files import whole_folder
+from hannun.errors import DependencyError, InputError, MissingError
 from hannun.journal import Journal
 from hannun.serve.cli.options import DEFAULT, In, Json
-from hannun.serve.cli.train import settings, watched
+from hannun.serve.cli.train import Changed, ModelTo, Size, delivered, of_size, watched
 from hannun.train.settled import settle
 
 if TYPE_CHECKING:
@@ -37,19 +36,15 @@ Limit = Annotated[int, typer.Option(min=1, help="How many.")]
 @app.command("train")
 def train(
     logs: Logs,
-    to: Annotated[Path, typer.Option("--to", help="The folder of the model; checkpoints lie beside it until it is whole.")],
+    to: ModelTo,
     items: Items = None,
     columns: LogColumns = None,
-    size: Annotated[str, typer.Option(help="Which of its sizes: paper, or tiny for a CPU.")] = "tiny",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given several times.")
-    ] = None,
+    size: Size = "tiny",
+    set_: Changed = None,
 ) -> int:
     """Learn to tell a user's future from their past. Killed and run again, it goes on from its last checkpoint."""
     karrot, skeleton = _recipe()
-    if size not in karrot.SIZES:
-        raise InputError(f"there is no size {size!r}; {neighbours(size, karrot.SIZES)}")
-    recipe = karrot.SIZES[size].changed(settings(set_ or []))
+    recipe = of_size(karrot.SIZES, size, set_)
     log = _read(logs, columns)
     work = to.with_name(to.name + ".work")
     settle(work, recipe)
@@ -62,13 +57,7 @@ def train(
         data = karrot.UserData(log, content, reads)
     with watched("karrot_user") as (tell, watch):
         lines = karrot.learned(recipe, data, skeleton.Training(recipe, work, tell, watch))
-    with whole_folder(to) as part:
-        for file in (work / "model").iterdir():
-            file.rename(part / file.name)
-    for line in lines:
-        typer.echo(line)
-    typer.echo(f"wrote {to}")
-    return 0
+    return delivered(work, to, lines)
 
 
 @app.command("embed")
