@@ -46,6 +46,7 @@ FLOORS: list[set[str]] = [
         "decode",
         "exif",
         "runtime",
+        "dataflow",
         "facts",
     },
 ]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hannun import dataflow
 from hannun.errors import DependencyError, HannunError
 
 Work = Callable[[str], dict[str, Any]]  # a task's name → what it counted
@@ -64,11 +65,7 @@ class Runner:
                 yield result
 
     def _daft(self) -> Any:
-        os.environ.setdefault("DO_NOT_TRACK", "true")  # Daft would report its use otherwise
-        try:
-            import daft
-        except ImportError:
-            raise DependencyError("curating runs on Daft; pip install -c constraints.txt '.[curate]' in Hannun's folder") from None
+        daft = dataflow.daft("curating runs on", "curate")
         logging.getLogger("daft").setLevel(logging.ERROR)
         if self.ray is None:
             if daft.runners.get_or_infer_runner_type() != "native":

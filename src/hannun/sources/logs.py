@@ -17,8 +17,8 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from hannun import hangul
-from hannun.errors import DependencyError, InputError, MissingError, neighbours
+from hannun import dataflow, hangul
+from hannun.errors import InputError, MissingError, neighbours
 from hannun.facts import moment
 
 NEEDED, NAMED = ("user", "item", "time"), ("action", "surface", "region")
@@ -125,10 +125,7 @@ def mapped(given: str | None) -> dict[str, str]:
 
 
 def _batches(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:
-    try:
-        import daft
-    except ImportError:
-        raise DependencyError("logs are read by Daft; pip install -c constraints.txt '.[users]' in Hannun's folder") from None
+    daft = dataflow.daft("logs are read by", "users")
     ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     file = str(path.resolve())
     try:
