@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test check faults lock bench mini clean
+.PHONY: demo test check faults lock wheel bench mini clean
 
 demo: $(VENV)/.base
 	$(BIN)/hannun demo
@@ -24,6 +24,10 @@ faults: $(VENV)/.dev
 # deploy/requirements.lock out of what is installed here: after the tests have passed with it.
 lock: $(VENV)/.dev
 	$(BIN)/python deploy/lock.py
+
+# The wheel and the sdist in dist/: built twice, the same bytes.
+wheel: $(VENV)/.dev
+	$(BIN)/python deploy/package.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/first_light.py --data $(DATA)

@@ -97,6 +97,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What torch draws in a test does not depend on the tests before it: they run in any order (pytest-randomly seeds random and numpy)."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Tally:
     """`tally(what, count)`: so many more faults of this kind were tried. A table of them comes out at the end."""

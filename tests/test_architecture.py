@@ -11,9 +11,9 @@ from types import ModuleType
 ROOT = Path(__file__).parent.parent
 
 
-def script(name: str = "plan") -> ModuleType:
-    """A script of docs/, as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+def script(name: str = "plan", folder: str = "docs") -> ModuleType:
+    """A script of docs/, or of another folder, as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -1,9 +1,8 @@
-"""The README goes in; its Python block is run as printed, and every command line in it must parse."""
+"""The READMEs go in; their Python block is run as printed. Their command lines are parsed in test_pages and walked in test_walk."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import PIL.Image
@@ -32,16 +31,6 @@ def test_the_python_quickstart_runs_as_printed(
     printed = capsys.readouterr().out
     assert "빨간 줄무늬 원피스" in printed and "파란 체크 셔츠" in printed
     space["shop"].close()  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("name", READMES)
-def test_every_command_line_in_the_readme_parses(name: str) -> None:
-    group = typer.main.get_command(app)
-    lines = [shlex.split(line, comments=True) for block in blocks(name, "sh") for line in block.splitlines() if line.startswith("hannun ")]
-    assert len(lines) >= 5
-    for words in lines:
-        command = group.commands[words[1]]  # type: ignore[attr-defined]
-        command.make_context(words[1], words[2:])  # raises a UsageError for an option that is not there
 
 
 def test_both_readmes_show_the_same_commands() -> None:
