@@ -29,9 +29,9 @@ lock: $(VENV)/.dev
 wheel: $(VENV)/.dev
 	$(BIN)/python deploy/package.py
 
+# What each script of benchmarks/ prints, in docs/benchmarks.md: what is missing of it is run (WHAT=--long: trainings too).
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/first_light.py --data $(DATA)
-	$(BIN)/python benchmarks/mini.py --data $(DATA)
+	$(BIN)/python benchmarks/all.py --data $(DATA) $(WHAT)
 
 # The embedded weights from data (docs/data.md says which), with progress, resume and a log; they land in build/mini/out.
 DATA ?= ../shared/data

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_architecture import script
 from tests.test_floors import MODULES
 
 ROOT = Path(__file__).parent.parent
@@ -63,7 +64,7 @@ def test_a_name_that_has_gone_is_seen() -> None:
     assert sorted(missing(text)) == ["hannun.gone", "hannun.item.Itme", "hannun.metrics.reacll"]
 
 
-def test_every_script_starts() -> None:
+def test_every_script_starts_and_takes_the_arguments_of_the_page() -> None:
     for package in ("torch", "transformers", "daft", "qdrant_client"):
         pytest.importorskip(package, reason="the benchmarks need what `make test` installs")
     code = (
@@ -74,8 +75,20 @@ def test_every_script_starts() -> None:
         "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as said:\n"
         "        runpy.run_path(path, run_name='__main__')\n"
         "    print(path.rpartition('/')[2], 'usage' in said.getvalue())\n"
+        "class Parsed(Exception): pass\n"
+        "def only(parser, *given, whole=argparse.ArgumentParser.parse_args):\n"
+        "    whole(parser, *given)\n"
+        "    raise Parsed\n"
+        "argparse.ArgumentParser.parse_args = only\n"
+        "for command in RUNS:\n"
+        "    sys.argv = command.split()[1:]\n"
+        "    with contextlib.suppress(Parsed):\n"
+        "        runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, *map(str, SCRIPTS)], capture_output=True, text=True, timeout=300, check=False)
+    code = f"import argparse\nRUNS = {[s.command for s in script('all', 'benchmarks').RUNS]!r}\n" + code
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, SCRIPTS)], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     parts = ["conse.py False", "gradcam.py False", "same_network.py False"]  # of others
     assert [line for line in done.stdout.splitlines() if not line.endswith("True")] == parts

@@ -33,7 +33,7 @@ from tests.test_docs import READMES, ROOT
 PAGES = [*READMES, *sorted(f"docs/{f.name}" for f in (ROOT / "docs").glob("*.md") if f.name not in ("log.md", "reference.md"))]
 SHELL = ("sh", "bash", "console")
 #: Programs that are not ours, whose options nobody checks here.
-OTHERS = {"docker", "npm"}
+OTHERS = {"docker", "npm", "ray"}
 #: What a Python block may use that it does not make: a collection, its folder's pictures and items, a model and its input.
 GIVEN = {"shop", "photo", "model", "items"}
 #: What a block asks for that a test does not have, and what that is.
@@ -124,7 +124,8 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
 def check_pip(words: list[str]) -> None:
     """Extras are the package's, files are there."""
     assert words[1] == "install", words
-    assert set(re.findall(r"\[(.+?)\]", " ".join(words))) <= set(EXTRAS), words
+    named = {extra for given in re.findall(r"\[(.+?)\]", " ".join(words)) for extra in given.split(",")}
+    assert named <= set(EXTRAS), words
     assert all((ROOT / words[n + 1]).is_file() for n, word in enumerate(words) if word == "-c"), words
 
 
@@ -142,6 +143,8 @@ def test_every_command_is_one_that_is_there(block: Block, monkeypatch: pytest.Mo
                     pytest.skip("scripts of training need torch to begin")
                 with monkeypatch.context() as patch:
                     parse_script(words, patch)
+            case ["torchrun", *_] if words[(at := words.index("-m")) + 1] == "hannun":
+                parse_hannun(words[at + 1 :])
             case ["pip", *_]:
                 check_pip(words)
             case ["make", target, *_]:
