@@ -45,6 +45,7 @@ class OnnxPainter:
             facts = json.loads((folder / FACTS).read_text("utf-8"))
             self._side, self._cells, self._channels = int(facts["side"]), int(facts["cells"]), int(facts["channels"])
             self._pad, reads = int(facts["pad"]), str(facts["reads"])
+            self._guidance = float(facts.get("guidance", 1.0))
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise MissingError(f"{folder / FACTS}: cannot be read ({e}); `hannun train korean_diffusion` makes such a folder") from None
         if reads not in ("", "mini"):
@@ -65,6 +66,11 @@ class OnnxPainter:
     def schedulers(self) -> tuple[str, ...]:
         """Euler first."""
         return SCHEDULERS
+
+    @property
+    def guidance(self) -> float:
+        """What its maker chose."""
+        return self._guidance
 
     def generate(
         self,

@@ -100,7 +100,7 @@ class StateHead(nn.Module):  # type: ignore[misc]
         self, states: Float[Tensor, "n s reads"], mask: Bool[Tensor, "n s"]
     ) -> tuple[Float[Tensor, "n t width"], Float[Tensor, "n pooled"]]:
         source = self.into(states)
-        x = self.places.expand(len(states), -1, -1)
+        x = self.places.expand(states.shape[0], -1, -1)  # not len(): a number of rows that tracing would hold fast
         for layer in self.layers:
             x = layer(x, source, mask)
         x = self.norm(x)

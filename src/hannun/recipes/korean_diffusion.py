@@ -90,13 +90,13 @@ TINY = replace(
     weights={
         "tokens": 1.0, "pooled": 1.0, "contrast": 0.0, "layers": 2, "inside": 128, "heads": 4,
         "teacher_width": 128, "teacher_layers": 3, "pictures": 2_400,
-        "painter_width": 256, "painter_layers": 6, "painter_patch": 2, "empty": 0.1,
+        "painter_width": 256, "painter_layers": 6, "painter_patch": 2, "empty": 0.1, "guidance": 3.0,
     },
     stages=(
         Stage("teacher", {"drawn": 1.0}, 600, 128, 1e-3),
         Stage("align", {"drawn": 3.0, "emoji": 1.0, "sentences": 1.0}, 2_500, 32, 1e-3),
         Stage("contrast", {"drawn": 3.0, "emoji": 1.0, "sentences": 1.0}, 0, 32, 3e-4),
-        Stage("paint", {"drawn": 1.0}, 20_000, 32, 1e-3),
+        Stage("paint", {"drawn": 1.0}, 14_000, 32, 1e-3),
     ),
     origins={
         **PAPER.origins,
@@ -275,7 +275,9 @@ def run(
     parts, latents = autoencoder(data, shown)
     painter = paint(recipe, teacher, latents, shown, training)
     assert painter is not None
-    write_painter(work / "painter", recipe.name, painter, parts, (teacher.network, teacher.tokenizer), student.head, student.encoder.name)
+    english = (teacher.network, teacher.tokenizer)
+    guidance = recipe.weights["guidance"]
+    write_painter(work / "painter", recipe.name, painter, parts, english, student.head, student.encoder.name, guidance)
     size = sum(f.stat().st_size for f in (work / "painter").iterdir())
     return [
         *lines,

@@ -69,11 +69,19 @@ class _English(nn.Module):  # type: ignore[misc]
 
 
 def write_painter(
-    folder: Path, name: str, painter: Painter, parts: LatentCodec, english: tuple[Any, Any], head: StateHead | None, reads: str
+    folder: Path,
+    name: str,
+    painter: Painter,
+    parts: LatentCodec,
+    english: tuple[Any, Any],
+    head: StateHead | None,
+    reads: str,
+    guidance: float = 1.0,
 ) -> Mapping[str, float]:
     """Write the folder; returns the largest difference of each file's outputs from torch's.
 
     `english` is the text model and its tokenizer; `head` and `reads` are the student's, where there is one: then it reads the prompts.
+    `guidance` is how hard the words pull when nobody says it.
     Raises InputError where a file's outputs differ by more than 0.002: tracing has lost something. StorageError where the disk is full.
     """
     shape = painter.shape
@@ -107,6 +115,7 @@ def write_painter(
             "cells": shape.cells,
             "channels": shape.channels,
             "reads": reads if head is not None else "",
+            "guidance": guidance,
         }
         (part / FACTS).write_text(json.dumps({**facts, "pad": tokenizer.pad_token_id}, indent=1) + "\n", "utf-8")
 
@@ -114,7 +123,9 @@ def write_painter(
     return found
 
 
-def _difference(data: bytes, module: nn.Module, inputs: Mapping[str, Tensor]) -> float:
+def _difference(data: bytes, module: nn.Module, traced_by: Mapping[str, Tensor]) -> float:
+    """The largest difference of the outputs, on one row more than it was traced by: a number of rows that was held fast would show."""
+    inputs = {k: torch.cat([v, v[:1]]) for k, v in traced_by.items()}
     with torch.no_grad():
         own = module.eval()(*inputs.values())
     made = session(data).run(None, {k: v.numpy() for k, v in inputs.items()})
