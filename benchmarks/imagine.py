@@ -6,6 +6,7 @@
     python benchmarks/imagine.py judge --work build/korean_diffusion-tiny [--sheet docs/imagine_sheet.png]
     python benchmarks/imagine.py steps --work build/korean_diffusion-tiny [--count 48]
     python benchmarks/imagine.py augment --work build/korean_diffusion-tiny [--seeds 5]
+    python benchmarks/imagine.py space --work build/korean_diffusion-tiny [--updates 1500]
 
 `align` prints the student, where there is one, beside its teacher reading the same (Korean is what the teacher cannot read), and with
 --pooled beside a student that was taught the pooled vector alone (`--set weights.tokens=0` into another folder). `judge` prints how
@@ -25,6 +26,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,7 @@ from hannun.item import Item, item
 from hannun.metrics import frechet_distance, logistic, macro_f1
 from hannun.metrics.significance import bootstrap, paired
 from hannun.models.backbones import tiny_autoencoder
+from hannun.models.diffusion_transformer import Painter
 from hannun.prompts.alignment import alignment
 from hannun.prompts.clip import open_clip_texts
 from hannun.prompts.states import PromptReader
@@ -51,6 +54,7 @@ from hannun.recipes import korean_diffusion
 from hannun.recipes.data import drawn_prompts, parallel
 from hannun.recipes.data.drawn_prompts import DrawnSet
 from hannun.recipes.data.judge import ASPECTS, Judge, Judged
+from hannun.recipes.skeleton import Training
 
 SEED, OTHER = 1, 2  # of the real drawings that are measured on, and of others of the same combinations
 DEV = 20  # percent of the held-out combinations, for choosing
@@ -322,9 +326,56 @@ def augment(work: Path, seeds: int) -> None:
             print(line)
 
 
+def sampled(painter: Painter, reader: PromptReader, texts: Sequence[str], guidance: float, steps: int = 20) -> torch.Tensor:
+    """Latents by Euler's way, in torch: of painters that are not exported."""
+    shape = painter.shape
+    x = torch.randn(len(texts), shape.channels, shape.cells, shape.cells, generator=torch.Generator().manual_seed(0))
+    asked, nothing = reader.states(texts), reader.states([""] * len(texts))
+    times = torch.linspace(1, 0, steps + 1)
+    with torch.no_grad():
+        for now, then in pairwise(times.tolist()):
+            at = torch.full((len(texts),), now)
+            with_words, without = painter(x, at, asked.tokens, asked.pooled), painter(x, at, nothing.tokens, nothing.pooled)
+            x = x + (then - now) * (without + guidance * (with_words - without))
+    return x
+
+
+def space(work: Path, data: Path, updates: int) -> None:
+    """The same network for as many steps in the autoencoder's latents and in pixels (8 × 8 of them are a cell), judged on the dev ones."""
+    shown, real = trained(work), held(work, dev=True)
+    judging, teacher = Judge(shown), open_clip_texts(str(work / "english"))
+    parts, latents = korean_diffusion.autoencoder(data, shown)
+    plain = torch.from_numpy(np.concatenate([shown.pixels, shown.pixels[:, :, ::-1]])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    cells = torch.nn.functional.pixel_unshuffle(plain, 8)
+    mean, deviation = cells.mean((0, 2, 3), keepdim=True), cells.std((0, 2, 3), keepdim=True)
+    recipe = settled(work).changed({"stages.paint.steps": str(updates)})
+    asked = [drawn_prompts.asked(p)[0][1] for p in real.products]
+    print(
+        f"{updates} steps each, {len(real)} combinations{'':8}"
+        + "".join(f"{a:>26}" for a in (*ASPECTS, "colour by pixels"))
+        + f"{'Fréchet':>10}"
+    )
+    for name, some in (("latents of taef2", latents), ("pixels", (cells - mean) / deviation)):
+        begun = time.process_time()
+        painter = korean_diffusion.paint(recipe, teacher, some, shown, Training(recipe, work / "space" / name.split()[0], lambda _: None))
+        took = time.process_time() - begun
+        assert painter is not None
+        made = sampled(painter, teacher, asked, recipe.weights["guidance"])
+        with torch.no_grad():
+            if name == "pixels":
+                pictures = torch.nn.functional.pixel_shuffle(made * deviation + mean, 8) / 2 + 0.5
+            else:
+                pictures = parts.decoder(made * parts.deviation.view(1, -1, 1, 1) + parts.mean.view(1, -1, 1, 1))
+        pixels = np.asarray((pictures.clamp(0, 1).permute(0, 2, 3, 1) * 255).round().byte().numpy())
+        states = drawn_prompts.seen([PIL.Image.fromarray(p) for p in pixels])
+        found = judging.judged(states, pixels, real.products)
+        values = "".join(f"{share(getattr(found, a)):>26}" for a in (*ASPECTS, "pixels"))
+        print(f"{f'{name}, {took / 60:.1f} core minutes':34}{values}{frechet_distance(vectors(states), vectors(real.states)):10.3f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["align", "choose", "judge", "steps", "augment"])
+    parser.add_argument("what", choices=["align", "choose", "judge", "steps", "augment", "space"])
     parser.add_argument("--work", type=Path, default=Path("build/korean_diffusion-tiny"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--pooled", type=Path)
@@ -332,6 +383,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--count", type=int, default=48)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--updates", type=int, default=1_500)
     parser.add_argument("--steps", type=int, default=20)
     given = parser.parse_args()
     match given.what:
@@ -341,6 +393,8 @@ def main() -> None:
             judge(given.work, given.data, given.steps, given.sheet)
         case "choose":
             choose(given.work)
+        case "space":
+            space(given.work, given.data, given.updates)
         case "augment":
             augment(given.work, given.seeds)
         case "steps":
