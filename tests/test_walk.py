@@ -39,10 +39,8 @@ INSTEAD = {
     "hannun index ~/Photos --to my.hannun --read": ("takes Tesseract: tests/annotate/test_printed.py reads", ["index", "--help"]),
     "hannun index ~/사진 --to my.hannun --read": ("the same", ["index", "--help"]),
     "hannun serve my.hannun": ("answers until it is stopped: tests/serve starts it", ["serve", "--help"]),
-    'hannun imagine "빨간 줄무늬 원피스" --model sd --search my.hannun': (
-        "takes a picture model: tests/generate draws",
-        ["imagine", "--help"],
-    ),
+    'hannun fill products.csv --label category --prompt "{category}"': ("takes a table of pictures: tests/generate fills", ["fill", "--help"]),
+    'hannun fill 상품.csv --label category --prompt "{category}"': ("the same", ["fill", "--help"]),
     "hannun tune my.hannun": ("asks for more pictures with words: tests/train/test_tune.py tunes", ["tune", "--help"]),
     "hannun train kelip --pairs pairs --to build/mine": ("takes minutes: tests/contracts/test_texts.py trains", ["train", "--help"]),
     "hannun train kanana_v --size tiny --data DATA": ("takes the data sets and an hour", ["train", "--help"]),

@@ -96,6 +96,7 @@ TINY = replace(
         Stage("teacher", {"drawn": 1.0}, 600, 128, 1e-3),
         Stage("align", {"drawn": 3.0, "emoji": 1.0, "sentences": 1.0}, 2_500, 32, 1e-3),
         Stage("contrast", {"drawn": 3.0, "emoji": 1.0, "sentences": 1.0}, 0, 32, 3e-4),
+        Stage("decode", {"drawn": 1.0}, 800, 16, 5e-4),
         Stage("paint", {"drawn": 1.0}, 14_000, 32, 1e-3),
     ),
     origins={
@@ -205,10 +206,36 @@ def autoencoder(data: Path, shown: DrawnSet) -> tuple[LatentCodec, Tensor]:
     """The tiny autoencoder, and the latents [2 n, 32, 8, 8] of pictures and then of their mirror images, of mean 0 and deviation 1."""
     encoder, decoder = tiny_autoencoder.encoder(data / "vae"), tiny_autoencoder.decoder(data / "vae")
     with torch.no_grad():
-        pixels = torch.from_numpy(np.concatenate([shown.pixels, shown.pixels[:, :, ::-1]])).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(mirrored(shown.pixels)).permute(0, 3, 1, 2)
         latents = torch.cat([encoder(some.float() / 255) for some in pixels.split(32)])
     mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3)).clamp(min=1e-3)
     return LatentCodec(encoder, decoder, mean, deviation), (latents - mean[:, None, None]) / deviation[:, None, None]
+
+
+def decoded(recipe: Recipe, parts: LatentCodec, latents: Tensor, shown: DrawnSet, training: Training) -> LatentCodec:
+    """The autoencoder with a decoder that has learned drawings: at 64 × 64 stars and hearts are of two or three pixels, and taef2, which
+    learned large pictures, blurs them. Latents stay what they are. The same where the recipe has no steps for it."""
+    part = stage(recipe, "decode")
+    if part is None:
+        return parts
+    pixels = torch.from_numpy(mirrored(shown.pixels)).permute(0, 3, 1, 2)
+    stream = LatentBatches(torch.arange(len(latents))[:, None], [["-"]] * len(latents), part.batch, empty=0.0, seed=recipe.seed + 2)
+    mean, deviation = parts.mean[:, None, None], parts.deviation[:, None, None]
+
+    def step(module: nn.Module, number: int) -> dict[str, Tensor]:
+        rows = stream.next()[0][:, 0].long()
+        made, wanted = module(latents[rows] * deviation + mean).float(), pixels[rows].float() / 255
+        edges = sum((made.diff(dim=d) - wanted.diff(dim=d)).abs().mean() for d in (2, 3))
+        return {"pixels": (made - wanted).abs().mean(), "edges": edges}
+
+    schedule = replace(Schedule.of(recipe, part), ema=0.99, save_every=100, log_every=50)
+    decoder = training.fit(parts.decoder.requires_grad_(True), step, stream, schedule, "decode")
+    return replace(parts, decoder=decoder.eval().requires_grad_(False))
+
+
+def mirrored(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Pictures [n, h, w, 3], and then their mirror images."""
+    return np.concatenate([pixels, pixels[:, :, ::-1]])
 
 
 def paint(recipe: Recipe, teacher: ClipTexts, latents: Tensor, shown: DrawnSet, training: Training) -> Painter | None:
@@ -273,6 +300,7 @@ def run(
     if shown is None or stage(recipe, "paint") is None:
         return lines
     parts, latents = autoencoder(data, shown)
+    parts = decoded(recipe, parts, latents, shown, training)
     painter = paint(recipe, teacher, latents, shown, training)
     assert painter is not None
     english = (teacher.network, teacher.tokenizer)

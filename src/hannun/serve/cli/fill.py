@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hannun.errors import InputError
+from hannun.serve.cli.index import reading_of
 from hannun.serve.cli.options import Columns, Json
 
 if TYPE_CHECKING:
@@ -80,7 +81,6 @@ def fill(
 def _items(paths: list[Path], columns: str | None) -> list[Item]:
     from hannun import sources
     from hannun.item import Item
-    from hannun.serve.cli.index import reading_of
 
     return [it for it in sources.read(paths, reading_of(columns, None, False)) if isinstance(it, Item)]
 
