@@ -90,7 +90,7 @@ TINY = replace(
     weights={
         "tokens": 1.0, "pooled": 1.0, "contrast": 0.0, "layers": 2, "inside": 128, "heads": 4,
         "teacher_width": 128, "teacher_layers": 3, "pictures": 2_400,
-        "painter_width": 256, "painter_layers": 6, "painter_patch": 2, "empty": 0.1, "guidance": 3.0,
+        "painter_width": 256, "painter_layers": 6, "painter_patch": 2, "empty": 0.1, "guidance": 2.0,
     },
     stages=(
         Stage("teacher", {"drawn": 1.0}, 600, 128, 1e-3),
