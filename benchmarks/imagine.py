@@ -35,7 +35,7 @@ import PIL.ImageEnhance
 import PIL.ImageFilter
 import torch
 
-from hannun.catalogue import COLOURS
+from hannun.catalogue import COLOURS, Product
 from hannun.datasets.split import share as share_of
 from hannun.generate import filling
 from hannun.generate.filling import FillPlan
@@ -201,14 +201,14 @@ def judge(work: Path, data: Path, steps: int, sheet: Path | None) -> None:
     away: dict[str, float] = {}
     print(f"{'':34}" + "".join(f"{a:>26}" for a in (*ASPECTS, "colour by pixels", "pattern, blur was learnt")) + f"{'Fréchet':>10}")
 
-    def told(name: str, pixels: np.ndarray, states: np.ndarray) -> None:
-        found[name] = judging.judged(states, pixels, real.products)
+    def told(name: str, pixels: np.ndarray, states: np.ndarray, shows: tuple[Product, ...] = real.products) -> None:
+        found[name] = judging.judged(states, pixels, shows)
         away[name] = frechet_distance(vectors(states), vectors(real.states))
-        parts = [*(getattr(found[name], a) for a in (*ASPECTS, "pixels")), lenient.judged(states, pixels, real.products).pattern]
+        parts = [*(getattr(found[name], a) for a in (*ASPECTS, "pixels")), lenient.judged(states, pixels, shows).pattern]
         print(f"{name:34}" + "".join(f"{share(p):>26}" for p in parts) + f"{away[name]:10.3f}")
 
     told(f"real drawings ({len(real)})", real.pixels, real.states)
-    told("other real drawings of the same", again.pixels, again.states)
+    told("other real drawings of the same", again.pixels, again.states, again.products)
     backs = {"through taef2": through(data, real.pixels)} if (data / "vae").is_dir() else {}
     if painter.is_dir():
         backs["through the painter's autoencoder"] = decoded(painter, real.pixels)
