@@ -186,6 +186,7 @@ def test_the_command(drawing: Path, shop: Path, capsys: pytest.CaptureFixture[st
     [
         (["{shop}/train.csv", "--label", "무늬", "--prompt", "치마"], "does not say the class"),
         (["{shop}/train.csv", "--label", "무늬", "--prompt", "{무늬} {색}", "--columns", "image=사진"], "'색' is no column"),
+        (["{shop}/train.csv", "--label", "무늬", "--prompt", "{무늬}"], "run again with `--columns image=사진"),
         (["{shop}/gone.csv", "--label", "무늬", "--prompt", "{무늬}"], "no such file or folder"),
         (["{shop}/train.csv", "--label", "무늬", "--prompt", "{무늬} 누드", "--columns", "image=사진"], "word filter refuses"),
     ],

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hannun.generate.filling import FillPlan
     from hannun.item import Item
 
+_TOLD = 5  # problems of a table that are told
+
 
 def fill(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE…", help="Tables of pictures with a column of labels; or their folders.")],
@@ -82,7 +84,10 @@ def _items(paths: list[Path], columns: str | None) -> list[Item]:
     from hannun import sources
     from hannun.item import Item
 
-    return [it for it in sources.read(paths, reading_of(columns, None, False)) if isinstance(it, Item)]
+    found = list(sources.read(paths, reading_of(columns, None, False)))
+    for problem in [p for p in found if not isinstance(p, Item)][:_TOLD]:
+        typer.echo(f"{problem.where}: {problem.reason}", err=True)
+    return [it for it in found if isinstance(it, Item)]
 
 
 def _stay_real(tests: list[Path], columns: str | None, filled: list[dict[str, object]]) -> None:
