@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test check faults lock wheel bench mini clean
+.PHONY: demo test check faults lock wheel bench mini painter clean
 
 demo: $(VENV)/.base
 	$(BIN)/hannun demo
@@ -37,6 +37,13 @@ bench: $(VENV)/.dev
 DATA ?= ../shared/data
 mini: $(VENV)/.dev build/frozen/text.onnx build/clipart
 	$(BIN)/python -m hannun.recipes.mini --data $(DATA) --clipart build/clipart --frozen build/frozen --work build/mini
+
+# The embedded painter, in an hour and a half of two cores; what draws without its English text model goes into the package.
+PAINTER := build/korean_diffusion-tiny
+painter: $(VENV)/.dev
+	$(BIN)/python -m hannun train korean_diffusion --size tiny --data $(DATA) --work $(PAINTER)
+	mkdir -p src/hannun/generate/mini_painter
+	cd $(PAINTER)/painter && cp painter.json denoiser.onnx decoder.onnx encoder.onnx head.onnx nothing.npz $(CURDIR)/src/hannun/generate/mini_painter
 
 build/frozen/text.onnx: $(VENV)/.dev
 	@$(PIP) --editable '.[mini]'

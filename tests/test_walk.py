@@ -39,10 +39,11 @@ INSTEAD = {
     "hannun index ~/Photos --to my.hannun --read": ("takes Tesseract: tests/annotate/test_printed.py reads", ["index", "--help"]),
     "hannun index ~/사진 --to my.hannun --read": ("the same", ["index", "--help"]),
     "hannun serve my.hannun": ("answers until it is stopped: tests/serve starts it", ["serve", "--help"]),
-    'hannun imagine "빨간 줄무늬 원피스" --model sd --search my.hannun': (
-        "takes a picture model: tests/generate draws",
-        ["imagine", "--help"],
+    'hannun fill products.csv --label category --prompt "{category}"': (
+        "takes a table of pictures: tests/generate fills",
+        ["fill", "--help"],
     ),
+    'hannun fill 상품.csv --label category --prompt "{category}"': ("the same", ["fill", "--help"]),
     "hannun tune my.hannun": ("asks for more pictures with words: tests/train/test_tune.py tunes", ["tune", "--help"]),
     "hannun train kelip --pairs pairs --to build/mine": ("takes minutes: tests/contracts/test_texts.py trains", ["train", "--help"]),
     "hannun train kanana_v --size tiny --data DATA": ("takes the data sets and an hour", ["train", "--help"]),
@@ -164,6 +165,8 @@ def own_data_is_right(home: Path, wrote: dict[str, str]) -> None:
     assert of("hannun tag").startswith("0 tagged by fashion-") and "5 unchanged" in of("hannun tag")
     assert re.search(r"^ → .*IMG_0", of("hannun thumbnail"), re.M)  # the red dress
     assert "빨간 모자: " in of("hannun locate") and (home / "heat.png").read_bytes()[:4] == b"\x89PNG"
+    drew = of("hannun imagine")
+    assert "wrote imagined/빨간-줄무늬-원피스-0.png" in drew and "IMG_0" in drew  # the photo of a red dress is among what looks like it
     assert any(map(hangul.is_hangul, of("hannun caption")))  # a Korean query for the red dress
     assert "checked" in of("hannun check") and "damaged" not in of("hannun check")
     assert (home / "my-backup.tar").stat().st_size > 0
@@ -205,4 +208,5 @@ def test_each_command_of_both_languages_is_walked_or_named() -> None:
     assert all(line in INSTEAD or line.startswith(("pip install ", "hannun ")) for line in printed)
     # What a newcomer's walk checks by outcome: a command that is new here needs one too.
     checked = {"index", "search", "dupes", "tag", "thumbnail", "locate", "caption", "check", "backup", "curate", "mine", "recipes", "eval"}
+    checked |= {"imagine"}
     assert {shlex.split(line)[1] for line in printed - set(INSTEAD) if line.startswith("hannun ")} == checked

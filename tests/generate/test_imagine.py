@@ -113,7 +113,7 @@ def test_lines_of_standard_input_and_a_long_prompt(
     ("words", "said"),
     [
         (["imagine", "", "--model", "{sd}"], "an empty prompt came"),
-        (["imagine", "빨간 옷"], "no picture model came; give one with --model"),
+        (["imagine", "빨간 옷", "--text", "{student}"], "--text came for a painter"),
         (["imagine", "빨간 옷", "--model", "{tmp}/gone"], "no such folder"),
         (["imagine", "빨간 옷", "--model", "{tmp}"], "neither model_index.json nor painter.json"),
         (["imagine", "빨간 옷", "--model", "{sd}", "--size", "500x512"], "take 496 or 504"),

@@ -50,7 +50,9 @@ def test_the_pooled_vector_is_read_at_the_end(teacher: ClipTexts) -> None:
 def test_folders_of_clip_of_stable_diffusion_and_of_a_text_model(teacher: ClipTexts, tmp_path: Path) -> None:
     teacher.save(tmp_path / "text")
     again = open_clip_texts(str(tmp_path / "text"))
-    assert torch.allclose(again.states(models.TEXTS).pooled, teacher.states(models.TEXTS).pooled) and again.version.startswith("text@")
+    # It is opened with fused attention, and was begun with products: the same to float32's rounding.
+    torch.testing.assert_close(again.states(models.TEXTS).pooled, teacher.states(models.TEXTS).pooled, rtol=1e-5, atol=1e-5)
+    assert again.version.startswith("text@")
     network, processor = tiny.clip(models.TEXTS, width=16)
     network.save_pretrained(tmp_path / "clip")
     processor.tokenizer.save_pretrained(tmp_path / "clip")

@@ -25,7 +25,7 @@ from hannun.prompts.student import open_student
 from hannun.recipes import korean_diffusion
 from hannun.recipes.data import drawn_prompts, parallel
 from hannun.recipes.data.drawn_prompts import DrawnSet
-from hannun.recipes.korean_diffusion import TINY, aligned, begin_teacher, paint, projected, taught
+from hannun.recipes.korean_diffusion import TINY, aligned, begin_teacher, decoded, paint, projected, taught
 from hannun.recipes.skeleton import Training
 from hannun.serve.cli.main import run
 from hannun.train.steps.diffusion import LatentBatches
@@ -153,6 +153,27 @@ def test_the_painter_learns_goes_on_and_draws_without_torch(tmp_path: Path) -> N
     made = generator.generate(texts * 3, 0, DrawSettings(steps=12, guidance=2.0))
     means = [np.asarray(d.picture).mean((0, 1)) for d in made]
     assert all((m[0] > m[1]) == (n % 2 == 0) for n, m in enumerate(means)), means
+
+
+def test_the_decoder_learns_the_drawings_and_the_latents_stay(tmp_path: Path) -> None:
+    """Drawings of one colour each, and latents that are that colour in each cell: a decoder of random weights finds it again."""
+    recipe, some = short(decode=60), shown(6)
+    latents = torch.from_numpy(some.pixels[:, :8, :8]).permute(0, 3, 1, 2).float() / 255
+    latents = torch.cat([latents, latents])
+    torch.manual_seed(0)
+    decoder = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Upsample(scale_factor=8))
+    parts = LatentCodec(torch.nn.Identity(), decoder, torch.zeros(3), torch.ones(3))
+    wanted = torch.from_numpy(korean_diffusion.mirrored(some.pixels)).permute(0, 3, 1, 2) / 255
+
+    def away(codec: LatentCodec) -> float:
+        with torch.no_grad():
+            return float((codec.decoder(latents) - wanted).abs().mean())
+
+    before = away(parts)
+    recipe = recipe.changed({"stages.decode.learning_rate": "0.03"})
+    after = decoded(recipe, parts, latents, some, Training(recipe, tmp_path, lambda _: None))
+    assert away(after) < before / 4 and after.encoder is parts.encoder and not any(p.requires_grad for p in after.decoder.parameters())
+    assert decoded(short(decode=0), parts, latents, some, Training(recipe, tmp_path / "none", lambda _: None)) is parts
 
 
 def test_a_painter_begins_by_passing_on_nothing() -> None:

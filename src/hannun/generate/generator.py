@@ -107,6 +107,11 @@ class Generator(Protocol):
         """The names that `DrawSettings.scheduler` may have, its own first."""
         ...
 
+    @property
+    def guidance(self) -> float:
+        """How hard the words are to pull when nobody says it."""
+        ...
+
     def generate(
         self,
         texts: Sequence[str],

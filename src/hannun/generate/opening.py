@@ -7,17 +7,15 @@ from pathlib import Path
 from hannun.errors import DependencyError, InputError, MissingError
 from hannun.generate.generator import Generator
 
-REMEDY = (
-    "give one with --model: the folder of a Stable Diffusion model, or a painter's that `hannun train korean_diffusion` made; "
-    "none comes with Hannun"
-)
+REMEDY = "give one with --model: the folder of a Stable Diffusion model, or a painter's that `hannun train korean_diffusion` made"
+EMBEDDED = Path(__file__).with_name("mini_painter")  # drawn garments at 64 × 64, by words: what `make painter` made
 
 
 def open_generator(folder: Path | None, text: Path | None = None, english: bool = False, lean: bool = False) -> Generator:
     """Open a folder.
 
     Args:
-        folder: of Stable Diffusion (`model_index.json`) or of a painter (`painter.json`).
+        folder: of Stable Diffusion (`model_index.json`) or of a painter (`painter.json`); the embedded painter's where none is given.
         text: the folder of a student that reads the prompts of a Stable Diffusion model.
         english: read a painter's prompts by the English text model that it was trained with.
         lean: take little memory and more time.
@@ -26,7 +24,7 @@ def open_generator(folder: Path | None, text: Path | None = None, english: bool 
         MissingError: there is no model. DependencyError: a package is missing. InputError: it is of another kind.
     """
     if folder is None:
-        raise MissingError(f"no picture model came; {REMEDY}")
+        folder = EMBEDDED
     if not folder.is_dir():
         raise MissingError(f"{folder}: no such folder; {REMEDY}")
     if (folder / "painter.json").is_file():

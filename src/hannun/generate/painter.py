@@ -45,11 +45,14 @@ class OnnxPainter:
             facts = json.loads((folder / FACTS).read_text("utf-8"))
             self._side, self._cells, self._channels = int(facts["side"]), int(facts["cells"]), int(facts["channels"])
             self._pad, reads = int(facts["pad"]), str(facts["reads"])
+            self._guidance = float(facts.get("guidance", 1.0))
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise MissingError(f"{folder / FACTS}: cannot be read ({e}); `hannun train korean_diffusion` makes such a folder") from None
         if reads not in ("", "mini"):
             raise InputError(f"{folder}: its prompts are read by {reads}, expected mini or its own text model; open it with --text")
         self._folder, self._threads, self._reads = folder, threads, "" if english else reads
+        if not self._reads and not (folder / "english.onnx").is_file():
+            raise MissingError(f"{folder}: has no English text model of its own; leave out --english, or train one: `make painter`")
         self.name = folder.resolve().name
         self.version = f"{self.name}@{_hash(folder)}{'' if self._reads else '+english'}"
         self._sessions: dict[str, InferenceSession] = {}
@@ -65,6 +68,11 @@ class OnnxPainter:
     def schedulers(self) -> tuple[str, ...]:
         """Euler first."""
         return SCHEDULERS
+
+    @property
+    def guidance(self) -> float:
+        """What its maker chose."""
+        return self._guidance
 
     def generate(
         self,
@@ -103,7 +111,7 @@ class OnnxPainter:
         ]
 
     def words(self, texts: Sequence[str]) -> Words:
-        """States and pooled vectors of prompts, and what was cut off; "" is read by the English model, as in training."""
+        """States and pooled vectors of prompts, and what was cut off; "" is as the English model reads it, as in training."""
         by_student = [n for n, t in enumerate(texts) if t and self._reads]
         parts: dict[int, tuple[Values, Values, str]] = {}
         if by_student:
@@ -117,7 +125,10 @@ class OnnxPainter:
                 left = texts[n][read[i].end :].strip() if read[i].tokens > LENGTH else ""
                 parts[n] = states[i], pooled[i], _cut(read[i].tokens, left)
         rest = [n for n in range(len(texts)) if n not in parts]
-        if rest:
+        if self._reads and rest:
+            with np.load(self._folder / "nothing.npz") as nothing:
+                parts |= dict.fromkeys(rest, (nothing["states"], nothing["pooled"], ""))
+        elif rest:
             ids, cut = self._ids([texts[n] for n in rest])
             states, pooled = self._run("english", {"ids": ids})
             parts |= {n: (states[i], pooled[i], cut[i]) for i, n in enumerate(rest)}

@@ -17,7 +17,7 @@ import PIL.Image
 import torch
 
 from hannun.errors import HannunError, InputError, MissingError
-from hannun.generate.generator import DrawnPicture, DrawSettings, Told, checked_side, chosen
+from hannun.generate.generator import GUIDANCE, DrawnPicture, DrawSettings, Told, checked_side, chosen
 from hannun.models.saving import quiet
 from hannun.prompts.clip import ClipTexts, version_of
 from hannun.prompts.states import PromptReader, PromptStates
@@ -76,6 +76,11 @@ class StableDiffusion:
     def schedulers(self) -> tuple[str, ...]:
         """DDIM first."""
         return tuple(SCHEDULERS)
+
+    @property
+    def guidance(self) -> float:
+        """Stable Diffusion's usual one."""
+        return GUIDANCE
 
     def generate(
         self,

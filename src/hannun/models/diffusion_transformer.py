@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from hannun.errors import InputError
 from hannun.models.state_head import StateAttention
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PainterShape:
-    """Cells a side and channels of a latent picture; widths of the prompt's states and pooled vector; width, layers and heads inside."""
+    """Cells a side and channels of a latent picture; widths of the prompt's states and pooled vector; width, layers and heads inside.
+
+    `patch` × `patch` cells are one place of the Transformer (Peebles and Xie 2023): 2 makes a quarter of the places.
+    """
 
     cells: int
     channels: int
@@ -30,6 +35,7 @@ class PainterShape:
     width: int = 192
     layers: int = 6
     heads: int = 6
+    patch: int = 1
 
 
 class PaintLayer(nn.Module):  # type: ignore[misc]
@@ -59,16 +65,19 @@ class Painter(nn.Module):  # type: ignore[misc]
 
     def __init__(self, shape: PainterShape) -> None:
         super().__init__()
+        if shape.cells % shape.patch:
+            raise InputError(f"{shape.cells} cells a side came in patches of {shape.patch}, expected a side that these divide")
         self.shape = shape
-        self.into = nn.Linear(shape.channels, shape.width)
-        self.register_buffer("places", _grid(shape.cells, shape.width))
+        values = shape.channels * shape.patch**2
+        self.into = nn.Linear(values, shape.width)
+        self.register_buffer("places", _grid(shape.cells // shape.patch, shape.width))
         self.time = nn.Sequential(nn.Linear(shape.width, shape.width), nn.SiLU(), nn.Linear(shape.width, shape.width))
         self.sentence = nn.Sequential(nn.LayerNorm(shape.pooled), nn.Linear(shape.pooled, shape.width))
         self.words = nn.LayerNorm(shape.states)
         self.layers = nn.ModuleList(PaintLayer(shape.width, shape.states, shape.heads) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(shape.width, elementwise_affine=False)
         self.modulate = nn.Sequential(nn.SiLU(), nn.Linear(shape.width, 2 * shape.width))
-        self.out = nn.Linear(shape.width, shape.channels)
+        self.out = nn.Linear(shape.width, values)
         for zero in (self.modulate[-1], self.out):
             nn.init.zeros_(zero.weight)
             nn.init.zeros_(zero.bias)
@@ -80,14 +89,15 @@ class Painter(nn.Module):  # type: ignore[misc]
         states: Float[Tensor, "n t d"],
         pooled: Float[Tensor, "n e"],
     ) -> Float[Tensor, "n k c c"]:
-        x = self.into(latents.flatten(2).transpose(1, 2)) + self.places
+        patches = pixel_unshuffle(latents, self.shape.patch)
+        x = self.into(patches.flatten(2).transpose(1, 2)) + self.places
         condition = self.time(_waves(time, self.shape.width)) + self.sentence(pooled)
         words = self.words(states)
         for layer in self.layers:
             x = layer(x, condition, words)
         shift, scale = self.modulate(condition)[:, None].chunk(2, dim=-1)
         y = self.out(self.norm(x) * (1 + scale) + shift)
-        return y.transpose(1, 2).unflatten(2, (self.shape.cells, self.shape.cells))
+        return pixel_shuffle(y.transpose(1, 2).unflatten(2, patches.shape[-2:]), self.shape.patch)
 
 
 def _waves(values: Float[Tensor, " n"], width: int, longest: float = 10_000.0) -> Float[Tensor, "n width"]:

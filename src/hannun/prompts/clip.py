@@ -36,7 +36,8 @@ class ClipTexts:
 
     def states(self, texts: Sequence[str]) -> PromptStates:
         """The last hidden states [n, 77, d] (after the final norm, with padding, as Stable Diffusion takes them), and the pooled ones."""
-        with torch.no_grad():
+        # Kept and taught from, so in full precision also where the training around it computes in half.
+        with torch.no_grad(), torch.autocast(self.network.device.type, enabled=False):
             tokens, pooled = self.forward(texts)
         return PromptStates(tokens.float().cpu(), pooled.float().cpu(), tuple(self._cut(t) for t in texts))
 

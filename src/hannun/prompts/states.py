@@ -64,7 +64,7 @@ class RememberingReader:
         found = [here[t] for t in texts]
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
-        tokens, pooled = torch.stack([f[0] for f in found]).float(), torch.stack([f[1] for f in found]).float()
+        tokens, pooled = torch.stack([f[0].float() for f in found]), torch.stack([f[1].float() for f in found])
         return PromptStates(tokens, pooled, tuple(f[2] for f in found))
 
 

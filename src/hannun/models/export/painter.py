@@ -1,8 +1,11 @@
 """A trained painter with what reads prompts for it goes in; a folder of ONNX files that draws without torch, checked, comes out.
 
-painter.json      sides, cells, what it is called, and what reads its prompts
+painter.json      sides, cells, what it is called, what reads its prompts, and how hard the words pull
 denoiser.onnx     latents, time, states, pooled → velocity        decoder.onnx, encoder.onnx   latents ↔ pictures
 english.onnx, tokenizer.json   the English text model             head.onnx   the multilingual student's head over its encoder's states
+nothing.npz       what the English text model makes of an empty prompt, which guidance pulls away from
+
+Weights are kept in 8 bits (`in_eight_bits`), after each graph was found to be the network that it was made of.
 """
 
 from __future__ import annotations
@@ -13,16 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hannun.errors import InputError
 from hannun.models.diffusion_transformer import Painter
+from hannun.models.export.compact import in_eight_bits
 from hannun.models.onnx import session, traced
 from hannun.models.saving import whole
 from hannun.models.state_head import StateHead
 
-FACTS = "painter.json"
+FACTS, LENGTH = "painter.json", 77
 _NEAR = 2e-3  # by which an ONNX output may differ from torch's
 
 
@@ -69,11 +74,19 @@ class _English(nn.Module):  # type: ignore[misc]
 
 
 def write_painter(
-    folder: Path, name: str, painter: Painter, parts: LatentCodec, english: tuple[Any, Any], head: StateHead | None, reads: str
+    folder: Path,
+    name: str,
+    painter: Painter,
+    parts: LatentCodec,
+    english: tuple[Any, Any],
+    head: StateHead | None,
+    reads: str,
+    guidance: float = 1.0,
 ) -> Mapping[str, float]:
     """Write the folder; returns the largest difference of each file's outputs from torch's.
 
     `english` is the text model and its tokenizer; `head` and `reads` are the student's, where there is one: then it reads the prompts.
+    `guidance` is how hard the words pull when nobody says it.
     Raises InputError where a file's outputs differ by more than 0.002: tracing has lost something. StorageError where the disk is full.
     """
     shape = painter.shape
@@ -98,7 +111,11 @@ def write_painter(
             found[file] = _difference(data, module, inputs)
             if found[file] > _NEAR:
                 raise InputError(f"{file}.onnx differs by {found[file]:.4f} from the network it was made of, expected at most {_NEAR}")
-            (part / f"{file}.onnx").write_bytes(data)
+            (part / f"{file}.onnx").write_bytes(in_eight_bits(data))
+        with torch.no_grad():
+            ids = tokenizer([""], padding="max_length", max_length=LENGTH, return_tensors="pt").input_ids
+            states, pooled = _English(network)(ids)
+        np.savez(part / "nothing.npz", states=states[0].numpy(), pooled=pooled[0].numpy())
         tokenizer.backend_tokenizer.save(str(part / "tokenizer.json"))
         facts = {
             "format": 1,
@@ -107,6 +124,7 @@ def write_painter(
             "cells": shape.cells,
             "channels": shape.channels,
             "reads": reads if head is not None else "",
+            "guidance": guidance,
         }
         (part / FACTS).write_text(json.dumps({**facts, "pad": tokenizer.pad_token_id}, indent=1) + "\n", "utf-8")
 
@@ -114,7 +132,9 @@ def write_painter(
     return found
 
 
-def _difference(data: bytes, module: nn.Module, inputs: Mapping[str, Tensor]) -> float:
+def _difference(data: bytes, module: nn.Module, traced_by: Mapping[str, Tensor]) -> float:
+    """The largest difference of the outputs, on one row more than it was traced by: a number of rows that was held fast would show."""
+    inputs = {k: torch.cat([v, v[:1]]) for k, v in traced_by.items()}
     with torch.no_grad():
         own = module.eval()(*inputs.values())
     made = session(data).run(None, {k: v.numpy() for k, v in inputs.items()})

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +36,7 @@ def imagine(
     seed: Annotated[int, typer.Option(min=0, help="The seed of the first picture; the others count on from it.")] = 0,
     steps: Annotated[int, typer.Option(help="Steps of denoising.")] = 30,
     scheduler: Annotated[str, typer.Option(help="ddim, dpm or lcm; of a painter euler or heun.")] = "",
-    guidance: Annotated[float, typer.Option(help="How hard the words pull; 1 is off.")] = 7.5,
+    guidance: Annotated[float | None, typer.Option(help="How hard the words pull; 1 is off. The model's own when left out.")] = None,
     negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
     size: Annotated[str, typer.Option(metavar="WxH", help="Pixels, multiples of 8; the model's own when left out.")] = "",
     start: Annotated[Path | None, typer.Option("--from", metavar="PICTURE", help="Change this picture.")] = None,
@@ -59,11 +60,11 @@ def imagine(
             f"{len(asked) * count} pictures were asked for at once, the limit is {MOST_PICTURES}; run again with another --seed"
         )
     width, height = _sides(size)
-    settings = DrawSettings(
-        steps, scheduler, guidance, words.clean(negative) if negative.strip() else "", width, height, strength, together
-    )
+    away = words.clean(negative) if negative.strip() else ""
+    settings = DrawSettings(steps, scheduler, 1.0 if guidance is None else guidance, away, width, height, strength, together)
     begin = _picture(start) if start is not None else None
     generator = open_generator(model, text, english, low_memory)
+    settings = settings if guidance is not None else replace(settings, guidance=generator.guidance)
     texts = [p for p in asked for _ in range(count)]
     with _shown(steps) as told:
         made = generator.generate(texts, seed, settings, begin, told)

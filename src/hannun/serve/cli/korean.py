@@ -404,7 +404,7 @@ HELP = {
     "The seed of the first picture; the others count on from it.": "첫 그림의 시드. 다음 그림은 하나씩 늘어납니다.",
     "Steps of denoising.": "노이즈를 걷어 내는 스텝 수.",
     "ddim, dpm or lcm; of a painter euler or heun.": "ddim, dpm, lcm. 화가는 euler, heun.",
-    "How hard the words pull; 1 is off.": "말을 얼마나 강하게 따를지. 1은 끔.",
+    "How hard the words pull; 1 is off. The model's own when left out.": "말을 얼마나 강하게 따를지. 1은 끔. 빼면 모델이 정한 값.",
     "What not to draw.": "그리지 않을 것.",
     "Pixels, multiples of 8; the model's own when left out.": "픽셀 크기, 8의 배수. 빼면 모델의 크기.",
     "Change this picture.": "이 사진을 바꿉니다.",
@@ -413,6 +413,21 @@ HELP = {
     "Take little memory and more time.": "메모리를 적게 쓰고 시간을 더 씁니다.",
     "Look there for what was drawn.": "그린 것과 닮은 것을 이 컬렉션에서 찾습니다.",
     "How many hits of each picture.": "그림마다 찾을 개수.",
+    # fill
+    "Fill rare classes with generated pictures for training. Each is marked, and none is let into what is measured on.": (
+        "적은 클래스를 학습용 생성 그림으로 채웁니다. 그림마다 표시가 남고, 측정하는 데에는 하나도 들어가지 못합니다."
+    ),
+    "Tables of pictures with a column of labels; or their folders.": "라벨 열이 있는 그림 표, 또는 그 폴더.",
+    "The column whose values are the classes.": "값이 클래스인 열.",
+    "What to draw, with columns in braces: '{색} {무늬} 원피스'.": "그릴 것. 열 이름은 중괄호에: '{색} {무늬} 원피스'.",
+    "What draws, as `hannun imagine` takes it.": "그리는 모델. `hannun imagine`과 같습니다.",
+    "The folder for the pictures and filled.jsonl.": "그림과 filled.jsonl을 둘 폴더.",
+    "Pictures that a class is to have; 0 is half of what the middle class has.": "클래스마다 있어야 할 장수. 0은 가운데 클래스의 절반.",
+    "Take the prompt's other words from any row, not from rows of the class.": (
+        "프롬프트의 나머지 말을 그 클래스의 행이 아니라 아무 행에서나 고릅니다."
+    ),
+    "What is measured on: refused where a picture was generated.": "측정하는 데 쓰는 표. 생성된 그림이 있으면 거절합니다.",
+    "Only say what is lacking.": "무엇이 모자라는지만 말합니다.",
     "The model that is distilled, in place of the recipe's: a model's folder or hub id.": (
         "레시피의 것 대신 증류할 모델: 모델의 폴더나 허브 id."
     ),

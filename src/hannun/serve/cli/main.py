@@ -27,6 +27,7 @@ from hannun.serve.cli import (
     evaluate,
     export,
     facets,
+    fill,
     imagine,
     index,
     info,
@@ -109,6 +110,7 @@ app.command("tag")(tag.tag)
 app.command("thumbnail")(thumbnail.thumbnail)
 app.command("locate")(locate.locate)
 app.command("imagine")(imagine.imagine)
+app.command("fill")(fill.fill)
 app.command("caption")(caption.caption)
 app.add_typer(users.app, name="users")
 app.add_typer(sensor.app, name="sensor")
