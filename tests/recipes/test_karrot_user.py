@@ -73,6 +73,12 @@ def test_content_is_that_of_the_items_in_their_order() -> None:
     assert build(TINY, UserData(log)).project is None
 
 
+def test_the_temperature_begins_where_the_recipe_says() -> None:
+    log, _ = topics()
+    assert build(TINY.changed({"temperature": "0.2"}), UserData(log)).scale.item() == pytest.approx(5.0)
+    assert build(TINY, UserData(log)).scale.item() == pytest.approx(1 / 0.14)
+
+
 def test_what_it_refuses(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pairs came; give it with `hannun users train LOG"):
         karrot_user.own(TINY, OwnData((), (), (), ()), None, Training(TINY, tmp_path))
