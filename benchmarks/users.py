@@ -32,7 +32,7 @@ from hannun.recipes.skeleton import Training
 from hannun.sources.logs import BehaviourLog, of_columns
 from hannun.users.histories import histories
 from hannun.users.ranking import NextRanks, PastRanked, left_out, past_ranked
-from hannun.users.windows import leaks, windows
+from hannun.users.windows import LogWindows, leaks, windows
 
 SEQUENCES = ("Beauty", "LastFM", "Sports_and_Outdoors", "Toys_and_Games", "Yelp")
 DAY = 86_400
@@ -64,13 +64,18 @@ def amazon(data: Path) -> tuple[BehaviourLog, np.ndarray]:
     return log, load("mini").encode_document([{"text": t} for t in log.items]).dense
 
 
+def chooses(cut: LogWindows) -> PastRanked:
+    """What states are chosen by, of every method alike."""
+    return karrot_user.judging(cut) or past_ranked(cut, "dev")
+
+
 def tasks(data: Path, name: str):
     """The log to train on, the content of its items, what chooses and what is read once."""
     log, content = liked_films(data) if name in DENSE else amazon(data) if name == "amazon" else sequences(data, name)
     if name in ("ml-time", "amazon"):
         cut = windows(log)
         assert not leaks(cut)
-        return cut.train, content, past_ranked(cut, "dev"), past_ranked(cut, "test")
+        return cut.train, content, chooses(cut), past_ranked(cut, "test")
     train, dev = left_out(log, 2)
     return train, content, dev, left_out(log, 1)[1]
 
@@ -101,7 +106,10 @@ def rank(data: Path, name: str, recipe, seconds: float, peers: list[str], work: 
     work.mkdir(parents=True, exist_ok=True)
     train, content, dev, test = tasks(data, name)
     users, items = len(train.users), len(train.items)
-    print(f"\n{name}: {len(train):,} training events, {users:,} users, {items:,} items; dev {len(dev)}, test {len(test)} users", flush=True)
+    print(
+        f"\n{name}: {len(train):,} training events, {users:,} users, {items:,} items; dev {len(dev)} items, test {len(test)} users",
+        flush=True,
+    )
     past = [train.item[a:b].astype(np.int64) for a, b in itertools.pairwise(train.starts)]
     shape = {"length": 200 if name in DENSE else 50, "dropout": 0.2 if name in DENSE else 0.5, "users": 128 if users < MANY else 512}
 
@@ -202,13 +210,12 @@ def unseen(data: Path, recipe, work: Path) -> None:
     log, content = amazon(data)
     cut = windows(log)
     assert not leaks(cut)
-    dev, test = past_ranked(cut, "dev"), past_ranked(cut, "test")
+    dev, test = chooses(cut), past_ranked(cut, "test")
     model = trained(recipe, cut.train, content, dev, work)
     known = set(model.known.items)
     new = np.array([log.items[i] not in known for i in test.target])
-    print(
-        f"\nunseen (Amazon titles): {len(cut.train):,} training events, {len(log.items):,} products; dev {len(dev)}, test {len(test)} users"
-    )
+    print(f"\nunseen (Amazon titles): {len(cut.train):,} training events, {len(log.items):,} products")
+    print(f"dev {len(dev)} items, test {len(test)} users")
     print(f"the next product of {new.sum()} of them was never seen before the split")
     print(PastRanked.header())
     found = {"popularity": test.popularity(), "last item": test.last_item(), "mean of titles": test.mean(content)}
@@ -224,8 +231,11 @@ def cold(data: Path, recipe, work: Path) -> None:
     log, content = kmrd(data)
     cut = windows(log)
     assert not leaks(cut)
-    dev, test = past_ranked(cut, "dev"), past_ranked(cut, "test")
-    print(f"\ncold (kmrd): {len(cut.train):,} training events; dev {len(dev)}, test {len(test)} users with a past and a future", flush=True)
+    dev, test = chooses(cut), past_ranked(cut, "test")
+    print(
+        f"\ncold (kmrd): {len(cut.train):,} training events; dev {len(dev)} items, test {len(test)} users with a past and a future",
+        flush=True,
+    )
     model = trained(recipe, cut.train, content, dev, work)
     last = PastRanked(only_last(test), test.asked, test.target)
     with torch.no_grad():
@@ -269,7 +279,7 @@ def ctr(data: Path, recipe, work: Path) -> None:
     first, second = (float(np.quantile(rows[:, 3], q)) for q in (0.7, 0.85))
     liked, content = liked_films(data)
     inner = windows(liked.only(liked.time <= first), (0.9, 0.9999))
-    model = trained(recipe, inner.train, content, past_ranked(inner, "dev"), work)
+    model = trained(recipe, inner.train, content, chooses(inner), work)
     ranker.lift(rows, liked, content, model, first, second)
 
 

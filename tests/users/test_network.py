@@ -33,7 +33,7 @@ KNOWN = LogNames(tuple(f"i{n}" for n in range(50)), ("click", "buy"), ("home", "
 
 def network(**more: object) -> UserNetwork:
     torch.manual_seed(0)
-    made = UserNetwork(UserShape((32, 16), recent=8, kept=4, prices=True, **more), KNOWN).eval()  # type: ignore[arg-type]
+    made = UserNetwork(UserShape((32, 16), recent=8, kept=4, prices=True, gaps=True, **more), KNOWN).eval()  # type: ignore[arg-type]
     torch.nn.init.normal_(made.apart.weight)  # as after training: distances count
     return made
 
