@@ -47,7 +47,7 @@ PAPER = Recipe(
     negatives=8_192,
     weights={
         **{"masked": 0.1, "dropped": 0.3, "dropout": 0.1, "layers": 6, "heads": 8},
-        **{"future": 10, "reach": 10_000, "passes": 1, "whole": 25_000, "gaps": 0},
+        **{"future": 10, "reach": 10_000, "passes": 1, "whole": 5_000, "gaps": 0},
     },
     weight_decay=0.01,
     betas=(0.9, 0.98),
@@ -76,7 +76,7 @@ TINY = replace(
     negatives=1_000,
     weights={
         **{"masked": 0.0, "dropped": 0.3, "dropout": 0.3, "layers": 2, "heads": 2},
-        **{"future": 1, "reach": 2_000, "passes": 12, "whole": 25_000, "gaps": 0},
+        **{"future": 1, "reach": 2_000, "passes": 12, "whole": 5_000, "gaps": 0},
     },
     precision="fp32",
     origins={**PAPER.origins, "weights": "ours; future=1, the next event, was the better one on MovieLens' dev users than one of five"},
