@@ -5,7 +5,8 @@
 
 Sequence sets and `ml` leave each user's last item out (the one before it chooses); `ml-time` and `amazon` cut at two moments for all users.
 Every item is a candidate but those that the user had. All methods learn from the events before dev; `last item, dev too` shows what a
-chain gains that counts dev's events as well. Each method's state is chosen on dev, and test is read once, one seed.
+chain gains that counts dev's events as well. Each method's state is chosen on dev, and test is read once. `--seeds 0,1,2`: what is trained
+is trained from each of them, and a user's gain is the mean over them, so that an interval is of users and not of one seed's luck.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import itertools
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,7 @@ from hannun.recipes.skeleton import Training
 from hannun.sources.logs import BehaviourLog, of_columns
 from hannun.users.histories import histories
 from hannun.users.ranking import NextRanks, PastRanked, left_out, past_ranked
-from hannun.users.windows import leaks, windows
+from hannun.users.windows import LogWindows, leaks, windows
 
 SEQUENCES = ("Beauty", "LastFM", "Sports_and_Outdoors", "Toys_and_Games", "Yelp")
 DAY = 86_400
@@ -62,13 +64,18 @@ def amazon(data: Path) -> tuple[BehaviourLog, np.ndarray]:
     return log, load("mini").encode_document([{"text": t} for t in log.items]).dense
 
 
+def chooses(cut: LogWindows) -> PastRanked:
+    """What states are chosen by, of every method alike."""
+    return karrot_user.judging(cut) or past_ranked(cut, "dev")
+
+
 def tasks(data: Path, name: str):
     """The log to train on, the content of its items, what chooses and what is read once."""
     log, content = liked_films(data) if name in DENSE else amazon(data) if name == "amazon" else sequences(data, name)
     if name in ("ml-time", "amazon"):
         cut = windows(log)
         assert not leaks(cut)
-        return cut.train, content, past_ranked(cut, "dev"), past_ranked(cut, "test")
+        return cut.train, content, chooses(cut), past_ranked(cut, "test")
     train, dev = left_out(log, 2)
     return train, content, dev, left_out(log, 1)[1]
 
@@ -84,13 +91,25 @@ def trained(recipe, train, content, dev, folder: Path, tell=print) -> UserNetwor
     return model
 
 
-def rank(data: Path, name: str, recipe, seconds: float, peers: list[str], work: Path) -> None:
+def mean_told(runs: list[NextRanks]) -> str:
+    """As `NextRanks.told`, of the mean over seeds; and each seed's own nDCG@10 where there are several."""
+    gains = np.mean([r.gains for r in runs], 0)
+    low, high = metrics.bootstrap(gains)
+    by = f"  by seed {' '.join(f'{r.ndcg:.4f}' for r in runs)}" if len(runs) > 1 else ""
+    found = (float(np.mean([r.recall(k).mean() for r in runs])) for k in (10, 50))
+    return f"{gains.mean():.4f} [{low:.4f}, {high:.4f}]  {'  '.join(f'{f:.4f}' for f in found)}{by}"
+
+
+def rank(data: Path, name: str, recipe, seconds: float, peers: list[str], work: Path, seeds: list[int]) -> None:
     """One set's table. Each method's ranks are kept in `work`, so that a run that was killed goes on."""
     work = work / name
     work.mkdir(parents=True, exist_ok=True)
     train, content, dev, test = tasks(data, name)
     users, items = len(train.users), len(train.items)
-    print(f"\n{name}: {len(train):,} training events, {users:,} users, {items:,} items; dev {len(dev)}, test {len(test)} users", flush=True)
+    print(
+        f"\n{name}: {len(train):,} training events, {users:,} users, {items:,} items; dev {len(dev)} items, test {len(test)} users",
+        flush=True,
+    )
     past = [train.item[a:b].astype(np.int64) for a, b in itertools.pairwise(train.starts)]
     shape = {"length": 200 if name in DENSE else 50, "dropout": 0.2 if name in DENSE else 0.5, "users": 128 if users < MANY else 512}
 
@@ -99,43 +118,53 @@ def rank(data: Path, name: str, recipe, seconds: float, peers: list[str], work: 
     def by(model: sasrec.SASRec, task: PastRanked) -> NextRanks:
         return task.ranked(lambda who: model.scores([task.history(int(u)) for u in who]))
 
-    def of_bpr() -> NextRanks:
-        return test.ranked(bpr.train(train.user, train.item, users, items, lambda m: some.ranked(m.scores).ndcg, seconds=seconds).scores)
+    def of_bpr(seed: int) -> NextRanks:
+        def judge(m: bpr.BPR) -> float:
+            return some.ranked(m.scores).ndcg
 
-    def of_sasrec(negatives: int) -> NextRanks:
-        keep = work / f"sasrec-{negatives}.pt"
-        return by(sasrec.train(past, items, lambda m: by(m, some).ndcg, seconds=seconds, negatives=negatives, keep=keep, **shape), test)
+        return test.ranked(bpr.train(train.user, train.item, users, items, judge, seconds=seconds, seed=seed).scores)
 
-    def of_ours(c, popular: bool = False) -> NextRanks:
-        model = trained(recipe, train, c, dev, work / ("ids" if c is None else "titles"))
+    def of_sasrec(seed: int, negatives: int = 1) -> NextRanks:
+        keep = work / f"sasrec-{negatives}-{seed}.pt"
+        made = sasrec.train(past, items, lambda m: by(m, some).ndcg, seconds=seconds, negatives=negatives, keep=keep, seed=seed, **shape)
+        return by(made, test)
+
+    def of_ours(seed: int, c, popular: bool = False) -> NextRanks:
+        own = replace(recipe, seed=seed)
+        model = trained(own, train, c, dev, work / f"{'ids' if c is None else 'titles'}-{seed}")
         share = some.best_popular(model) if popular else 0.0
         print(f"  popularity counts {share:g} beside the cosine")
         return test.with_popular(model, [share])[0]
 
-    methods = {"popularity": lambda: test.popularity(train), "last item": lambda: test.last_item(train)}
-    methods |= {"last item, dev too": test.last_item}
-    methods |= {"mean of item vectors": lambda: test.mean(content)} if content is not None else {}
-    methods |= {"BPR-MF": of_bpr} if "bpr" in peers else {}
-    methods |= {"karrot_user, ids": lambda: of_ours(None)} if "ids" in peers else {}
-    methods |= {"karrot_user, ids, popular": lambda: of_ours(None, True)} if "ids" in peers else {}
-    methods |= {"karrot_user, ids + titles": lambda: of_ours(content)} if content is not None and "titles" in peers else {}
-    methods |= {"SASRec, softmax": lambda: of_sasrec(SAMPLE)} if "softmax" in peers else {}
-    methods |= {"SASRec": lambda: of_sasrec(1)} if "sasrec" in peers else {}
-    found: dict[str, NextRanks] = {}
-    for called, make in methods.items():
-        file = work / f"{called}.npy"
-        if not file.exists():
-            begun = time.monotonic()
-            np.save(file, make().ranks)
-            print(f"  {called}: {time.monotonic() - begun:.0f} s", flush=True)
-        found[called] = NextRanks(np.load(file))
+    plain = {"popularity": lambda: test.popularity(train), "last item": lambda: test.last_item(train)}
+    plain |= {"last item, dev too": test.last_item}
+    plain |= {"mean of item vectors": lambda: test.mean(content)} if content is not None else {}
+    learnt = {"BPR-MF": of_bpr} if "bpr" in peers else {}
+    learnt |= {"karrot_user, ids": lambda seed: of_ours(seed, None)} if "ids" in peers else {}
+    learnt |= {"karrot_user, ids, popular": lambda seed: of_ours(seed, None, True)} if "ids" in peers else {}
+    learnt |= {"karrot_user, ids + titles": lambda seed: of_ours(seed, content)} if content is not None and "titles" in peers else {}
+    learnt |= {"SASRec, softmax": lambda seed: of_sasrec(seed, SAMPLE)} if "softmax" in peers else {}
+    learnt |= {"SASRec": of_sasrec} if "sasrec" in peers else {}
+    made = [(called, seeds[:1], lambda seed, make=make: make()) for called, make in plain.items()]
+    made += [(called, seeds, make) for called, make in learnt.items()]
+    found: dict[str, list[NextRanks]] = {}
+    for called, wanted, make in made:
+        for seed in wanted:
+            file = work / f"{called}-{seed}.npy"
+            if not file.exists():
+                begun = time.monotonic()
+                np.save(file, make(seed).ranks)
+                print(f"  {called}, seed {seed}: {time.monotonic() - begun:.0f} s", flush=True)
+            found.setdefault(called, []).append(NextRanks(np.load(file)))
     print(PastRanked.header())
-    for called, ranks in found.items():
-        print(f"{called:28} {ranks.told()}")
-    for base in ("SASRec", "SASRec, softmax"):
+    for called, runs in found.items():
+        print(f"{called:28} {mean_told(runs)}")
+    gains = {called: np.mean([r.gains for r in runs], 0) for called, runs in found.items()}
+    for base in ("SASRec", "SASRec, softmax", "last item"):
         for called in (k for k in found if k.startswith("karrot_user") and base in found):
-            low, high = metrics.bootstrap(found[called].gains - found[base].gains)
-            print(f"nDCG@10, {called} − {base}: {found[called].ndcg - found[base].ndcg:+.4f} [{low:+.4f}, {high:+.4f}]", flush=True)
+            apart = gains[called] - gains[base]
+            low, high = metrics.bootstrap(apart)
+            print(f"nDCG@10, {called} − {base}: {apart.mean():+.4f} [{low:+.4f}, {high:+.4f}]", flush=True)
 
 
 # ------------------------------------------------------------------------------------------------------------------ cold
@@ -181,13 +210,12 @@ def unseen(data: Path, recipe, work: Path) -> None:
     log, content = amazon(data)
     cut = windows(log)
     assert not leaks(cut)
-    dev, test = past_ranked(cut, "dev"), past_ranked(cut, "test")
+    dev, test = chooses(cut), past_ranked(cut, "test")
     model = trained(recipe, cut.train, content, dev, work)
     known = set(model.known.items)
     new = np.array([log.items[i] not in known for i in test.target])
-    print(
-        f"\nunseen (Amazon titles): {len(cut.train):,} training events, {len(log.items):,} products; dev {len(dev)}, test {len(test)} users"
-    )
+    print(f"\nunseen (Amazon titles): {len(cut.train):,} training events, {len(log.items):,} products")
+    print(f"dev {len(dev)} items, test {len(test)} users")
     print(f"the next product of {new.sum()} of them was never seen before the split")
     print(PastRanked.header())
     found = {"popularity": test.popularity(), "last item": test.last_item(), "mean of titles": test.mean(content)}
@@ -203,8 +231,11 @@ def cold(data: Path, recipe, work: Path) -> None:
     log, content = kmrd(data)
     cut = windows(log)
     assert not leaks(cut)
-    dev, test = past_ranked(cut, "dev"), past_ranked(cut, "test")
-    print(f"\ncold (kmrd): {len(cut.train):,} training events; dev {len(dev)}, test {len(test)} users with a past and a future", flush=True)
+    dev, test = chooses(cut), past_ranked(cut, "test")
+    print(
+        f"\ncold (kmrd): {len(cut.train):,} training events; dev {len(dev)} items, test {len(test)} users with a past and a future",
+        flush=True,
+    )
     model = trained(recipe, cut.train, content, dev, work)
     last = PastRanked(only_last(test), test.asked, test.target)
     with torch.no_grad():
@@ -248,7 +279,7 @@ def ctr(data: Path, recipe, work: Path) -> None:
     first, second = (float(np.quantile(rows[:, 3], q)) for q in (0.7, 0.85))
     liked, content = liked_films(data)
     inner = windows(liked.only(liked.time <= first), (0.9, 0.9999))
-    model = trained(recipe, inner.train, content, past_ranked(inner, "dev"), work)
+    model = trained(recipe, inner.train, content, chooses(inner), work)
     ranker.lift(rows, liked, content, model, first, second)
 
 
@@ -268,6 +299,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--seconds", type=float, default=300.0, help="for each training of a peer")
     parser.add_argument("--work", type=Path, default=Path("build/users"), help="where trainings go on from when they were killed")
+    parser.add_argument("--seeds", default="0", help="of rank")
     parser.add_argument("--peers", default="bpr,sasrec,softmax,ids,titles")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--events", type=int, default=10_000_000, help="of size")
@@ -278,7 +310,7 @@ def main() -> None:
     match given.what:
         case "rank":
             for name in given.sets or ("ml", "LastFM"):
-                rank(given.data, name, recipe, given.seconds, given.peers.split(","), given.work)
+                rank(given.data, name, recipe, given.seconds, given.peers.split(","), given.work, [int(n) for n in given.seeds.split(",")])
         case "ctr":
             ctr(given.data, recipe, given.work / "ctr")
         case "cold":

@@ -12,11 +12,12 @@ pytest.importorskip("torch", reason="torch is in the [train] extra")
 from hannun.embeddings import unit
 from hannun.errors import DependencyError, InputError
 from hannun.recipes import karrot_user
-from hannun.recipes.karrot_user import TINY, UserData, build, fitted
+from hannun.recipes.karrot_user import TINY, UserData, build, fitted, judging
 from hannun.recipes.skeleton import Training
 from hannun.sources.logs import BehaviourLog, of_columns
 from hannun.train.own import OwnData
 from hannun.users.ranking import left_out
+from hannun.users.windows import LogWindows, windows
 
 
 def topics() -> tuple[BehaviourLog, np.ndarray]:
@@ -71,6 +72,26 @@ def test_content_is_that_of_the_items_in_their_order() -> None:
     place = model.known.items.index("2-3") + 1
     assert np.allclose(model.content[place].numpy(), content[row]) and not model.content[0].any() and model.shape.reads == "mini"
     assert build(TINY, UserData(log)).project is None
+
+
+def test_the_temperature_begins_where_the_recipe_says() -> None:
+    log, _ = topics()
+    assert build(TINY.changed({"temperature": "0.2"}), UserData(log)).scale.item() == pytest.approx(5.0)
+    assert build(TINY, UserData(log)).scale.item() == pytest.approx(1 / 0.14)
+
+
+def test_a_model_reads_gaps_where_the_recipe_wants_them() -> None:
+    log, _ = topics()
+    assert build(TINY, UserData(log)).gap is None and build(TINY.changed({"weights.gaps": "1"}), UserData(log)).gap is not None
+
+
+def test_few_users_choose_by_all_that_they_did() -> None:
+    def cut(users: int) -> LogWindows:  # each has four items before the first moment and six after it
+        rows = [(f"u{u}", f"i{u}-{n}", n) for u in range(users) for n in range(1, 11)]
+        return windows(of_columns(*map(list, zip(*rows, strict=True)), until=1e9), (0.4, 1.0))  # type: ignore[arg-type]
+
+    chosen = [judging(cut(users)) for users in (200, 40, 30)]
+    assert [c and len(c) for c in chosen] == [200, 240, None]
 
 
 def test_what_it_refuses(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_from_a_log_to_recommendations(shop: Path, capsys: Captured) -> None:
         assert [h.id for h in asked] == [h.id for h in brought] and all(h.id.startswith("캠") for h in asked)
     capsys.readouterr()
     counts = Counter(row[1] for row in list(csv.reader((shop / "log.csv").read_text("utf-8").splitlines()))[1:])
-    (first,) = ids("recommend", "u0", "--again", "--popular", "9", "--limit", "1")
+    (first,) = ids("recommend", "u0", "--again", "--popular", "40", "--limit", "1")
     assert counts[first] == max(counts.values())
     had = {row[1] for row in csv.reader((shop / "log.csv").read_text("utf-8").splitlines()) if row[0] == "u0"}
     assert not had & set(ids("recommend", "u0"))

@@ -24,7 +24,7 @@ from hannun.models.sequence.history import History, event_rows, grown, token_row
 from hannun.models.sequence.network import LogNames, UserNetwork, UserShape
 from hannun.sources.logs import of_columns
 from hannun.users.batches import Sampling, WindowBatches
-from hannun.users.futures import FutureLoss, futures
+from hannun.users.futures import FutureLoss, future, futures
 from hannun.users.histories import histories, names_of
 from tests.toy import Toy
 
@@ -33,7 +33,7 @@ KNOWN = LogNames(tuple(f"i{n}" for n in range(50)), ("click", "buy"), ("home", "
 
 def network(**more: object) -> UserNetwork:
     torch.manual_seed(0)
-    made = UserNetwork(UserShape((32, 16), recent=8, kept=4, prices=True, **more), KNOWN).eval()  # type: ignore[arg-type]
+    made = UserNetwork(UserShape((32, 16), recent=8, kept=4, prices=True, gaps=True, **more), KNOWN).eval()  # type: ignore[arg-type]
     torch.nn.init.normal_(made.apart.weight)  # as after training: distances count
     return made
 
@@ -128,6 +128,27 @@ def test_it_learns_what_follows(negatives: int, masked: float) -> None:
     found = (made @ torch.nn.functional.normalize(table[1:], dim=-1).numpy().T).argmax(1)
     right = [model.known.items.index(f"i{(u + 12) % 20}") for u in range(20)]
     assert (found == right).mean() > 0.9
+
+
+def test_a_small_catalogue_is_told_apart_whole() -> None:
+    model = network()
+    table = model.tower(torch.arange(51)).detach()
+    states, target, share = (
+        torch.randn(4, 32, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([1, 7, 50, 7]),
+        torch.full((51,), 0.02),
+    )
+
+    def loss(settings: FutureLoss) -> float:
+        return float(future(model, states, target, table, settings, share, torch.Generator().manual_seed(0)))
+
+    by_dim = []
+    for dim in (32, 16):
+        q, keys = (torch.nn.functional.normalize(x[:, :dim], dim=-1) for x in (states, table[1:]))
+        scores = model.scale * q @ keys.T
+        by_dim.append(float((scores.logsumexp(1) - scores[torch.arange(4), target - 1]).mean().detach()))
+    assert loss(FutureLoss(10, whole=50)) == pytest.approx(sum(by_dim) / 2, rel=1e-5) == loss(FutureLoss(50))
+    assert loss(FutureLoss(10, whole=49)) != pytest.approx(sum(by_dim) / 2, rel=1e-5)  # one item more than that: a sample of ten
 
 
 def test_a_saved_model_opens_again_and_encodes_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,12 @@ def test_what_is_asked_after_a_moment_is_new_to_the_user() -> None:
     assert task.some(2) is task and len(one) == 1 and (one.asked[0], one.target[0]) in zip(task.asked, task.target, strict=True)
 
 
+def test_everything_that_is_new_may_be_asked_for() -> None:
+    log = of_columns(list("aaaaabb"), list("1213434"), [1, 2, 8, 9, 10, 1, 9], until=1e9)
+    task = past_ranked(windows(log, (0.3, 0.4)), "test", every=True)  # a had 1 and 2, then 1, 3 and 4; b had 3, then 4
+    assert [(log.users[u], log.items[i]) for u, i in zip(task.asked, task.target, strict=True)] == [("a", "3"), ("a", "4"), ("b", "4")]
+
+
 def test_baselines_by_hand() -> None:
     log = of_columns(list("aaabbbccc"), list("121121123"), [1, 2, 3] * 3, until=1e9)
     before, task = left_out(log, 1)

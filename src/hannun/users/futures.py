@@ -20,16 +20,17 @@ from hannun.users.batches import WindowBatch, WindowBatches, WindowRows
 class FutureLoss:
     """What the losses are.
 
-    `negatives` items are drawn, half of them from what the batch predicts and half from the whole catalogue; as many as the catalogue
-    has make the softmax whole, over every item once. `masked` weighs the loss of finding events that are hidden (a share `hidden` of
-    them; after Sun et al. 2019, BERT4Rec, but from what came before alone). `dropped` is how often an item's id is passed over where it
-    has content, so that items and words that nobody has seen yet have a place in the space.
+    The softmax is over every item once where the catalogue has no more than `whole`, or `negatives`, of them. From a larger one `negatives`
+    items are drawn, half of them from what the batch predicts and half from all. `masked` weighs the loss of finding events that are
+    hidden (a share `hidden` of them; after Sun et al. 2019, BERT4Rec, but from what came before alone). `dropped` is how often an item's
+    id is passed over where it has content, so that items and words that nobody has seen yet have a place in the space.
     """
 
     negatives: int = 1_000
     masked: float = 0.0
     hidden: float = 0.15
     dropped: float = 0.3
+    whole: int = 0
 
 
 class FutureStep(Protocol):
@@ -63,7 +64,7 @@ def future(
 ) -> Tensor:
     """The loss of predicting `target` [n] from `states` [n, d]. `share` [items + 1] is each item's of all events."""
     items, scale = len(table) - 1, network.scale
-    if settings.negatives >= items:
+    if items <= max(settings.whole, settings.negatives):
 
         def whole(q: Tensor, keys: Tensor) -> Tensor:
             return cross_entropy(scale * q @ keys.T, target - 1)

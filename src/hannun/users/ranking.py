@@ -116,14 +116,15 @@ class PastRanked:
         place = np.array([row[name] for name in network.known.items])
         popular = np.log1p(np.bincount(self.before.item, minlength=len(self.before.items))[place]).astype(np.float32)
         made: dict[int, Floats] = {}
-        for begin in range(0, len(self), CHUNK):
-            run = self.asked[begin : begin + CHUNK].tolist()
+        people = np.unique(self.asked).tolist()
+        for begin in range(0, len(people), CHUNK):
+            run = people[begin : begin + CHUNK]
             made |= dict(zip(run, vectors(network, grown(network, table, [past.of(u) for u in run])), strict=True))
 
         def score(users: Users, share: float) -> npt.NDArray[np.floating]:
-            people = np.stack([made[int(u)] for u in users])
+            rows = np.stack([made[int(u)] for u in users])
             out = np.full((len(users), len(self.before.items)), -np.inf, np.float32)
-            out[:, place] = (torch.from_numpy(people) @ things).numpy() + np.float32(share) * popular
+            out[:, place] = (torch.from_numpy(rows) @ things).numpy() + np.float32(share) * popular
             return out
 
         return [self.ranked(lambda users, share=share: score(users, share)) for share in shares]  # type: ignore[misc]
@@ -171,8 +172,9 @@ class PastRanked:
         return [f"{f'{name} {k}, {len(self)} users':28} {v.told()}" for k, v in found.items()]
 
 
-def past_ranked(cut: LogWindows, name: str) -> PastRanked:
-    """The users with a past before "dev" or "test", and the first item of that window that they had not had."""
+def past_ranked(cut: LogWindows, name: str, every: bool = False) -> PastRanked:
+    """The users with a past before "dev" or "test", and the first item of that window that they had not had; with `every`, all of those,
+    each asked for by itself."""
     later, moment = (cut.dev, cut.moments[0]) if name == "dev" else (cut.test, cut.moments[1])
     whole = joined(cut)
     before = whole.only(whole.time <= moment)
@@ -180,10 +182,10 @@ def past_ranked(cut: LogWindows, name: str) -> PastRanked:
     asked, target = [], []
     for user in np.flatnonzero((np.diff(starts) > 0) & (np.diff(ends) > 0)).tolist():
         had = set(before.item[starts[user] : starts[user + 1]].tolist())
-        new = next((int(i) for i in later.item[ends[user] : ends[user + 1]] if int(i) not in had), None)
-        if new is not None:
-            asked.append(user)
-            target.append(new)
+        new = [i for i in dict.fromkeys(later.item[ends[user] : ends[user + 1]].tolist()) if i not in had]
+        new = new if every else new[:1]
+        asked += [user] * len(new)
+        target += new
     return PastRanked(before, np.array(asked, np.int64), np.array(target, np.int64))
 
 

@@ -34,7 +34,8 @@ class UserShape:
     """How large the network is.
 
     `dims` are its vectors' lengths, the full one first; `content` is the length of content vectors, 0 for none, and `reads` the name of the
-    encoder that makes them. `recent` and `kept` are those of `cover`. `prices`: whether it reads what events cost.
+    encoder that makes them. `recent` and `kept` are those of `cover`. `prices`: whether it reads what events cost; `gaps`: whether
+    it reads how long after the one before each of them was.
     """
 
     dims: tuple[int, ...] = (64, 32)
@@ -46,6 +47,7 @@ class UserShape:
     kept: int = KEPT
     reads: str = ""
     prices: bool = False
+    gaps: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -128,13 +130,15 @@ class UserNetwork(nn.Module):  # type: ignore[misc]
         self.action = nn.Embedding(len(known.actions) + 1, dim)
         self.surface = nn.Embedding(len(known.surfaces) + 1, dim)
         self.region = nn.Embedding(len(known.regions) + 1, dim)
-        self.gap, self.count = nn.Embedding(GAPS + 1, dim), nn.Embedding(COUNTS, dim)
+        self.count = nn.Embedding(COUNTS, dim)
         self.price = nn.Embedding(PRICES + 1, dim) if shape.prices else None
+        self.gap = nn.Embedding(GAPS + 1, dim) if shape.gaps else None
         self.apart = nn.Linear(DISTANCES, shape.heads, bias=False)
         nn.init.zeros_(self.apart.weight)
         self.masked = nn.Parameter(torch.zeros(dim))
-        for table in (self.ids, self.action, self.surface, self.region, self.gap, self.count, *([self.price] if self.price else [])):
-            nn.init.normal_(table.weight, std=0.02)
+        for table in (self.ids, self.action, self.surface, self.region, self.count, self.price, self.gap):
+            if table is not None:
+                nn.init.normal_(table.weight, std=0.02)
         with torch.no_grad():
             self.ids.weight[0] = 0
         self.project = nn.Linear(shape.content, dim, bias=False) if shape.content else None
@@ -171,11 +175,12 @@ class UserNetwork(nn.Module):  # type: ignore[misc]
 
         `table` has the vectors of the items that `rows.item` counts in. No event's own vector is made: long histories would cost it.
         """
-        gap = torch.where(rows.gap < 0, GAPS, bucket(rows.gap, GAPS, 1.0))
         begins = torch.searchsorted(owner, torch.arange(cells, device=owner.device))
         out = embedding_bag(rows.item, table, begins, mode="sum")
-        named = (self.action, rows.action), (self.surface, rows.surface), (self.region, rows.region), (self.gap, gap)
-        for words, numbers in (*named, *([(self.price, rows.price)] if self.price is not None else [])):
+        named = [(self.action, rows.action), (self.surface, rows.surface), (self.region, rows.region)]
+        named += [(self.price, rows.price)] if self.price is not None else []
+        named += [(self.gap, torch.where(rows.gap < 0, GAPS, bucket(rows.gap, GAPS, 1.0)))] if self.gap is not None else []
+        for words, numbers in named:
             many = len(words.weight)
             if many > FEW:
                 out = out + embedding_bag(numbers, words.weight, begins, mode="sum")
