@@ -3,10 +3,11 @@
     python benchmarks/users.py rank LastFM --data ../shared/data       # one set at a time; --seconds for each training
     python benchmarks/users.py ctr | cold | unseen | cost | size
 
-Sequence sets and `ml` leave each user's last item out (the one before it chooses); `ml-time` and `amazon` cut at two moments for all users.
-Every item is a candidate but those that the user had. All methods learn from the events before dev; `last item, dev too` shows what a
-chain gains that counts dev's events as well. Each method's state is chosen on dev, and test is read once. `--seeds 0,1,2`: what is trained
-is trained from each of them, and a user's gain is the mean over them, so that an interval is of users and not of one seed's luck.
+Sequence sets and `ml` leave each user's last item out (the one before it chooses); `ml-time` and `amazon` cut at two moments for all users;
+`ml-time-all` asks for all that each did after the second, and takes a user's mean. Every item is a candidate but those that the user had.
+All methods learn from the events before dev; `last item, dev too` shows what a chain gains that counts dev's events as well. Each method's
+state is chosen on dev, and test is read once. `--seeds 0,1,2`: what is trained is trained from each of them, and a user's gain is the mean
+over them, so that an interval is of users and not of one seed's luck.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from hannun.users.windows import LogWindows, leaks, windows
 SEQUENCES = ("Beauty", "LastFM", "Sports_and_Outdoors", "Toys_and_Games", "Yelp")
 DAY = 86_400
 # SASRec's dropout is 0.5 on sparse sets and 0.2 on MovieLens, as its authors have it; histories of 50, and of 200 on MovieLens.
-DENSE = ("ml", "ml-time")
+DENSE = ("ml", "ml-time", "ml-time-all")
 MANY = 10_000  # users; from so many on SASRec takes 512 a batch, and the learning rate with it
 SAMPLE = 1_000  # negatives of the softmax
 
@@ -72,10 +73,10 @@ def chooses(cut: LogWindows) -> PastRanked:
 def tasks(data: Path, name: str):
     """The log to train on, the content of its items, what chooses and what is read once."""
     log, content = liked_films(data) if name in DENSE else amazon(data) if name == "amazon" else sequences(data, name)
-    if name in ("ml-time", "amazon"):
+    if name in ("ml-time", "ml-time-all", "amazon"):
         cut = windows(log)
         assert not leaks(cut)
-        return cut.train, content, chooses(cut), past_ranked(cut, "test")
+        return cut.train, content, chooses(cut), past_ranked(cut, "test", every=name == "ml-time-all")
     train, dev = left_out(log, 2)
     return train, content, dev, left_out(log, 1)[1]
 
@@ -91,12 +92,18 @@ def trained(recipe, train, content, dev, folder: Path, tell=print) -> UserNetwor
     return model
 
 
-def mean_told(runs: list[NextRanks]) -> str:
+def by_user(task: PastRanked, values: list[np.ndarray]) -> np.ndarray:
+    """The mean over seeds, and of each user over what they are asked for."""
+    who = np.unique(task.asked, return_inverse=True)[1]
+    return np.bincount(who, np.mean(values, 0)) / np.bincount(who)
+
+
+def mean_told(task: PastRanked, runs: list[NextRanks]) -> str:
     """As `NextRanks.told`, of the mean over seeds; and each seed's own nDCG@10 where there are several."""
-    gains = np.mean([r.gains for r in runs], 0)
+    gains = by_user(task, [r.gains for r in runs])
     low, high = metrics.bootstrap(gains)
-    by = f"  by seed {' '.join(f'{r.ndcg:.4f}' for r in runs)}" if len(runs) > 1 else ""
-    found = (float(np.mean([r.recall(k).mean() for r in runs])) for k in (10, 50))
+    by = f"  by seed {' '.join(f'{by_user(task, [r.gains]).mean():.4f}' for r in runs)}" if len(runs) > 1 else ""
+    found = (by_user(task, [r.recall(k) for r in runs]).mean() for k in (10, 50))
     return f"{gains.mean():.4f} [{low:.4f}, {high:.4f}]  {'  '.join(f'{f:.4f}' for f in found)}{by}"
 
 
@@ -158,8 +165,8 @@ def rank(data: Path, name: str, recipe, seconds: float, peers: list[str], work: 
             found.setdefault(called, []).append(NextRanks(np.load(file)))
     print(PastRanked.header())
     for called, runs in found.items():
-        print(f"{called:28} {mean_told(runs)}")
-    gains = {called: np.mean([r.gains for r in runs], 0) for called, runs in found.items()}
+        print(f"{called:28} {mean_told(test, runs)}")
+    gains = {called: by_user(test, [r.gains for r in runs]) for called, runs in found.items()}
     for base in ("SASRec", "SASRec, softmax", "last item"):
         for called in (k for k in found if k.startswith("karrot_user") and base in found):
             apart = gains[called] - gains[base]
@@ -295,7 +302,7 @@ def only_last(task: PastRanked) -> BehaviourLog:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("rank", "ctr", "cost", "cold", "unseen", "size"))
-    parser.add_argument("sets", nargs="*", help=f"of rank: ml, ml-time, amazon, {', '.join(SEQUENCES)}")
+    parser.add_argument("sets", nargs="*", help=f"of rank: ml, ml-time, ml-time-all, amazon, {', '.join(SEQUENCES)}")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--seconds", type=float, default=300.0, help="for each training of a peer")
     parser.add_argument("--work", type=Path, default=Path("build/users"), help="where trainings go on from when they were killed")
