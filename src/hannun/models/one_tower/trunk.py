@@ -95,7 +95,12 @@ class SharedLayer(nn.Module):  # type: ignore[misc]
         """States of x after looking at y (itself, for a plain layer)."""
         looked, at = self.before(x.states), self.before(y.states)
         q, k, v = self._parts(self.query(looked)), self._parts(self.key(at)), self._parts(self.value(at))
-        seen = scaled_dot_product_attention(q, k, v, attn_mask=y.there[:, None, None, :])
+        where = y.there[:, None, None, :]
+        if q.is_cuda:
+            seen = scaled_dot_product_attention(q, k, v, attn_mask=where)
+        else:  # torch's fused kernel takes half of a training step on a CPU at these lengths, most of it on the way back
+            scores = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).masked_fill(~where, float("-inf"))
+            seen = scores.softmax(dim=-1).to(v.dtype) @ v
         states = x.states + self.out(seen.transpose(1, 2).flatten(2))
         return Sequences(states + self.feed(self.between(states)), x.there)
 
