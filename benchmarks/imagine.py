@@ -4,7 +4,7 @@
     python benchmarks/imagine.py align --work build/korean_diffusion-tiny [--pooled FOLDER] [--picture docs/imagine_pca.png]
     python benchmarks/imagine.py choose --work build/korean_diffusion-tiny
     python benchmarks/imagine.py judge --work build/korean_diffusion-tiny [--sheet docs/imagine_sheet.png]
-    python benchmarks/imagine.py steps --work build/korean_diffusion-tiny [--count 48]
+    python benchmarks/imagine.py steps --work build/korean_diffusion-tiny [--count 48] [--picture docs/imagine_steps.png]
     python benchmarks/imagine.py augment --work build/korean_diffusion-tiny [--seeds 5]
     python benchmarks/imagine.py space --work build/korean_diffusion-tiny [--updates 1500]
 
@@ -243,11 +243,12 @@ def contact(path: Path, pixels: np.ndarray) -> None:
     print(f"wrote {path}")
 
 
-def steps(work: Path, count: int) -> None:
+def steps(work: Path, count: int, picture: Path | None) -> None:
     judging, real = Judge(trained(work)), subset(held(work, dev=False), range(count))
     generator = open_generator(work / "painter")
     asked = [drawn_prompts.asked(p)[0][0] for p in real.products]
     print(f"{'scheduler, steps':34}" + "".join(f"{a:>26}" for a in (*ASPECTS, "colour by pixels")) + f"{'s a picture':>14}")
+    curves: dict[str, list[tuple[int, float, float]]] = {}
     for scheduler in generator.schedulers:
         for number in (5, 10, 20, 50):
             settings = DrawSettings(steps=number, guidance=generator.guidance, scheduler=scheduler, together=1)
@@ -255,6 +256,27 @@ def steps(work: Path, count: int) -> None:
             found = judging.judged(states, pixels, real.products)
             parts = "".join(f"{share(getattr(found, a)):>26}" for a in (*ASPECTS, "pixels"))
             print(f"{scheduler + f', {number}':34}{parts}{took:14.2f}")
+            right = float(np.mean([getattr(found, a) for a in ASPECTS]))
+            curves.setdefault(scheduler, []).append((number, right, took))
+    if picture is not None:
+        curved(picture, curves)
+
+
+def curved(path: Path, curves: dict[str, list[tuple[int, float, float]]]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.2))
+    for axis, column, name in ((axes[0], 1, "kind, colour and pattern that are right, mean"), (axes[1], 2, "seconds a picture")):
+        for scheduler, points in curves.items():
+            axis.plot([p[0] for p in points], [p[column] for p in points], marker="o", label=scheduler)
+        axis.set(xlabel="steps", title=name, ylim=(0, 1) if column == 1 else (0, None))
+        axis.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+    print(f"wrote {path}")
 
 
 RARE, KEPT = {"pattern": 3, "color": 4}, 4  # classes that are made rare, and their real drawings
@@ -419,7 +441,7 @@ def main() -> None:
         case "augment":
             augment(given.work, given.seeds)
         case "steps":
-            steps(given.work, given.count)
+            steps(given.work, given.count, given.picture)
 
 
 if __name__ == "__main__":
