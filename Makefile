@@ -9,8 +9,10 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 demo: $(VENV)/.base
 	$(BIN)/hannun demo
 
+# In an order of the seed, so that what fails in it fails again: `make test SEED=2` is another, SEED=default one of each run's own.
+SEED ?= 1
 test: check browser
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --randomly-seed=$(SEED)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
