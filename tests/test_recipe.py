@@ -25,17 +25,17 @@ RECIPE = Recipe(
 
 def test_settings_take_the_kind_of_what_they_replace() -> None:
     dims = {"dims": "4, 8", "weights.late": "1", "stages.short.steps": "9"}
-    changed = RECIPE.changed({"steps": "7", "learning_rate": "2e-4", "curve": "rsqrt", **dims})
-    assert (changed.steps, changed.learning_rate, changed.dims, changed.curve) == (7, 2e-4, (4, 8), "rsqrt")
-    assert changed.weights == {"late": 1.0} and changed.stages[0].steps == 9 and RECIPE.steps == 10
+    changed = RECIPE.changed({"seed": "7", "weight_decay": "2e-4", "curve": "rsqrt", **dims})
+    assert (changed.seed, changed.weight_decay, changed.dims, changed.curve) == (7, 2e-4, (4, 8), "rsqrt")
+    assert changed.weights == {"late": 1.0} and changed.stages[0].steps == 9 and RECIPE.stages[0].steps == 5
 
 
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
         ("stepz", "3", "did you mean 'steps'"),
-        ("steps", "many", "expected a whole number"),
-        ("steps.a", "3", "write steps=VALUE"),
+        ("seed", "many", "expected a whole number"),
+        ("seed.a", "3", "write seed=VALUE"),
         ("weights.lait", "1", "did you mean 'weights.late'"),
         ("stages.shirt.steps", "1", "did you mean 'short'"),
         ("stages.short.stops", "1", "did you mean 'steps'"),
@@ -76,3 +76,9 @@ def test_every_recipe_marks_its_numbers() -> None:
         assert any(o.startswith(SOURCE) for o in sizes["paper"].origins.values()), name
         checked += 1
     assert checked
+
+
+@pytest.mark.parametrize("name", ["steps", "batch", "learning_rate"])
+def test_what_stages_stand_in_place_of_is_not_set_beside_them(name: str) -> None:
+    with pytest.raises(InputError, match=rf"set stages\.short\.{name}$"):
+        RECIPE.changed({name: "1"})

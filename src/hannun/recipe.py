@@ -105,6 +105,8 @@ class Recipe:
 
 #: Names no `--set` may change: they say what the recipe is.
 _FIXED = ("name", "about", "origins", "size", "restricted")
+#: What stages stand in place of, as far as it can be set.
+_STAGED = ("steps", "batch", "learning_rate")
 
 
 def _set(recipe: Recipe, name: str, text: str) -> Recipe:
@@ -112,6 +114,9 @@ def _set(recipe: Recipe, name: str, text: str) -> Recipe:
     known = [f.name for f in fields(recipe) if f.name not in _FIXED]
     if first not in known:
         raise InputError(f"{name!r} is no setting of the recipe {recipe.name}; {neighbours(first, known)}")
+    if recipe.stages and first in _STAGED:
+        here = [f"stages.{s.name}.{first}" for s in recipe.stages]
+        raise InputError(f"{name!r}: the recipe {recipe.name} goes in stages, and each has its own; set {' or '.join(here)}")
     value = getattr(recipe, first)
     new: Any
     if first == "stages":
