@@ -42,7 +42,7 @@ def served(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     with torch.no_grad():  # a user is the mean of what they had: what a trained one is near to, and no training is needed
         torch.nn.init.eye_(network.project.weight)
         torch.nn.init.eye_(network.out.weight)
-        for layer in (network.gap, network.count, network.out.bias, *(p for b in network.blocks for p in b.parameters())):
+        for layer in (network.count, network.out.bias, *(p for b in network.blocks for p in b.parameters())):
             torch.nn.init.zeros_(layer.weight if isinstance(layer, torch.nn.Embedding) else layer)
     save_users(network, tmp_path / "m")
     encoder = load(tmp_path / "m")
