@@ -45,6 +45,14 @@ def test_a_picture_is_changed(tmp_path: Path) -> None:
     assert np.abs(middle(kept.picture) - 90).max() < 40
 
 
+@pytest.mark.parametrize(
+    ("prompt", "strange"), [("물 속의 바다거북", True), ("a sea turtle", True), ("파란 티 셔츠", False), ("red t-shirt", False)]
+)
+def test_a_prompt_of_things_it_never_learned_is_told(prompt: str, strange: bool) -> None:
+    (made,) = open_generator(None).generate([prompt], 0, DrawSettings(steps=1))
+    assert ["names none of the" in note for note in made.notes] == ([True] if strange else [])
+
+
 def test_it_draws_without_torch(tmp_path: Path) -> None:
     program = "import sys; from hannun.serve.cli.main import run; code = run(sys.argv[1:]); sys.exit(code or 'torch' in sys.modules)"
     words = ["imagine", "blue coat", "--steps", "1", "--to", str(tmp_path)]

@@ -7,6 +7,7 @@ the velocity where it stands, `heun` the mean of that and the velocity where it 
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import pairwise
@@ -46,6 +47,7 @@ class OnnxPainter:
             self._side, self._cells, self._channels = int(facts["side"]), int(facts["cells"]), int(facts["channels"])
             self._pad, reads = int(facts["pad"]), str(facts["reads"])
             self._guidance = float(facts.get("guidance", 1.0))
+            self._draws = tuple(map(str, facts.get("draws", ())))
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise MissingError(f"{folder / FACTS}: cannot be read ({e}); `hannun train korean_diffusion` makes such a folder") from None
         if reads not in ("", "mini"):
@@ -106,9 +108,16 @@ class OnnxPainter:
             (out[some],) = self._run("decoder", {"latents": z})
         pixels = (out.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8)
         return [
-            DrawnPicture(PIL.Image.fromarray(p), t, seed + n, (cut[n],) if cut[n] else ())
+            DrawnPicture(PIL.Image.fromarray(p), t, seed + n, tuple(note for note in (cut[n], self._strange(t)) if note))
             for n, (p, t) in enumerate(zip(pixels, texts, strict=True))
         ]
+
+    def _strange(self, text: str) -> str:
+        """What to know of a prompt that names nothing of what the painter learned; "" for others."""
+        if not self._draws or any(_plain(word) in _plain(text) for word in self._draws):
+            return ""
+        some = ", ".join(self._draws[:8])
+        return f"names none of the {len(self._draws)} things that {self.name} learned to draw ({some} …); for others give --model"
 
     def words(self, texts: Sequence[str]) -> Words:
         """States and pooled vectors of prompts, and what was cut off; "" is as the English model reads it, as in training."""
@@ -187,6 +196,11 @@ def _walked(x: Values, times: Values, scheduler: str, velocity: Callable[[Values
         x = there
         told(n + 1)
     return x
+
+
+def _plain(text: str) -> str:
+    """Without what spellings of one word differ in."""
+    return unicodedata.normalize("NFC", text).lower().replace(" ", "").replace("-", "")
 
 
 def _cut(tokens: int, left: str) -> str:

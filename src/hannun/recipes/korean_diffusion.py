@@ -305,7 +305,8 @@ def run(
     assert painter is not None
     english = (teacher.network, teacher.tokenizer)
     guidance = recipe.weights["guidance"]
-    write_painter(work / "painter", recipe.name, painter, parts, english, student.head, student.encoder.name, guidance)
+    draws = drawn_prompts.things()
+    write_painter(work / "painter", recipe.name, painter, parts, english, student.head, student.encoder.name, guidance, draws)
     size = sum(f.stat().st_size for f in (work / "painter").iterdir())
     return [
         *lines,

@@ -1,6 +1,6 @@
 """A trained painter with what reads prompts for it goes in; a folder of ONNX files that draws without torch, checked, comes out.
 
-painter.json      sides, cells, what it is called, what reads its prompts, and how hard the words pull
+painter.json      sides, cells, what it is called, what reads its prompts, how hard the words pull, and the names of what it draws
 denoiser.onnx     latents, time, states, pooled → velocity        decoder.onnx, encoder.onnx   latents ↔ pictures
 english.onnx, tokenizer.json   the English text model             head.onnx   the multilingual student's head over its encoder's states
 nothing.npz       what the English text model makes of an empty prompt, which guidance pulls away from
@@ -82,11 +82,12 @@ def write_painter(
     head: StateHead | None,
     reads: str,
     guidance: float = 1.0,
+    draws: Sequence[str] = (),
 ) -> Mapping[str, float]:
     """Write the folder; returns the largest difference of each file's outputs from torch's.
 
     `english` is the text model and its tokenizer; `head` and `reads` are the student's, where there is one: then it reads the prompts.
-    `guidance` is how hard the words pull when nobody says it.
+    `guidance` is how hard the words pull when nobody says it; `draws` are the names of all that it has learned, where these are known.
     Raises InputError where a file's outputs differ by more than 0.002: tracing has lost something. StorageError where the disk is full.
     """
     shape = painter.shape
@@ -125,8 +126,9 @@ def write_painter(
             "channels": shape.channels,
             "reads": reads if head is not None else "",
             "guidance": guidance,
+            "draws": list(draws),
         }
-        (part / FACTS).write_text(json.dumps({**facts, "pad": tokenizer.pad_token_id}, indent=1) + "\n", "utf-8")
+        (part / FACTS).write_text(json.dumps({**facts, "pad": tokenizer.pad_token_id}, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
     whole(folder, write)
     return found

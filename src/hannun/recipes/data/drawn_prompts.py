@@ -55,6 +55,11 @@ def prompts(held: bool) -> list[tuple[str, str]]:
     return [way for product in products() if held_out(product) == held for way in asked(product)]
 
 
+def things() -> list[str]:
+    """What the prompts name, in Korean, then in English."""
+    return [*GARMENTS, *(g.english for g in GARMENTS.values())]
+
+
 def planned(count: int, seed: int, held: bool) -> list[Entry]:
     """`count` garments, of open or of held-out combinations, each of which comes as often as any other; nothing is drawn yet."""
     rng = random.Random(f"imagine/{seed}/{held}")
