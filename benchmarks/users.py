@@ -41,6 +41,7 @@ DAY = 86_400
 DENSE = ("ml", "ml-time", "ml-time-all")
 MANY = 10_000  # users; from so many on SASRec takes 512 a batch, and the learning rate with it
 SAMPLE = 1_000  # negatives of the softmax
+S3REC = {"dim": 64, "heads": 2, "users": 128}  # SASRec as S3-Rec's authors trained it (Zhou et al. 2020), half as many users a batch
 
 
 def sequences(data: Path, name: str) -> tuple[BehaviourLog, None]:
@@ -131,9 +132,10 @@ def rank(data: Path, name: str, recipe, seconds: float, peers: list[str], work: 
 
         return test.ranked(bpr.train(train.user, train.item, users, items, judge, seconds=seconds, seed=seed).scores)
 
-    def of_sasrec(seed: int, negatives: int = 1) -> NextRanks:
-        keep = work / f"sasrec-{negatives}-{seed}.pt"
-        made = sasrec.train(past, items, lambda m: by(m, some).ndcg, seconds=seconds, negatives=negatives, keep=keep, seed=seed, **shape)
+    def of_sasrec(seed: int, negatives: int = 1, sized: dict[str, int] | None = None) -> NextRanks:
+        keep = work / f"sasrec-{negatives}{'-64' if sized else ''}-{seed}.pt"
+        own = {**shape, **(sized or {}), "negatives": negatives}
+        made = sasrec.train(past, items, lambda m: by(m, some).ndcg, seconds=seconds, keep=keep, seed=seed, **own)
         return by(made, test)
 
     def of_ours(seed: int, c, popular: bool = False) -> NextRanks:
@@ -152,6 +154,7 @@ def rank(data: Path, name: str, recipe, seconds: float, peers: list[str], work: 
     learnt |= {"karrot_user, ids + titles": lambda seed: of_ours(seed, content)} if content is not None and "titles" in peers else {}
     learnt |= {"SASRec, softmax": lambda seed: of_sasrec(seed, SAMPLE)} if "softmax" in peers else {}
     learnt |= {"SASRec": of_sasrec} if "sasrec" in peers else {}
+    learnt |= {"SASRec, S3-Rec's sizes": lambda seed: of_sasrec(seed, sized=S3REC)} if "s3rec" in peers else {}
     made = [(called, seeds[:1], lambda seed, make=make: make()) for called, make in plain.items()]
     made += [(called, seeds, make) for called, make in learnt.items()]
     found: dict[str, list[NextRanks]] = {}

@@ -139,6 +139,8 @@ def train(
     dropout: float = 0.5,
     negatives: int = 1,
     users: int = 128,
+    dim: int = 50,
+    heads: int = 1,
     seed: int = 0,
     keep: Path | None = None,
     patience: int = 5,
@@ -152,7 +154,7 @@ def train(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model = SASRec(items, length, dropout=dropout)
+    model = SASRec(items, length, dim, heads=heads, dropout=dropout)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3 * (users / 128) ** 0.5, betas=(0.9, 0.98), fused=True)
     long = [n for n, h in enumerate(histories) if len(h) >= 2]
     best, kept, waited, epoch, spent = -1.0, None, 0, 0, 0.0
