@@ -388,7 +388,7 @@ def space(work: Path, data: Path, updates: int) -> None:
     shown, real = trained(work), held(work, dev=True)
     judging, teacher = Judge(shown), open_clip_texts(str(work / "english"))
     parts, latents = korean_diffusion.autoencoder(data, shown)
-    plain = torch.from_numpy(np.concatenate([shown.pixels, shown.pixels[:, :, ::-1]])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    plain = torch.from_numpy(korean_diffusion.mirrored(shown.pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
     cells = torch.nn.functional.pixel_unshuffle(plain, 8)
     mean, deviation = cells.mean((0, 2, 3), keepdim=True), cells.std((0, 2, 3), keepdim=True)
     recipe = settled(work).changed({"stages.paint.steps": str(updates)})

@@ -15,7 +15,7 @@ from hannun.errors import DependencyError
 
 @pytest.fixture(autouse=True)
 def forgotten() -> None:
-    dataflow.daft.cache_clear()
+    dataflow._waiting.cache_clear()
 
 
 def test_a_process_waits_for_its_threads_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:

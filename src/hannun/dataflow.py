@@ -19,6 +19,10 @@ _LEAVE = 0.2  # seconds: many turns of a busy machine's scheduler
 
 
 @functools.cache
+def _waiting() -> None:
+    atexit.register(time.sleep, _LEAVE)
+
+
 def daft(purpose: str, extra: str) -> Any:
     """The module. Raises DependencyError with the purpose ("logs are read by") and the extra that brings it, where it is missing."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -26,5 +30,5 @@ def daft(purpose: str, extra: str) -> Any:
         import daft
     except ImportError:
         raise DependencyError(f"{purpose} Daft; pip install -c constraints.txt '.[{extra}]' in Hannun's folder") from None
-    atexit.register(time.sleep, _LEAVE)
+    _waiting()
     return daft

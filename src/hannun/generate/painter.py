@@ -114,7 +114,8 @@ class OnnxPainter:
 
     def _strange(self, text: str) -> str:
         """What to know of a prompt that names nothing of what the painter learned; "" for others."""
-        if not self._draws or any(_plain(word) in _plain(text) for word in self._draws):
+        said = _plain(text)
+        if not self._draws or any(_plain(word) in said for word in self._draws):
             return ""
         some = ", ".join(self._draws[:8])
         return f"names none of the {len(self._draws)} things that {self.name} learned to draw ({some} …); for others give --model"

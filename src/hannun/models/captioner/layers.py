@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from torch import Tensor, cat, nn, randn
-from torch.nn.functional import scaled_dot_product_attention
+
+from hannun.models.attention import attended
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -39,14 +40,7 @@ class HeadedAttention(nn.Module):  # type: ignore[misc]
         self, x: Float[Tensor, "n t width"], known: KeysAndValues, mask: Bool[Tensor, "n 1 t s"] | None = None
     ) -> Float[Tensor, "n t width"]:
         """`mask` is True where a query may look; None lets it look everywhere. Queries of one row may ask of n."""
-        asked = self._apart(self.query(x))
-        if asked.is_cuda:
-            asked = asked.expand(len(known.keys), -1, -1, -1)
-            found = scaled_dot_product_attention(asked, known.keys, known.values, attn_mask=mask)
-        else:  # torch's fused kernel takes three to four times as long on a CPU at the lengths of captions, forward and back
-            scores = asked @ known.keys.transpose(-1, -2) * asked.shape[-1] ** -0.5
-            scores = scores if mask is None else scores.masked_fill(~mask, float("-inf"))
-            found = scores.softmax(dim=-1).to(known.values.dtype) @ known.values
+        found = attended(self._apart(self.query(x)), known.keys, known.values, mask)
         return self.out(found.transpose(1, 2).flatten(2))
 
     def _apart(self, x: Tensor) -> Tensor:

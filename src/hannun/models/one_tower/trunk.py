@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention, unfold
+from torch.nn.functional import unfold
 
 from hannun.errors import InputError
+from hannun.models.attention import attended
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -95,12 +96,7 @@ class SharedLayer(nn.Module):  # type: ignore[misc]
         """States of x after looking at y (itself, for a plain layer)."""
         looked, at = self.before(x.states), self.before(y.states)
         q, k, v = self._parts(self.query(looked)), self._parts(self.key(at)), self._parts(self.value(at))
-        where = y.there[:, None, None, :]
-        if q.is_cuda:
-            seen = scaled_dot_product_attention(q, k, v, attn_mask=where)
-        else:  # torch's fused kernel takes half of a training step on a CPU at these lengths, most of it on the way back
-            scores = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).masked_fill(~where, float("-inf"))
-            seen = scores.softmax(dim=-1).to(v.dtype) @ v
+        seen = attended(q, k, v, y.there[:, None, None, :])
         states = x.states + self.out(seen.transpose(1, 2).flatten(2))
         return Sequences(states + self.feed(self.between(states)), x.there)
 

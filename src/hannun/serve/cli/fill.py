@@ -54,7 +54,8 @@ def fill(
     rows, notes = filling.real(_items(table, columns), plan)
     lacking, goal = filling.lacking(rows, plan)
     begun = filling.table(to / filling.TABLE) if (to / filling.TABLE).is_file() else []
-    _stay_real(test or [], columns, begun)
+    measured = _items(test, columns) if test else []
+    _stay_real(measured, begun)
     for note in notes:
         typer.echo(note, err=True)
     if not lacking or plan_only:
@@ -70,7 +71,7 @@ def fill(
             reached = done
 
         made = filling.fill(rows, plan, generator, settings, to, seed, lambda p: words.refused(p, os.environ), told)
-    _stay_real(test or [], columns, made)
+    _stay_real(measured, made)
     if json_out:
         typer.echo(json.dumps({"least": goal, "filled": lacking, "table": str(to / filling.TABLE)}, ensure_ascii=False, indent=1))
         return 0
@@ -90,11 +91,11 @@ def _items(paths: list[Path], columns: str | None) -> list[Item]:
     return [it for it in found if isinstance(it, Item)]
 
 
-def _stay_real(tests: list[Path], columns: str | None, filled: list[dict[str, object]]) -> None:
+def _stay_real(measured: list[Item], filled: list[dict[str, object]]) -> None:
     """Raises InputError where something that is measured on was generated."""
     from hannun.generate import filling
 
-    found = list(filling.planted(_items(tests, columns), filled)) if tests else []
+    found = list(filling.planted(measured, filled))
     if found:
         some = "; ".join(f"{id} {why}" for id, why in found[:5])
         raise InputError(f"{len(found)} rows of what is measured on were generated ({some}); take them out of it")
