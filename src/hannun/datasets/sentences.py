@@ -58,11 +58,14 @@ def dictionary() -> dict[str, tuple[str, ...]]:
 
 
 @functools.cache
-def translations() -> dict[str, tuple[str, int]]:
-    """Flickr8k id → our own Korean translation of one of its captions, and that caption's number: training pictures only."""
-    rows = (line.split("\t") for line in (HERE / "flickr8k_ko.tsv").read_text(encoding="utf-8").splitlines())
-    held = korean_held_out()
-    return {r[0]: (r[1], int(r[2] or 0)) for r in rows if r[0] not in held}
+def translations() -> dict[str, tuple[tuple[str, int], ...]]:
+    """Flickr8k id → our own Korean translations of its captions, each with that caption's number: training pictures only."""
+    held, out = korean_held_out(), dict[str, tuple[tuple[str, int], ...]]()
+    for line in (HERE / "flickr8k_ko.tsv").read_text(encoding="utf-8").splitlines():
+        key, korean, number = line.split("\t")
+        if key not in held:
+            out[key] = (*out.get(key, ()), (korean, int(number or 0)))
+    return out
 
 
 _COLOURS_EN = ("red", "blue", "green", "yellow", "black", "white", "brown", "orange", "pink", "purple", "grey")
@@ -99,8 +102,8 @@ def clean(caption: str) -> str:
 def _flickr8k(p: Picture) -> tuple[list[Sentence], set[str]]:
     rng = random.Random(p.key)
     out = [Sentence(t, False, negative=swapped(t, rng)) for t in map(clean, p.facts["captions"])]
-    own = translations().get(p.key.partition("/")[2])
-    korean = [*p.facts.get("captions_ko", ()), *((own[0],) if own else ())]
+    own = translations().get(p.key.partition("/")[2], ())
+    korean = [*p.facts.get("captions_ko", ()), *(text for text, _ in own)]
     out += [Sentence(t, True, negative=swapped(t, rng)) for t in dict.fromkeys(korean)]
     return out, set()
 
@@ -156,6 +159,30 @@ def _fashion(p: Picture) -> tuple[list[Sentence], set[str]]:
         say("ko", patterns[0], kind)
         say("en", patterns[0], kind)
     out.append(Sentence(f["productDisplayName"], False))
+    return out, true
+
+
+#: Labels of phone photos whose clothes are also of another label's kind: a sentence that asks for that kind is true of them.
+_BROADER = {"Longsleeve": ("T-Shirt",), "Polo": ("T-Shirt",), "Undershirt": ("T-Shirt",), "Blouse": ("Shirt", "Top"), "Top": ("T-Shirt", "Blouse"),
+            "Blazer": ("Outwear",), "Hoodie": ("Outwear", "Longsleeve")}  # fmt: skip
+
+
+def _clothing(p: Picture) -> tuple[list[Sentence], set[str]]:
+    kinds, rng = table("fashion_words.json")["clothing"], random.Random(p.key)
+    label = str(p.facts["label"])
+    if label not in kinds:  # "Other", "Not sure", "Skip"
+        return [], set()
+    true = {w for k in (label, *_BROADER.get(label, ())) for words in kinds[k].values() for w in words}
+    out = []
+    for lang, child, tails in (
+        ("ko", "아동 ", ("", "", " 사진", " 옷", " 중고")),
+        ("en", "kids' ", ("", "", " photo", " at home", " on the floor")),
+    ):
+        for word in kinds[label][lang]:
+            out += [Sentence(word + tail, lang == "ko", frozenset([word])) for tail in dict.fromkeys(("", rng.choice(tails)))]
+        if p.facts.get("kids"):
+            true |= {child}
+            out.append(Sentence(child + (word := kinds[label][lang][0]), lang == "ko", frozenset([child, word])))
     return out, true
 
 
@@ -265,7 +292,10 @@ def _catalogue(p: Picture) -> tuple[list[Sentence], set[str]]:
     return out, true
 
 
-_DESCRIBE = {"flickr8k": _flickr8k, "fashion": _fashion, "emoji": _emoji, "clipart": _clipart, "stamps": _stamps, "catalogue": _catalogue}
+_DESCRIBE = {
+    "flickr8k": _flickr8k, "fashion": _fashion, "clothing": _clothing, "emoji": _emoji, "clipart": _clipart, "stamps": _stamps,
+    "catalogue": _catalogue,
+}  # fmt: skip
 
 
 def describe(picture: Picture) -> Described:

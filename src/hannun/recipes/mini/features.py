@@ -1,7 +1,7 @@
 """Pictures go in; their backbone features in several views, cached on disk and resumable, come out as memory maps.
 
-View 0 is the whole picture squashed to 260 px, as at run time; every other view is a mild random crop, flipped half the
-time, drawn from the picture's key so that a rebuilt cache is the same cache.
+View 0 is the whole picture squashed to 260 px, as at run time; every other view is a mild random crop in slightly other light,
+flipped half the time, drawn from the picture's key so that a rebuilt cache is the same cache.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from hannun.recipes.mini import backbone
 Halves = npt.NDArray[np.float16]
 TOP = 20  # classes kept of the backbone's 1,000 probabilities
 CHUNK = 256
+LIGHT = 0.15  # how far brightness goes up or down; a third of it for each colour: more would change the colours' names
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,20 @@ class CachedFeatures:
 
 def view(picture: PIL.Image.Image, key: str, number: int) -> npt.NDArray[np.uint8]:
     """The picture as the backbone sees it in view `number`: uint8 [260, 260, 3]."""
+    rng = random.Random(f"{key} {number}")
     if number:
-        rng = random.Random(f"{key} {number}")
         scale = rng.uniform(0.65, 1.0)
         width, height = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
         left, top = rng.randint(0, picture.width - width), rng.randint(0, picture.height - height)
         picture = picture.crop((left, top, left + width, top + height))
         if rng.random() < 0.5:
             picture = picture.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(picture.resize((backbone.SIDE, backbone.SIDE), PIL.Image.Resampling.BICUBIC), dtype=np.uint8)
+    pixels = np.asarray(picture.resize((backbone.SIDE, backbone.SIDE), PIL.Image.Resampling.BICUBIC), dtype=np.uint8)
+    if not number:
+        return pixels
+    light = rng.uniform(1 - LIGHT, 1 + LIGHT)
+    gains = [light * rng.uniform(1 - LIGHT / 3, 1 + LIGHT / 3) for _ in range(3)]  # brightness, and the balance of the colours
+    return np.clip(pixels * np.array(gains, np.float32) + 0.5, 0, 255).astype(np.uint8)
 
 
 def cache(folder: Path, name: str, number: int, pictures: Sequence[Picture], tell: Callable[[str], None] = print) -> None:

@@ -72,6 +72,7 @@ class Sets:
 
     flickr: list[pictures.Picture]
     fashion: list[pictures.Picture]
+    clothing: list[pictures.Picture]
     emoji: list[pictures.Picture]
     clipart: list[pictures.Picture]
     stamps: list[pictures.Picture]
@@ -88,8 +89,17 @@ def classes_table(path: Path) -> list[tuple[str, str]]:
 def held_sets(every: Sequence[pictures.Picture], names: list[tuple[str, str]]) -> Sets:
     """Only what training never sees."""
     test = [p for p in every if p.split in ("test", "ko")]
-    by = {s: [p for p in test if p.source == s] for s in ("flickr8k", "fashion", "emoji", "clipart", "stamps", "catalogue")}
-    return Sets(by["flickr8k"], by["fashion"], pictures.one_per_base(by["emoji"]), by["clipart"], by["stamps"], by["catalogue"], names)
+    by = {s: [p for p in test if p.source == s] for s in ("flickr8k", "fashion", "clothing", "emoji", "clipart", "stamps", "catalogue")}
+    return Sets(
+        by["flickr8k"],
+        by["fashion"],
+        by["clothing"],
+        pictures.one_per_base(by["emoji"]),
+        by["clipart"],
+        by["stamps"],
+        by["catalogue"],
+        names,
+    )
 
 
 def retrieval(
@@ -149,6 +159,7 @@ def picture_figures(
         if korean:
             out += retrieval("clipart test ko", [a for a, _ in korean], [i for _, i in korean], v, query, (10,))
     out += _fashion(sets.fashion, "test", query, look)
+    out += _clothing(sets.clothing, "test", query, look)
     sure = [p.key for p in (*sets.flickr, *sets.fashion) if p.split == "test" and backbone[p.key][1] >= 0.7]
     for lang, column in (("ko", 0), ("en", 1)) if sure else ():
         guess = (look(sure) @ query([n[column].split(",")[0] for n in sets.names]).T).argmax(1)
@@ -171,7 +182,8 @@ def selection_figures(every: Sequence[pictures.Picture], query: Encode, look: Ca
         out += retrieval("flickr8k dev en", [c for c, _ in english], [i for _, i in english], v, query)
         korean = [(c, i) for i, p in enumerate(photos) for c in p.facts.get("captions_ko", ())]
         out += retrieval("flickr8k dev ko", [c for c, _ in korean], [i for _, i in korean], v, query)
-    return out + _fashion([p for p in every if p.source == "fashion" and p.split == "dev"], "dev", query, look)
+    out += _fashion([p for p in every if p.source == "fashion" and p.split == "dev"], "dev", query, look)
+    return out + _clothing([p for p in every if p.source == "clothing" and p.split == "dev"], "dev", query, look)
 
 
 def _fashion(group: Sequence[pictures.Picture], split: str, query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[MiniFigure]:
@@ -190,6 +202,18 @@ def _fashion(group: Sequence[pictures.Picture], split: str, query: Encode, look:
                 for c in common
             ]
             out += _accuracy(f"fashion {split} {label} {lang}", prompts, true, v, query)
+    return out
+
+
+def _clothing(group: Sequence[pictures.Picture], split: str, query: Encode, look: Callable[[Sequence[str]], Floats]) -> list[MiniFigure]:
+    """Which of the labels that occur is it, told by each label's first name."""
+    words = sentences.table("fashion_words.json")["clothing"]
+    kept = [p for p in group if p.facts["label"] in words]
+    labels = sorted({str(p.facts["label"]) for p in kept})
+    out: list[MiniFigure] = []
+    for lang in ("ko", "en") if kept else ():
+        v, true = look([p.key for p in kept]), [labels.index(str(p.facts["label"])) for p in kept]
+        out += _accuracy(f"clothing {split} kind {lang}", [words[c][lang][0] for c in labels], true, v, query)
     return out
 
 

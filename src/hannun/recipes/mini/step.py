@@ -20,7 +20,7 @@ from hannun.recipes.mini.towers import Towers
 from hannun.train.batches import distinct, draw, shares, without_twins
 
 NEAR = 0.1  # temperature of the text encoder's own similarities, as soft answers
-PHOTOS = ("flickr8k", "fashion", "mixed")  # these take whole batches, drawings smaller ones
+PHOTOS = ("flickr8k", "fashion", "clothing", "mixed")  # these take whole batches, drawings smaller ones
 SHORT = 96  # prefixes up to this many values learn the whole vector's ranking
 
 
