@@ -1,4 +1,4 @@
-"""A model's name goes in, an Encoder comes out: "mini" is embedded, a path or a hub id needs the `[train]` extra.
+"""A model's name goes in, an Encoder comes out: "mini" and "mini-free" are embedded, a path or a hub id needs the `[train]` extra.
 
 What `hannun tune` wrote is a path that needs nothing.
 """
@@ -9,24 +9,29 @@ from pathlib import Path
 
 from hannun.encoder import Encoder
 from hannun.errors import DependencyError, InputError
-from hannun.mini.model import Mini
+from hannun.mini.model import FREE, Mini
 from hannun.mini.tuned import is_tuned, open_tuned
+
+FREE_NAME = "mini-free"
 
 
 def load(model: str | Path = "mini") -> Encoder:
     """The encoder of that name.
 
     Args:
-        model: "mini" (embedded, offline), the path of a saved model, or a hub id such as "google/siglip2-base-patch16-256".
+        model: "mini" (embedded, offline), "mini-free" (the same networks, taught by nothing whose licence forbids some uses), the path of a
+            saved model, or a hub id such as "google/siglip2-base-patch16-256".
 
     Raises:
         MissingError: no such model here or on the hub.
         DependencyError: the model needs torch: `pip install -c constraints.txt '.[train]'`.
     """
     if not str(model).strip():
-        raise InputError("an empty model name came, expected 'mini', a path or a hub id")
+        raise InputError("an empty model name came, expected 'mini', 'mini-free', a path or a hub id")
     if model == "mini":
         return Mini()
+    if model == FREE_NAME:
+        return Mini(heads=FREE)
     if is_tuned(Path(model)):
         return open_tuned(Path(model))
     try:

@@ -11,7 +11,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _registering = threading.Lock()
@@ -55,6 +55,59 @@ def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
     """An ONNX file's bytes with further outputs. Protobuf merges a message that is written twice, so they need not be parsed."""
     outputs = b"".join(_field(12, _field(1, n.encode())) for n in names)  # GraphProto.output, ValueInfoProto.name
     return model + _field(7, outputs)  # ModelProto.graph
+
+
+def constants(model: bytes) -> dict[str, tuple[int, int]]:
+    """Where the values of an ONNX file's constants lie in its bytes: name → (first byte, byte behind the last).
+
+    Those whose values are written out as numbers instead of bytes (exporters do so for a few short ones) are left out.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for graph in _parts(model, 0, len(model), 7):  # ModelProto.graph
+        for tensor in _parts(model, *graph, 5):  # GraphProto.initializer
+            for name in _parts(model, *tensor, 8):  # TensorProto.name, raw_data
+                found |= {model[slice(*name)].decode(): values for values in _parts(model, *tensor, 9)}
+    return found
+
+
+def with_constants(model: bytes, values: Mapping[str, bytes]) -> bytes:
+    """An ONNX file's bytes with other values of some constants, of the same lengths. Raises ValueError for others.
+
+    `SessionOptions.add_initializer` does not do this: it replaces constants after they were folded into others.
+    """
+    there, out = constants(model), bytearray(model)
+    for name, data in values.items():
+        at, end = there.get(name, (0, 0))
+        if end - at != len(data):
+            raise ValueError(f"{len(data)} bytes came for the constant {name!r}, which has {end - at}")
+        out[at:end] = data
+    return bytes(out)
+
+
+def _parts(model: bytes, at: int, end: int, wanted: int) -> Iterator[tuple[int, int]]:
+    """Where the message fields of one number lie among the fields from `at` to `end`."""
+    while at < end:
+        key, at = _read_varint(model, at)
+        number, kind = key >> 3, key & 7
+        if kind == 2:
+            length, at = _read_varint(model, at)
+            if number == wanted:
+                yield at, at + length
+            at += length
+        elif kind == 0:
+            _, at = _read_varint(model, at)
+        else:
+            at += 8 if kind == 1 else 4
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number that begins at a place, and the place behind it."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value, shift, at = value | (byte & 127) << shift, shift + 7, at + 1
+        if byte < 128:
+            return value, at
 
 
 def _field(number: int, data: bytes) -> bytes:

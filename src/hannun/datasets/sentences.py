@@ -304,17 +304,22 @@ def describe(picture: Picture) -> Described:
     return Described(picture.key, picture.source, tuple(sentences), frozenset(true))
 
 
-def parallel(data: Path) -> list[tuple[str, str]]:
-    """(Korean, English) sentences that mean the same: KorSTS beside STS-B (train split only) and `parallel_ko_en.jsonl`."""
+def korsts(data: Path) -> list[tuple[str, str]]:
+    """(Korean, English) sentences that mean the same: KorSTS beside STS-B (CC BY-SA), train split only, without held-out captions."""
     held = {c for r in _captions_ko(data) if r["id"] in korean_held_out() for c in r["ko"]}
     pairs: dict[tuple[str, str], None] = {}
     for line in (data / "texts/korsts_stsb.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row["split"] == "train":
             pairs |= dict.fromkeys(zip(row["ko"], row["en"], strict=True))
-    for line in (data / "texts/parallel_ko_en.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        pairs[row["ko"], row["en"]] = None
+    return [p for p in pairs if p[0] not in held and p[0].strip() and p[1].strip()]
+
+
+def parallel(data: Path) -> list[tuple[str, str]]:
+    """Those of `korsts` and of `parallel_ko_en.jsonl`, whose licences are mixed."""
+    held = {c for r in _captions_ko(data) if r["id"] in korean_held_out() for c in r["ko"]}
+    rows = [json.loads(line) for line in (data / "texts/parallel_ko_en.jsonl").read_text(encoding="utf-8").splitlines()]
+    pairs = dict.fromkeys([*korsts(data), *((r["ko"], r["en"]) for r in rows)])
     return [p for p in pairs if p[0] not in held and p[0].strip() and p[1].strip()]
 
 

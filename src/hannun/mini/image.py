@@ -18,6 +18,7 @@ import PIL.Image
 
 from hannun.embeddings import Floats
 from hannun.item import Image
+from hannun.mini.heads import Heads
 from hannun.mini.session import open_session
 
 if TYPE_CHECKING:
@@ -42,16 +43,22 @@ Pixels = npt.NDArray[np.uint8]
 class ImageTower:
     """The picture network, loaded when first used; may be shared between threads."""
 
-    def __init__(self, folder: Path, threads: int | None = None, states: bool = False, inner: tuple[str, ...] = ()) -> None:
-        """`states` makes ready for `states` and `seen`, which need what lies inside the graph; `inner` names what `inside` gives."""
-        self._folder, self._threads, self._lock = folder, threads, threading.Lock()
+    def __init__(
+        self, folder: Path, threads: int | None = None, states: bool = False, inner: tuple[str, ...] = (), heads: Path | None = None
+    ) -> None:
+        """`states` makes ready for `states` and `seen`, which need what lies inside the graph; `inner` names what `inside` gives.
+
+        `heads` is a folder with other values for the heads of the network in `folder` (see `hannun.mini.heads`).
+        """
+        self._folder, self._threads, self._heads, self._lock = folder, threads, heads, threading.Lock()
         self._inner = (DEEP, LOOKS) if states else inner
         self._session: InferenceSession | None = None
 
     def _load(self) -> InferenceSession:
         with self._lock:
             if self._session is None:
-                self._session = open_session(self._folder / "image.onnx", self._threads, self._inner)
+                heads = None if self._heads is None else Heads.load(self._heads)
+                self._session = open_session(self._folder / "image.onnx", self._threads, self._inner, heads)
             return self._session
 
     def dense(self, pictures: Iterable[Image]) -> Floats:

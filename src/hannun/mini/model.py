@@ -1,5 +1,6 @@
 """Texts, pictures and both together go in, unit vectors [n, 384] in one space come out: the encoder named "mini".
 
+"mini-free" is the same networks with heads that nothing of a restricted licence taught: weights that a company may ship.
 Both towers were trained by `hannun.recipes.mini`: multilingual-e5-small (Wang et al. 2024) with a projection, EfficientNet-Lite2 with
 a small Transformer over 3 × 3 cells and a learned share of ConSE (Norouzi et al. 2014). Vectors may be truncated to any of `dims`.
 """
@@ -25,6 +26,7 @@ from hannun.mini.session import there
 from hannun.mini.text import WIDTH, Role, TextTower
 
 HERE = Path(__file__).parent
+FREE = HERE / "free"  # the heads of "mini-free", which are trained on nothing whose licence forbids some uses
 WEIGHTS = ("text.onnx", "tokenizer.json", "image.onnx")
 RECIPE = "mini"  # change it with anything in code that changes a vector: resizing, prompts, windows
 KINDS = (Text.kind, Image.kind)
@@ -35,19 +37,22 @@ DIMS = (384, 256, 128, 96, 64, 48, 32)  # Matryoshka
 class Mini:
     """The embedded Encoder. Making one costs nothing: each tower is loaded when first needed, once, by any thread."""
 
-    def __init__(self, folder: Path = HERE, threads: int | None = None) -> None:
-        """`folder` holds the weights; `threads` is by default the number of cores this process may run on."""
-        self._folder = folder
-        self._text, self._image = TextTower(folder, threads), ImageTower(folder, threads)
-        self._inside = ImageTower(folder, threads, states=True)  # apart: what only encodes need not keep what lies inside
-        self._writer = CaptionWriter(folder, threads)
+    def __init__(self, folder: Path = HERE, threads: int | None = None, heads: Path | None = None) -> None:
+        """`folder` holds the weights; `threads` is by default the number of cores this process may run on.
+
+        `heads` is a folder of other heads over the same bodies (FREE, or one that `hannun.recipes.mini.free` wrote).
+        """
+        self._folder, self._heads = folder, heads
+        self._text, self._image = TextTower(folder, threads, heads), ImageTower(folder, threads, heads=heads)
+        self._inside = ImageTower(folder, threads, states=True, heads=heads)  # apart: what only encodes need not keep what lies inside
+        self._writer = CaptionWriter(heads or folder, threads)
         self._lock = threading.Lock()
         self._facts: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
-        """ "mini"."""
-        return "mini"
+        """ "mini"; with other heads "mini-" and the name of their folder: "mini-free"."""
+        return "mini" if self._heads is None else f"mini-{self._heads.name}"
 
     @property
     def fingerprint(self) -> str:
@@ -121,7 +126,7 @@ class Mini:
     def _read(self) -> dict[str, Any]:
         with self._lock:
             if self._facts is None:
-                self._facts = json.loads(there(self._folder / "space.json").read_text("utf-8"))
+                self._facts = json.loads(there((self._heads or self._folder) / "space.json").read_text("utf-8"))
             return self._facts
 
 

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from hannun import runtime
 from hannun.errors import MissingError
+from hannun.mini.heads import Heads
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = ()) -> InferenceSession:
+def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = (), heads: Heads | None = None) -> InferenceSession:
     """A session that also gives the `inner` values; `threads` is by default the number of cores this process may run on.
 
-    Raises MissingError.
+    `heads` are other values for some of the file's constants. Raises MissingError, InputError.
     """
     there(path)
     ort = runtime.onnxruntime()
@@ -30,7 +31,10 @@ def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = 
     # Threads that wait must not spin: pictures are decoded on the same cores meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     runtime.lean(options)
-    model: str | bytes = runtime.with_outputs(path.read_bytes(), inner) if inner else str(path)
+    model: str | bytes = str(path)
+    if inner or heads is not None:
+        data = path.read_bytes() if heads is None else heads.over(path)
+        model = runtime.with_outputs(data, inner) if inner else data
     session: InferenceSession = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     runtime.give_back()
     return session

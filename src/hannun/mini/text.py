@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, final
 import numpy as np
 
 from hannun.embeddings import Floats
+from hannun.mini.heads import Heads
 from hannun.mini.session import open_session, there
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ class TextTokenStates:
 class TextTower:
     """The text network and its tokeniser, loaded when first used; may be shared between threads."""
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
-        self._folder, self._threads, self._lock = folder, threads, threading.Lock()
+    def __init__(self, folder: Path, threads: int | None = None, heads: Path | None = None) -> None:
+        """`folder` holds the network and its tokeniser, `heads` other values for its head (see `hannun.mini.heads`)."""
+        self._folder, self._threads, self._heads, self._lock = folder, threads, heads, threading.Lock()
         self._loaded: tuple[Tokenizer, InferenceSession] | None = None
         self._inner: InferenceSession | None = None  # the same network, which also gives its tokens' states
 
@@ -54,7 +56,8 @@ class TextTower:
                 from tokenizers import Tokenizer
 
                 tokenizer = Tokenizer.from_file(str(there(self._folder / "tokenizer.json")))
-                self._loaded = tokenizer, open_session(self._folder / "text.onnx", self._threads)
+                heads = None if self._heads is None else Heads.load(self._heads)
+                self._loaded = tokenizer, open_session(self._folder / "text.onnx", self._threads, heads=heads)
             return self._loaded
 
     def encode(self, texts: Sequence[str], role: Role) -> Floats:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, scaled_dot_product_attention
 
 from hannun.errors import InputError, MissingError
+from hannun.mini.heads import BYTE, HALF, SCALE
 from hannun.models.pooling import last_token
 
 if TYPE_CHECKING:
@@ -162,10 +163,11 @@ def projection(folder: Path) -> Projection:
 
     found = constants(folder / "text.onnx")
     start = "joint.head."
+    values = {k.removeprefix(start): numpy_helper.to_array(t).astype(np.float32) for k, t in found.items() if k.startswith(start)}
     state = {
-        k.removeprefix(start).removesuffix(".half"): torch.from_numpy(numpy_helper.to_array(t).astype(np.float32))
-        for k, t in found.items()
-        if k.startswith(start)
+        k.removesuffix(HALF).removesuffix(BYTE): torch.from_numpy(v * values[k.removesuffix(BYTE) + SCALE] if k.endswith(BYTE) else v)
+        for k, v in values.items()
+        if not k.endswith(SCALE)
     }
     wanted = {"mean", *(f"{layer}.{part}" for layer in ("turn", "inner", "outer") for part in ("weight", "bias"))}
     if set(state) != wanted:

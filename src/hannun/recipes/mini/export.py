@@ -2,7 +2,8 @@
 
 `image.onnx`: `pixels` uint8 [n, 260, 260, 3] → `dense` [n, 384] unit rows, `plain` the same before hubs are moved, `patches`
 [n, 9, 384] unit rows (3 × 3 cells, row by row, the same space), `gate` [n, 1], `logits` [n, 1000]. `text.onnx`: `ids`, `mask` → `mean`
-[n, 384] as before, and `dense` [n, 384] unit rows of the joint space. Large weights are stored as fp16 and computed in fp32.
+[n, 384] as before, and `dense` [n, 384] unit rows of the joint space. Large weights are stored as fp16, those of the heads as 8 bits
+(see `rows`), and computed in fp32.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from onnx import TensorProto, compose, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from hannun.recipes.mini import backbone, hubs
+from hannun.recipes.mini import backbone, hubs, rows
 from hannun.recipes.mini.features import TOP
 from hannun.recipes.mini.towers import Towers
 
@@ -67,7 +68,7 @@ def image(towers: Towers, path: Path, known: hubs.Hubs | None) -> None:
         Seeing(towers).eval(), (torch.zeros(2, backbone.SIDE, backbone.SIDE, 3, dtype=torch.uint8),), str(whole), input_names=["pixels"],
         output_names=names, dynamic_axes={k: {0: "n"} for k in ("pixels", *names)}, opset_version=17, dynamo=False,
     )  # fmt: skip
-    path.write_bytes(hubs.built_in(halved(onnx.load(str(whole))), known).SerializeToString())
+    path.write_bytes(rows.by_rows(hubs.built_in(halved(onnx.load(str(whole))), known)).SerializeToString())
     whole.unlink()
 
 
@@ -102,7 +103,7 @@ def text(towers: Towers, frozen: Path, path: Path) -> None:
         [("mean", "mean_in")],
         outputs=["mean", "dense"],
     )
-    path.write_bytes(halved_head(joined).SerializeToString())
+    path.write_bytes(rows.by_rows(halved_head(joined)).SerializeToString())
 
 
 def halved_head(model: Any) -> Any:

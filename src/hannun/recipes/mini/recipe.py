@@ -26,7 +26,7 @@ from hannun.errors import DependencyError
 from hannun.mini.model import DIMS, fingerprint
 from hannun.mini.model import HERE as MINI
 from hannun.recipe import Recipe
-from hannun.recipes.mini import backbone, export, features, hubs, measure
+from hannun.recipes.mini import backbone, export, features, free, hubs, measure, scenes
 from hannun.recipes.mini.polish import polish
 from hannun.recipes.mini.pools import Pool, Views, pool
 from hannun.recipes.mini.step import MiniStep
@@ -39,6 +39,7 @@ VIEWS = {"flickr8k": 8, "stamps": 5, "clothing": 4}  # other sources: 2
 DECAY = 0.5  # of the weights, times the learning rate, each step: with 6,800 photos the head must forget what one of them taught
 KEPT = (48, 96, 384, 384)  # prefixes held to the encoder's own similarities; the whole vector counts twice
 CENTRED = 0.6  # of the texts' mean is taken off: all of it costs paragraphs 0.010 of nDCG@10, none costs sentences
+SHARPNESS = 0.5  # of the classes' shares where no photo teaches it (docs/log.md)
 BRANCHES = 2  # warm restarts from the same trunk, averaged
 
 RECIPE = Recipe(
@@ -67,6 +68,9 @@ RECIPE = Recipe(
         "whiten": 0.1,
     },
 )
+
+#: Its pictures are drawings and phone photos of clothes: fewer of them, and fewer steps until they are known by heart.
+FREE = replace(RECIPE.without_restricted(), steps=400)
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ def prepare(
         s.negative for d in described.values() if d.source in ("flickr8k", "catalogue") for s in d.sentences if s.korean and s.negative
     ]
     wanted += general + [t for pair in pairs for t in pair] + [t for row in name_texts(names) for t in row]
+    wanted += scenes.phrases() if recipe.name == FREE.name else []
     wanted += [t for a, b, _ in measure.similarity_sets(data).values() for t in (*a, *b)]
     texts.add([QUERY + t for t in wanted])
     texts.add([*(PASSAGE + t for t in passages), *(QUERY + t for t in passages[:200])], 256)
@@ -143,7 +148,7 @@ def words(
     data: Path, every: Sequence[pictures.Picture], recipe: Recipe, names: Sequence[tuple[str, str]]
 ) -> tuple[list[tuple[str, str]], list[str], list[str]]:
     """What is trained on besides pictures' own sentences: pairs of Korean and English, requests, and paragraphs."""
-    pairs = [] if recipe.name.endswith("-free") else sentences.parallel(data)
+    pairs = sentences.korsts(data) if recipe.name == FREE.name else sentences.parallel(data)
     pairs += [(k, e) for e, ks in sentences.dictionary().items() for k in ks]
     pairs += [
         (p.facts["name_ko"], p.facts["name_en"])
@@ -156,7 +161,7 @@ def words(
         for p in photos:
             said = own.get(p.key.partition("/")[2], ())[:2]
             pairs += [(ko, sentences.clean(p.facts["captions"][number])) for ko, number in said]
-    return pairs, sentences.everyday(data), [] if recipe.name.endswith("-free") else sentences.passages(data)
+    return pairs, sentences.everyday(data), [] if recipe.name == FREE.name else sentences.passages(data)
 
 
 def start(
@@ -191,9 +196,12 @@ def build(ready: Ready, splits: Sequence[str] = ("train", "dev")) -> tuple[Tower
     rows = np.array([[texts.rows[QUERY + t] for t in row] for row in name_texts(ready.names)])
     trained = [p for p in ready.every if p.split in splits]
     seen = [ready.views.places[p.key][0] for p in trained]
-    towers, centred, begun = start(
-        vectors, ready.views, seen, torch.from_numpy(vectors[rows]), recipe.weights["whiten"], recipe.temperature
-    )
+    names = vectors[rows]
+    if recipe.name == FREE.name:
+        names = scenes.with_scenes(names, {t: vectors[texts.rows[QUERY + t]] for t in scenes.phrases()})
+    towers, centred, begun = start(vectors, ready.views, seen, torch.from_numpy(names), recipe.weights["whiten"], recipe.temperature)
+    if recipe.name == FREE.name:  # what photos show is read off many classes, which drawings would not teach
+        towers.picture.sharpen.requires_grad_(False).fill_(SHARPNESS)
     pools = {s: pool([ready.described[p.key] for p in trained if p.source == s], texts) for s in recipe.sources}
     pools = {s: p for s, p in pools.items() if p.described}
     pools["mixed"] = Pool(*([x for p in pools.values() for x in getattr(p, k)] for k in ("described", "korean", "english")))
@@ -254,6 +262,15 @@ def run(towers: Towers, stages: Stages, recipe: Recipe, folder: Path, tell: Call
     towers.eval()
 
 
+def trust(ready: Ready, towers: Towers, splits: Sequence[str] = ("train", "dev")) -> None:
+    """Fit the gate of the build without photos anew (see `hannun.recipes.mini.free`), over pictures of the splits."""
+    sides = [
+        free.rows_of(ready.views, [p.key for p in ready.every if (p.source == "clothing") is photo and p.split in splits], 1500)
+        for photo in (True, False)
+    ]
+    free.gate(towers, ready.views, *sides)
+
+
 class Sight:
     """Trained towers over the cache, as `measure` wants them: texts and picture keys to vectors."""
 
@@ -296,7 +313,9 @@ def evaluate(ready: Ready, towers: Towers, data: Path, dim: int = 384) -> list[m
 
 
 def hubs_of(ready: Ready, towers: Towers) -> hubs.Hubs | None:
-    """What the pictures of these towers are moved by; None where no source tells how pictures are asked for."""
+    """What the pictures of these towers are moved by; None where no source tells how pictures are asked for, or in FREE (docs/log.md)."""
+    if ready.recipe.name == FREE.name:
+        return None
     sight = Sight(ready, towers)
     described = [ready.described[p.key] for p in ready.every if p.split in ("train", "dev")]
     said = [sight.query(texts) for texts in hubs.asked(described).values()]
@@ -336,13 +355,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not a.data.exists():
         raise DependencyError(f"{a.data}: no such folder; give the data with --data")
     torch.set_num_threads(a.threads)
-    recipe = RECIPE.without_restricted() if a.without_restricted else RECIPE
+    recipe = FREE if a.without_restricted else RECIPE
     if a.steps:
         recipe = replace(recipe, steps=a.steps)
     ready = prepare(a.data, a.clipart, a.work, recipe, a.threads, frozen=a.frozen)
     if a.select:
         towers, steps = build(ready, ("train",))
         run(towers, steps, recipe, a.work / f"{recipe.name}-select")
+        if recipe.name == FREE.name:
+            trust(ready, towers, ("train",))
         for dim in (384, 96, 48):
             sight = Sight(ready, towers, dim)
             dev = measure.text_figures(a.data, sight.query, "KorSTS dev")  # the other sets are for measuring once
@@ -352,6 +373,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     towers, steps = build(ready)
     deliver(ready, towers.eval(), a.frozen, a.work / "start")  # the untrained start, for benchmarks/mini.py
     run(towers, steps, recipe, a.work / recipe.name)
+    if recipe.name == FREE.name:
+        trust(ready, towers)
     torch.save(towers.state_dict(), a.work / recipe.name / "towers.pt")
     for figure in evaluate(ready, towers, a.data):
         print(f"{figure.name:48} {figure.value:.3f}", flush=True)

@@ -23,6 +23,7 @@ from hannun.mini.model import HERE as MINI
 from hannun.recipes.mini import hubs as found
 from hannun.recipes.mini.measure import classes_table
 from hannun.recipes.mini.recipe import RECIPE, read_pictures, words
+from hannun.recipes.mini.rows import by_rows
 
 
 def refined(data: Path, clipart: Path | None, work: Path, folder: Path, to: Path) -> None:
@@ -45,7 +46,7 @@ def refined(data: Path, clipart: Path | None, work: Path, folder: Path, to: Path
     plain = mini.seen([p.image for p in photos])[0]
     said = [query(texts) for texts in found.asked(described.values()).values()]
     hubs = found.found(said, query(found.shared(described.values(), names)), plain)
-    onnx.save(found.built_in(found.without(model), hubs), str(to / "image.onnx"))
+    onnx.save(by_rows(found.built_in(found.without(model), hubs)), str(to / "image.onnx"))
     places = {p.key: n for n, p in enumerate(photos)}
     moved = hubs.moved(plain)
     facts = found.calibration(every, described, words(data, every, recipe, names)[0], query, lambda keys: moved[[places[k] for k in keys]])

@@ -120,6 +120,7 @@ class PictureHead(nn.Module):  # type: ignore[misc]
         for name, value in zip(("deep_mean", "deep_spread", "cell_mean", "cell_spread"), (*deep, *cells), strict=True):
             self.register_buffer(name, value)
         self.drop_cells, self.loose = drop_cells, nn.Dropout(drop)
+        self.most = 2.0  # the gate's limit
         self.top = Eased(top)
         self.salience = nn.Linear(NARROW, 1 + glimpses)
         self.enter, self.also = nn.Linear(DEEP, width), nn.Linear(CELL, width)
@@ -170,7 +171,7 @@ class PictureHead(nn.Module):  # type: ignore[misc]
         sharp = sharp / sharp.sum(-1, keepdim=True)
         recognised = normalize((sharp[..., None] * named).sum(1), dim=-1)
         sure = torch.stack([share[:, 0], -(share * torch.log(share.clamp(min=1e-6))).sum(-1)], dim=-1)
-        gate = 2 * torch.sigmoid(self.gate(torch.cat([z[:, 0], sure], dim=-1)))
+        gate = self.most * torch.sigmoid(self.gate(torch.cat([z[:, 0], sure], dim=-1)))
         return normalize(seen + gate * recognised, dim=-1), normalize(vectors[:, 1 : GRID * GRID + 1], dim=-1), gate
 
 
