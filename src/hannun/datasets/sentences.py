@@ -163,8 +163,10 @@ def _fashion(p: Picture) -> tuple[list[Sentence], set[str]]:
 
 
 #: Labels of phone photos whose clothes are also of another label's kind: a sentence that asks for that kind is true of them.
-_BROADER = {"Longsleeve": ("T-Shirt",), "Polo": ("T-Shirt",), "Undershirt": ("T-Shirt",), "Blouse": ("Shirt", "Top"), "Top": ("T-Shirt", "Blouse"),
-            "Blazer": ("Outwear",), "Hoodie": ("Outwear", "Longsleeve")}  # fmt: skip
+_BROADER = {
+    "Longsleeve": ("T-Shirt",), "Polo": ("T-Shirt",), "Undershirt": ("T-Shirt",), "Blouse": ("Shirt", "Top"),
+    "Top": ("T-Shirt", "Blouse"), "Blazer": ("Outwear",), "Hoodie": ("Outwear", "Longsleeve"),
+}  # fmt: skip
 
 
 def _clothing(p: Picture) -> tuple[list[Sentence], set[str]]:
