@@ -294,7 +294,7 @@ def ctr(data: Path, recipe, work: Path) -> None:
     liked, content = liked_films(data)
     inner = windows(liked.only(liked.time <= first), (0.9, 0.9999))
     model = trained(recipe, inner.train, content, chooses(inner), work)
-    ranker.lift(rows, liked, content, model, first, second)
+    ranker.lift(rows, liked, model, first, second)
 
 
 def only_last(task: PastRanked) -> BehaviourLog:
