@@ -6,8 +6,9 @@
     python benchmarks/all.py --page                               # nothing is run; the page of what there is
 
 Results lie in --work, a file each, written when a script has ended well: killed, the next call does the rest. A result is made again
-when its script or its command is another. Where something else is busy before a script begins, the script is run, and its section says
-so. What a script needs and is not here (data, a package, a trained model) is said in its place.
+when its script, what it imports of this folder, or its command is another; a script that ends badly is named, with its
+last line. Where something else is busy before a script begins, the script is run, and its section says so. What a script needs and is
+not here (data, a package, a trained model) is said in its place.
 """
 
 from __future__ import annotations
@@ -107,8 +108,22 @@ class Measured:
         return self.load > BUSY * (os.cpu_count() or 1)
 
 
+def parts(script: Script) -> list[Path]:
+    """The script and what it imports of this folder: what its figures are made by."""
+    home = ROOT / "benchmarks"
+    found = [home / f"{script.name}.py"]
+    for file in found:
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for name in (n.partition(".")[0] for n in names):
+                files = [home / f"{name}.py", *sorted((home / name).glob("*.py"))]
+                found += [f for f in files if f.is_file() and f not in found]
+    return found
+
+
 def digest(script: Script) -> str:
-    text = (ROOT / "benchmarks" / f"{script.name}.py").read_bytes()
+    text = b"".join(f.read_bytes() for f in parts(script))
     return hashlib.sha256(text + script.command.encode()).hexdigest()[:16]
 
 

@@ -270,7 +270,13 @@ def main() -> None:
             figures.append(measure.MiniFigure("KorQuAD nDCG@10", np.where(place < 10, 1 / np.log2(place + 2.0), 0.0)))
         tables.setdefault(k, {}).update({f.name: f for f in figures})
     tell(tables, [*columns, "e5"])
-    test = [p for p in sets.flickr if p.split == "test"]
+    spaces(models, [p for p in sets.flickr if p.split == "test"])
+    size = sum(f.stat().st_size for f in a.model.iterdir() if f.suffix in (".onnx", ".json", ".tsv")) / 1e6
+    print(f"size of the weights: {size:.1f} MB")
+
+
+def spaces(models: dict[str, Model], test: list[pictures.Picture]) -> None:
+    """How far pictures and texts lie apart in each model's space, and what one list of both looks like."""
     for k, m in models.items():
         said = trained(m)[0]([sentences.clean(c) for p in test for c in p.facts["captions"]])
         gap = np.linalg.norm(np.mean([m.seen[p.key][0] for p in test], 0) - said.mean(0))
@@ -279,8 +285,6 @@ def main() -> None:
         for name, share, picture, text in one_list(m, test, Calibration.from_json(facts["calibration"])):
             print(f"one list of 500 pictures and 500 texts, {k}, {name}: pictures in the first ten {share:.2f}, "
                   f"R@10 of pictures {picture:.3f}, of texts {text:.3f}")  # fmt: skip
-    size = sum(f.stat().st_size for f in a.model.iterdir() if f.suffix in (".onnx", ".json", ".tsv")) / 1e6
-    print(f"size of the weights: {size:.1f} MB")
 
 
 if __name__ == "__main__":

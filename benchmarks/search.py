@@ -12,27 +12,27 @@ import argparse
 import importlib.util
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hannun.embeddings import Floats, unit
+from hannun.embeddings import unit
 from hannun.index import request as form
 from hannun.index.edge import Edge, request_of
 from hannun.index.engine import Among, Layout, Plan, Point, Words
 from hannun.search import fuse
+from searching.drawn import BATCH, DIM, DIMS, drawn, exact, item, made, terms
+from searching.peers import of_lancedb, of_usearch
+from searching.timed import DEPTHS, ids, interleaved, joint, least, line, memory_of, shared
 
-DIM, DIMS = 384, (384, 192, 96)
 PARTS = ("plain", "hybrid", "words", "quantised", "funnel", "dims", "building", "real")
-BATCH = 1000
 
 
 def main() -> None:
@@ -55,123 +55,6 @@ def main() -> None:
             globals()[part](args, cache)
 
 
-# ------------------------------------------------------------------------------------------------------------ what is drawn
-
-
-def drawn(size: int, seed: int, part: int = 0) -> Floats:
-    """Unit rows [size, DIM] in 2,000 clusters; the variance falls over the dimensions as 1/n, as embeddings' does."""
-    spectrum = (np.arange(1, DIM + 1) ** -0.5).astype(np.float32)
-    centres = np.random.default_rng(1).normal(size=(2000, DIM)).astype(np.float32) * spectrum
-    random = np.random.default_rng((seed, part))
-    which = np.random.default_rng(seed).integers(0, 2000, size)  # the parts of one item lie in one cluster
-    rows = np.empty((size, DIM), np.float32)
-    for start in range(0, size, 50_000):
-        some = which[start : start + 50_000]
-        rows[start : start + 50_000] = unit(centres[some] + 0.7 * random.normal(size=(len(some), DIM)).astype(np.float32) * spectrum)
-    return rows
-
-
-def terms(size: int, seed: int) -> list[tuple[str, ...]]:
-    """Twelve words for each item, as frequent as words are (Zipf)."""
-    ranks = np.minimum(np.random.default_rng(seed).zipf(1.3, size=(size, 12)), 30_000)
-    return [tuple(f"낱말{r}" for r in row) for row in ranks]
-
-
-def made(folder: Path, layout: Layout, vectors: dict[str, Floats], words: Sequence[tuple[str, ...]] | None = None) -> Edge:
-    """A store with these items, indexed; one that is there is filled from where it stopped."""
-    done = folder.with_name(folder.name + ".done")
-    store = Edge(folder, layout)
-    size = len(next(iter(vectors.values())))
-    start, took = store.count(), time.perf_counter()
-    for at in range(start - start % BATCH, size, BATCH) if start < size else ():
-        rows = range(at, min(at + BATCH, size))
-        store.upsert([item(n, {p: v[n] for p, v in vectors.items()}, words[n] if words else ()) for n in rows])
-    if not done.exists():
-        added = time.perf_counter() - took
-        took = time.perf_counter()
-        store.optimise()
-        done.write_text(json.dumps({"added": size - start, "seconds": added, "optimise": time.perf_counter() - took}))
-        print(
-            f"   {folder.name}: added {(size - start) / max(added, 1e-9):,.0f}/s, optimised in {time.perf_counter() - took:.0f} s",
-            flush=True,
-        )
-    return store
-
-
-def item(n: int, vectors: dict[str, Floats], words: tuple[str, ...]) -> Point:
-    """An item as a shop has it."""
-    facts = {"title": f"상품 {n}", "category": ("원피스", "셔츠", "바지")[n % 3], "price": n % 100_000}
-    return Point(str(n), vectors, {"hash": str(n), "text": f"빨간 줄무늬 원피스 {n}", "images": [], "facts": facts}, words)
-
-
-def exact(rows: Floats, queries: Floats, k: int = 10) -> np.ndarray:
-    """The ids [queries, k] of the best by brute force."""
-    found = []
-    for start in range(0, len(queries), 20):
-        scores = queries[start : start + 20] @ rows.T
-        top = np.argpartition(-scores, k, axis=1)[:, :k]
-        found.append(np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, 1), 1), 1))
-    return np.concatenate(found)
-
-
-# --------------------------------------------------------------------------------------------------------------- how timed
-
-
-def interleaved(runs: dict[str, Callable[[int], Any]], count: int) -> dict[str, list[float]]:
-    """Seconds of each run for each query, the runs in turn and in changing order: a busy machine harms all alike.
-
-    Every query is asked once before: what is timed is a store whose files are in memory.
-    """
-    names, times = list(runs), {n: [] for n in runs}
-    for run in runs.values():
-        for n in range(count):
-            run(n)
-    for n in range(count):
-        order = names[n % len(names) :] + names[: n % len(names)]
-        for name in (
-            order if n // len(names) % 2 else order[::-1]
-        ):  # each as often before as after each other: the first one warms the cache
-            started = time.perf_counter()
-            runs[name](n)
-            times[name].append(time.perf_counter() - started)
-    return times
-
-
-def line(name: str, seconds: Sequence[float], recall: float | None = None, rest: str = "") -> None:
-    """One row of a table."""
-    p50, p95 = np.percentile(seconds, [50, 95]) * 1000
-    told = "" if recall is None else f"   recall@10 {recall:.3f}"
-    print(f"{name:42} p50 {p50:7.2f} ms   p95 {p95:7.2f} ms   {1 / np.mean(seconds):7.0f}/s{told}   {rest}", flush=True)
-
-
-def shared(found: Sequence[Sequence[int]], truth: np.ndarray) -> float:
-    """Mean share of the true ten that was found."""
-    return float(np.mean([len(set(map(int, f)) & set(map(int, t))) / len(t) for f, t in zip(found, truth, strict=True)]))
-
-
-def ids(store: Edge, plan: Plan | Words) -> list[int]:
-    """What a plan finds, as row numbers."""
-    return [int(m.payload["id"]) for m in store.query(plan)]
-
-
-def joint(query: Floats, **rest: Any) -> Plan:
-    """A plan for one vector."""
-    return Plan(query, {"joint": 1.0}, {"joint": 1.0}, **rest)
-
-
-def least(run: Callable[[int, int], list[int]], truth: np.ndarray, depths: Sequence[int], queries: int = 100) -> tuple[int, float]:
-    """The smallest depth of search that finds 98 % of the true ten, and what it finds."""
-    recall = 0.0
-    for depth in depths:
-        recall = shared([run(n, depth) for n in range(len(truth[:queries]))], truth[:queries])
-        if recall >= 0.98:
-            return depth, recall
-    return depths[-1], recall
-
-
-DEPTHS = (10, 20, 40, 64, 100, 150, 200, 300, 400, 600, 800)
-
-
 # ------------------------------------------------------------------------------------------------------------------- parts
 
 
@@ -190,7 +73,7 @@ def plain(args: argparse.Namespace, cache: Path) -> None:
     runs["the compiled request, directly"] = lambda n: [(p.score, p.payload) for p in store._shard.query(requests[n])]
     runs["numpy, exact"] = lambda n: exact(rows, queries[n : n + 1])
     depths = {"hannun": depth}
-    for name, peer in (("lancedb", _lancedb), ("usearch", _usearch)):
+    for name, peer in (("lancedb", of_lancedb), ("usearch", of_usearch)):
         if importlib.util.find_spec(name) is None:
             print(f"   {name} is not installed and left out")
             continue
@@ -203,7 +86,7 @@ def plain(args: argparse.Namespace, cache: Path) -> None:
     ratios = [np.percentile(times["hannun"], p) / np.percentile(times["the compiled request, directly"], p) for p in (50, 95)]
     print(f"hannun ÷ the request directly: p50 {ratios[0]:.2f}, p95 {ratios[1]:.2f} (target ≤ 1.2)")
     store.close()
-    _memory("hannun, memory of a process that searches it", cache / f"plain-{args.size}", args.size)
+    memory_of("hannun, memory of a process that searches it", cache / f"plain-{args.size}", args.size)
 
 
 def hybrid(args: argparse.Namespace, cache: Path) -> None:
@@ -255,7 +138,7 @@ def hybrid(args: argparse.Namespace, cache: Path) -> None:
     ratios = [np.percentile(times["text and image, averaged"], p) / np.percentile(times["the same request, directly"], p) for p in (50, 95)]
     print(f"averaged ÷ the request directly: p50 {ratios[0]:.2f}, p95 {ratios[1]:.2f} (target ≤ 1.2)")
     store.close()
-    _memory("memory of a process that searches it", cache / f"hybrid-{args.size}", args.size)
+    memory_of("memory of a process that searches it", cache / f"hybrid-{args.size}", args.size)
 
 
 def words(args: argparse.Namespace, cache: Path) -> None:
@@ -349,7 +232,7 @@ def _layouts(args: argparse.Namespace, cache: Path, layouts: dict[str, Layout]) 
     for name, store in stores.items():
         store.close()
         place = "plain" if name == "none" else "".join(c if c.isalnum() else "-" for c in name)
-        _memory(f"   {name}: memory of a process that searches it", cache / f"{place}-{args.size}", args.size)
+        memory_of(f"   {name}: memory of a process that searches it", cache / f"{place}-{args.size}", args.size)
 
 
 def dims(args: argparse.Namespace, cache: Path) -> None:
@@ -445,88 +328,6 @@ def real(args: argparse.Namespace, cache: Path) -> None:
         recall = shared([ids(store, p) for p in plans], truth)
         line(f"{len(rows):,} sentences, {name}", interleaved({"": lambda n, s=store, p=plans: s.query(p[n])}, len(queries))[""], recall)
         store.close()
-
-
-# ------------------------------------------------------------------------------------------------------------------- peers
-
-
-def _lancedb(rows: Floats, cache: Path) -> Callable[[Floats, int], list[int]]:
-    import lancedb
-    import pyarrow as pa
-
-    folder = cache / f"lancedb-{len(rows)}"
-    db = lancedb.connect(str(folder))
-    if not (folder / "items.lance").exists():
-
-        def batches() -> Iterator[Any]:
-            for at in range(0, len(rows), 10_000):
-                some = rows[at : at + 10_000]
-                flat = pa.FixedSizeListArray.from_arrays(pa.array(some.ravel()), DIM)
-                texts = [f"빨간 줄무늬 원피스 {n}" for n in range(at, at + len(some))]
-                yield pa.RecordBatch.from_arrays([pa.array(range(at, at + len(some))), pa.array(texts), flat], ["id", "text", "vector"])
-
-        schema = pa.schema([("id", pa.int64()), ("text", pa.string()), ("vector", pa.list_(pa.float32(), DIM))])
-        table = db.create_table("items", data=batches(), schema=schema)
-        table.create_index("vector", config=lancedb.index.HnswSq(distance_type="dot"))
-    table = db.open_table("items")
-
-    def run(query: Floats, depth: int) -> list[int]:
-        found = table.search(query).metric("dot").limit(10).nprobes(20).ef(max(depth, 30)).refine_factor(3).to_list()
-        return [r["id"] for r in found]
-
-    return run
-
-
-def _usearch(rows: Floats, cache: Path) -> Callable[[Floats, int], list[int]]:
-    from usearch.index import Index
-
-    file = cache / f"usearch-{len(rows)}"
-    index = Index(ndim=DIM, metric="ip", dtype="f32", connectivity=16, expansion_add=128)
-    if file.exists():
-        index.load(str(file))
-    else:
-        for at in range(0, len(rows), 20_000):
-            index.add(np.arange(at, min(at + 20_000, len(rows))), rows[at : at + 20_000])
-        index.save(str(file))
-    texts = {n: f"빨간 줄무늬 원피스 {n}" for n in range(len(rows))}
-
-    def run(query: Floats, depth: int) -> list[int]:
-        index.expansion_search = depth
-        found = index.search(query, 10).keys
-        return [int(k) for k in found if texts[int(k)]]
-
-    return run
-
-
-def _memory(name: str, folder: Path, size: int) -> None:
-    """Resident memory that a fresh process gains by opening a store and asking it a few things."""
-    code = """
-import sys
-from pathlib import Path
-import numpy as np
-from hannun.index.edge import Edge
-from hannun.index.engine import Plan
-def resident():
-    lines = dict(line.split(":") for line in open("/proc/self/status"))
-    return [int(lines[k].split()[0]) * 1024 for k in ("RssAnon", "RssFile")]
-before = resident()
-store = Edge(Path(sys.argv[1]))
-part = store.layout.parts[0]
-random = np.random.default_rng(0)
-for _ in range(50):
-    q = random.normal(size=store.layout.dims[0]).astype(np.float32)
-    store.query(Plan(q / np.linalg.norm(q), {part: 1.0}, {part: 1.0}))
-print(*(b - a for a, b in zip(before, resident())))
-"""
-    if not Path("/proc/self/statm").exists():
-        return
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True)
-    disk = sum(f.stat().st_blocks * 512 for f in folder.rglob("*") if f.is_file())
-    if done.returncode == 0:
-        own, mapped = (int(x) / size for x in done.stdout.split())
-        print(f"{name}: {own:,.0f} bytes an item, and {mapped:,.0f} of mapped files; on the disk {disk / size:,.0f}", flush=True)
-    else:
-        print(f"{name}: not measured ({done.stderr.strip().splitlines()[-1][:120]})")
 
 
 if __name__ == "__main__":

@@ -341,10 +341,15 @@ def kanana(data: Path, work: Path) -> None:
             cells.append(f"{theirs.mean():.3f}" + ("" if name == "kanana_v" else f" [{low:+.3f}, {high:+.3f}]"))
         print(f"  {name:14}" + "".join(f"{c:>27}" for c in cells))
     print(f"\n  recall@10 at {eighth} of {max(full.dims)} dimensions, as a share of the full one")
+    shares_kept(found, [t.name for t in tests], eighth)
+
+
+def shares_kept(found: dict[str, Any], tests: list[str], short: int) -> None:
+    """What each test keeps of its recall at the shorter length."""
     for name in ("kanana_v", "no Matryoshka"):
         o = found[name]
-        cells = [f"{o[(t.name, eighth)].recall.mean():.3f} / {o[(t.name, 0)].recall.mean():.3f}" for t in tests]
-        shares = [o[(t.name, eighth)].recall.mean() / max(o[(t.name, 0)].recall.mean(), 1e-9) for t in tests]
+        cells = [f"{o[(t, short)].recall.mean():.3f} / {o[(t, 0)].recall.mean():.3f}" for t in tests]
+        shares = [o[(t, short)].recall.mean() / max(o[(t, 0)].recall.mean(), 1e-9) for t in tests]
         print(
             f"  {name:14}" + "".join(f"{c:>22} = {s:4.0%}" for c, s in zip(cells, shares, strict=True)) + f"   mean {np.mean(shares):.1%}"
         )

@@ -169,9 +169,13 @@ def rank(data: Path, name: str, recipe, seconds: float, peers: list[str], work: 
     print(PastRanked.header())
     for called, runs in found.items():
         print(f"{called:28} {mean_told(test, runs)}")
-    gains = {called: by_user(test, [r.gains for r in runs]) for called, runs in found.items()}
+    differences({called: by_user(test, [r.gains for r in runs]) for called, runs in found.items()})
+
+
+def differences(gains: dict[str, np.ndarray]) -> None:
+    """By how much the user vector is ahead of each peer that was run, paired by user."""
     for base in ("SASRec", "SASRec, softmax", "last item"):
-        for called in (k for k in found if k.startswith("karrot_user") and base in found):
+        for called in (k for k in gains if k.startswith("karrot_user") and base in gains):
             apart = gains[called] - gains[base]
             low, high = metrics.bootstrap(apart)
             print(f"nDCG@10, {called} − {base}: {apart.mean():+.4f} [{low:+.4f}, {high:+.4f}]", flush=True)
@@ -290,7 +294,7 @@ def ctr(data: Path, recipe, work: Path) -> None:
     liked, content = liked_films(data)
     inner = windows(liked.only(liked.time <= first), (0.9, 0.9999))
     model = trained(recipe, inner.train, content, chooses(inner), work)
-    ranker.lift(rows, liked, content, model, first, second)
+    ranker.lift(rows, liked, model, first, second)
 
 
 def only_last(task: PastRanked) -> BehaviourLog:

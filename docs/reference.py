@@ -26,7 +26,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "Reading files": ("sources/reading", "sources/frames", "shards"),
     "Metrics": ("metrics",),
     "Objectives": ("objectives",),
-    "Training": ("train", "train/steps"),
+    "Training": ("train", "train/steps", "numbered"),
     "Models": ("models", "models/sequence"),
     "Users": ("sources/logs", "users"),
     "Filters and curation": ("curate/verdict", "curate/rules", "curate/text", "curate/image", "curate/pair"),

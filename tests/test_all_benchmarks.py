@@ -69,9 +69,20 @@ def test_what_is_there_is_not_made_again(bench: ModuleType, tmp_path: Path, monk
     assert "| ours |" in ran(bench, tmp_path, monkeypatch, "--only", "table")[1]  # asked for by name
     made.write_text(made.read_text("utf-8").replace("ours", "old"), "utf-8")
     changed = tmp_path / "benchmarks/table.py"
-    changed.write_text(changed.read_text("utf-8") + "# another script\n", "utf-8")
+    changed.write_text(changed.read_text("utf-8") + "import shelf.cups\n", "utf-8")
+    (tmp_path / "benchmarks/shelf").mkdir()
+    for name in ("__init__", "cups"):
+        (tmp_path / f"benchmarks/shelf/{name}.py").touch()
     assert "not run: nobody has run it yet" in ran(bench, tmp_path, monkeypatch, "--page")[1]  # a result of another script is none
     assert "| ours |" in ran(bench, tmp_path, monkeypatch)[1]
+    (tmp_path / "benchmarks/shelf/cups.py").write_text("CUPS = 4\n", "utf-8")
+    assert "| table | `python benchmarks/table.py --count 3` | not run: nobody" in ran(bench, tmp_path, monkeypatch, "--page")[1]
+
+
+def test_a_script_is_what_it_imports_of_its_folder_too(runner: ModuleType) -> None:
+    named = {s.name: {str(f.relative_to(ROOT / "benchmarks")) for f in runner.parts(s)} for s in runner.RUNS}
+    assert named["search"] == {"search.py", *(f"searching/{n}.py" for n in ("__init__", "drawn", "timed", "peers"))}
+    assert "curating/profane.py" in named["curate"] and "gradcam.py" in named["one_r"] and named["dupes"] == {"dupes.py"}
 
 
 def test_a_busy_machine_is_said(bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ FLOORS: list[set[str]] = [
         "checksums",
         "colour",
         "journal",
+        "numbered",
         "decode",
         "exif",
         "runtime",

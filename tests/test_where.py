@@ -1,4 +1,4 @@
-"""The one grammar of conditions; what compiles to an engine is in contracts/test_engines.py."""
+"""The one grammar of conditions; what compiles to an engine is in contracts/engines/test_conditions.py."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def predicted(learn: Examples, asked: Examples, shrunk: float | None) -> np.ndar
     return fitted.predict_proba(scale.transform(asked.features(shrunk)))[:, 1]
 
 
-def lift(rows: np.ndarray, liked: BehaviourLog, content: np.ndarray, model: UserNetwork, first: float, second: float) -> None:
+def lift(rows: np.ndarray, liked: BehaviourLog, model: UserNetwork, first: float, second: float) -> None:
     """Print the lift by how much of the user is known. The user model has seen nothing after the moment `first`."""
     every = examples(rows, liked, model, first)
     late = rows[rows[:, 3] > first][:, 3] > second

@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("transformers", reason="needs the extra train")
 
 from hannun.serve.vlm import LocalModel
-from tests.models.test_checkpoint import llava
+from tests.models.networks import llava
 
 
 @pytest.fixture(scope="module")

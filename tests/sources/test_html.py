@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hannun import sources
-from hannun.item import Item, Problem, plain_facts
+from hannun.item import plain_facts
 from tests.conftest import draw, encoded
+from tests.sources.found import read
 
 PAGE = """<!doctype html><html><head><title> 겨울 &amp; 옷 </title><style>p{}</style><script>var a = "비밀";</script></head>
 <body><h1>겨울 옷</h1><p>따뜻한 코트입니다.</p><img src="img/a.png" alt="빨간 코트" title="코트">
@@ -20,11 +20,6 @@ PAGE = """<!doctype html><html><head><title> 겨울 &amp; 옷 </title><style>p{}
 <img src="https://example.com/a.png" alt="남의 것"><img src="//example.com/b.png">
 <img src="gone.png"><img src="../../outside.png"><img src="/etc/passwd"><img src="file:///etc/passwd"><img alt="없음">
 <img src="x.gif" data-src="img/lazy.png" alt="늦게"></body></html>"""
-
-
-def read(*paths: Path) -> tuple[list[Item], list[Problem]]:
-    found = list(sources.read(paths))
-    return [f for f in found if isinstance(f, Item)], [f for f in found if isinstance(f, Problem)]
 
 
 @pytest.fixture

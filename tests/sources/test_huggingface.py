@@ -11,9 +11,9 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from hannun import sources
-from hannun.item import Item, Problem, plain_facts
+from hannun.item import plain_facts
 from tests.conftest import draw, encoded
+from tests.sources.found import read
 
 FEATURES = {"info": {"features": {"label": {"_type": "ClassLabel", "names": ["치마", "바지"]}, "image": {"_type": "Image"}}}}
 ROWS: list[dict[str, Any]] = [
@@ -21,11 +21,6 @@ ROWS: list[dict[str, Any]] = [
     {"text": "파란 바지", "label": 1, "image": {"bytes": encoded(draw(seed=2)), "path": "x.png"}},
     {"text": "무엇", "label": -1, "image": None},
 ]
-
-
-def read(*paths: Path) -> tuple[list[Item], list[Problem]]:
-    found = list(sources.read(paths))
-    return [f for f in found if isinstance(f, Item)], [f for f in found if isinstance(f, Problem)]
 
 
 def table() -> pa.Table:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from hannun import collection, sources
-from hannun.item import PLACE, SOURCE, Item, Problem
+from hannun.item import PLACE, SOURCE
 from hannun.sources import pdf
 from tests.conftest import draw
+from tests.sources.found import read
 from tests.toy import Toy
 
 pytest.importorskip("pypdfium2", reason="the extra `formats` is not installed")
@@ -55,11 +56,6 @@ def document(
 
 def line(text: bytes) -> bytes:
     return b"BT /F 24 Tf 72 700 Td (%s) Tj ET" % text
-
-
-def read(path: Path) -> tuple[list[Item], list[Problem]]:
-    found = list(sources.read([path]))
-    return [f for f in found if isinstance(f, Item)], [f for f in found if isinstance(f, Problem)]
 
 
 def given(folder: Path, data: bytes, name: str = "글.pdf") -> Path:

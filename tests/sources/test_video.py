@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from hannun import collection, sources
-from hannun.item import Item, Problem, plain_facts
+from hannun.item import plain_facts
 from hannun.serve.cli.index import read_into
 from hannun.sources import video
 from tests.conftest import draw, encoded
+from tests.sources.found import read
 from tests.toy import Toy
 
 cv2 = pytest.importorskip("cv2", reason="needs hannun[video]")
@@ -40,11 +41,6 @@ def film(path: Path, scenes: list[tuple[float, int]], code: str = "mp4v") -> Pat
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film(tmp_path_factory.mktemp("v") / "whole.mp4", SCENES)
-
-
-def read(*paths: Path) -> tuple[list[Item], list[Problem]]:
-    found = list(sources.read(paths))
-    return [f for f in found if isinstance(f, Item)], [f for f in found if isinstance(f, Problem)]
 
 
 @pytest.mark.parametrize(("name", "code"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mov", "mp4v"), ("a.mkv", "mp4v"), ("a.webm", "VP80")])

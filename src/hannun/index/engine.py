@@ -217,7 +217,7 @@ class Match:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Stores points by text id. `tests/contracts/test_engines.py` is the contract of every implementation.
+    """Stores points by text id. `tests/contracts/engines/` is the contract of every implementation.
 
     An update that has returned survives the death of the process. Every method raises StorageError when the disk is
     full, read-only or damaged. Methods may be called from several threads.

@@ -217,14 +217,6 @@ class OneSequence(nn.Module):  # type: ignore[misc]
         """The tasks it has adapters for."""
         return self.heads.tasks
 
-    def with_heads(self, heads: Heads) -> OneSequence:
-        """The same backbone under new, untrained heads and adapters. Raises InputError where it has adapters already."""
-        if self.heads.tasks:
-            raise InputError("the model has adapters already; merge them first")
-        model = OneSequence(self._model, self._tokenizer, self._processor, self._rules, heads)
-        model.to(self._device).eval()
-        return model
-
     @property
     def rules(self) -> Conventions:
         """How its sequences are written and pooled."""

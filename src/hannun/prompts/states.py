@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Protocol, TypeVar, final
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+Read = TypeVar("Read")
 LENGTH = 77  # states of a prompt: the window of CLIP's text tower (Radford et al. 2021), which Stable Diffusion inherits
 
 
@@ -43,6 +44,18 @@ def shortened(text: str, kept: int, of: int, end: int) -> str:
     return f"read to {kept} of {of} tokens; left out: {left[:80]!r}" if of > kept and left else ""
 
 
+def remembered(
+    kept: OrderedDict[str, Read], texts: Sequence[str], read: Callable[[Sequence[str]], Iterable[Read]], most: int
+) -> list[Read]:
+    """What `read` gives for each text, once for texts that come again; `kept` holds `most` of them, the oldest go first."""
+    if new := [t for t in dict.fromkeys(texts) if t not in kept]:
+        kept.update(zip(new, read(new), strict=True))
+    found = [kept[t] for t in texts]
+    while len(kept) > most:
+        kept.popitem(last=False)
+    return found
+
+
 @final
 class RememberingReader:
     """A reader that keeps the states of texts that come again, in half precision, up to `room` bytes; the oldest go first."""
@@ -54,16 +67,13 @@ class RememberingReader:
 
     def states(self, texts: Sequence[str]) -> PromptStates:
         """The same to half precision, read once."""
-        new = [t for t in dict.fromkeys(texts) if t not in self._kept]
-        here = dict(self._kept)
-        for begin in range(0, len(new), 64):
-            some = new[begin : begin + 64]
-            made = self._reader.states(some)
-            for text, tokens, pooled, cut in zip(some, made.tokens.half(), made.pooled.half(), made.cut, strict=True):
-                here[text] = self._kept[text] = (tokens.clone(), pooled.clone(), cut)
-        found = [here[t] for t in texts]
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+
+        def read(new: Sequence[str]) -> Iterator[tuple[Tensor, Tensor, str]]:
+            made = in_batches(self._reader.states, new)
+            for tokens, pooled, cut in zip(made.tokens.half(), made.pooled.half(), made.cut, strict=True):
+                yield tokens.clone(), pooled.clone(), cut
+
+        found = remembered(self._kept, texts, read, self._most)
         tokens, pooled = torch.stack([f[0].float() for f in found]), torch.stack([f[1].float() for f in found])
         return PromptStates(tokens, pooled, tuple(f[2] for f in found))
 

@@ -6,6 +6,7 @@ The encoder stays as it is: mini's text tower (through onnxruntime, as it is shi
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +25,7 @@ from hannun.models.hub import model_folder
 from hannun.models.saving import OWN, quiet, whole, write_facts
 from hannun.models.state_head import StateHead, StateShape
 from hannun.prompts.clip import version_of
-from hannun.prompts.states import LENGTH, PromptStates, shortened
+from hannun.prompts.states import LENGTH, PromptStates, remembered, shortened
 
 KIND = "prompt_student"
 
@@ -86,20 +87,17 @@ class HubStates:
 
 @final
 class KeptStates:
-    """Another encoder's states, kept in memory for texts that come again; all are let go where there are more than `most` (20 KB each)."""
+    """Another encoder's states, kept in memory for texts that come again, `most` of them (20 KB each); the oldest go first."""
 
     def __init__(self, encoder: TextStates, most: int = 20_000) -> None:
         self.name, self.width = encoder.name, encoder.width
         self._encoder, self._most = encoder, most
-        self._kept: dict[str, tuple[Floats, str]] = {}
+        self._kept: OrderedDict[str, tuple[Floats, str]] = OrderedDict()
 
     def read(self, texts: Sequence[str]) -> tuple[list[Floats], list[str]]:
         """The same as the encoder's, read once."""
-        if len(self._kept) > self._most:
-            self._kept.clear()
-        if new := [t for t in dict.fromkeys(texts) if t not in self._kept]:
-            self._kept.update(zip(new, zip(*self._encoder.read(new), strict=True), strict=True))
-        return [self._kept[t][0] for t in texts], [self._kept[t][1] for t in texts]
+        found = remembered(self._kept, texts, lambda new: zip(*self._encoder.read(new), strict=True), self._most)
+        return [states for states, _ in found], [cut for _, cut in found]
 
 
 def text_states(name: str) -> TextStates:

@@ -250,7 +250,7 @@ def run(
     for name, begun in columns["start"].items():
         cells = "  ".join(f"{table.figure(c[name]):8.3f}" for c in columns.values())
         lines.append(f"{name:34}{cells}   {table.lead(columns[stage.name][name], begun)}")
-    return [*lines, *tests.beyond(model, work)]
+    return [*lines, *tests.beyond(model)]
 
 
 def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
@@ -289,7 +289,7 @@ class ClipTests:
         kept = [n for n, length in enumerate(lengths) if length > CLIP_TOKENS]
         return [pairs.worded(f"long{n}", texts[n]) for n in kept], kept
 
-    def beyond(self, model: TwoTower, work: Path) -> list[str]:
+    def beyond(self, model: TwoTower) -> list[str]:
         """Finding photos by descriptions of more than 77 tokens: read whole, and cut where CLIP cuts."""
         asked, answers = self.long(model)
         seen = table.embed(model, [p.item for p in self.photos.test], "document")[0]

@@ -247,7 +247,7 @@ class Searcher:
             every = len(said) < depth  # that has one of the words
             for m in [] if every or not unsaid else self._said(query, len(unsaid), Among("id", tuple(unsaid))):
                 words[str(m.payload["id"])], reasons[str(m.payload["id"])] = m.score, m.parts
-        total = self._fused(query, near, said, all_said, meaning, words, only)
+        total = self._fused(query, near, all_said, meaning, words, only)
         found = [by_id.get(i) or Found(i, 0.0) for i in total]
         for f in found:
             f.score = total[f.id]
@@ -261,7 +261,6 @@ class Searcher:
         self,
         query: Prepared,
         near: Sequence[Found],
-        said: Sequence[Match],
         all_said: Sequence[Match],
         meaning: Mapping[str, float],
         words: Mapping[str, float],

@@ -78,7 +78,7 @@ def recordings(samples: Samples, name: str, rate: float | None = None) -> Iterat
         raise InputError(f"{name}: holds no measured value, expected times and numbers; look at --columns")
     clean = {(key, source): plausible(key, *ordered(key, t, x, samples.tell), samples.tell) for (key, source), (t, x) in whole.items()}
     if any(key in MINUTELY for key, _ in clean):
-        yield from _days(samples, clean, name)
+        yield from _days(samples, clean)
     else:
         yield raw(samples, {key: v for (key, _), v in clean.items()}, name, rate)
 
@@ -122,7 +122,7 @@ _UNITS: Mapping[str, tuple[tuple[str, float, float, Callable[[Floats64], Floats6
 }
 
 
-def _days(samples: Samples, clean: Mapping[tuple[str, str], tuple[Floats64, Floats64]], name: str) -> Iterator[SignalRecording]:
+def _days(samples: Samples, clean: Mapping[tuple[str, str], tuple[Floats64, Floats64]]) -> Iterator[SignalRecording]:
     """Minutes of each day that has any sample; of several sources that count the same, the larger count of a minute stands."""
     days = sorted({int(d) for t, _ in clean.values() for d in np.unique(t // DAY)})
     keys = tuple(sorted(dict.fromkeys(k for k, _ in clean), key=lambda k: list(KNOWN).index(k) if k in KNOWN else len(KNOWN)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -15,6 +15,7 @@ from hannun.errors import HannunError, InputError
 from hannun.models.sequence.cover import Sizes, cover
 from hannun.models.sequence.history import History, event_rows, token_rows
 from hannun.models.sequence.network import EventRows, TokenRows
+from hannun.numbered import NumberedBatches
 from hannun.users.histories import Histories
 from hannun.users.windows import unseen
 
@@ -72,7 +73,7 @@ def alike(sizes: Sequence[int]) -> Iterator[list[int]]:
 
 
 @final
-class WindowBatches:
+class WindowBatches(NumberedBatches):
     """A stream of batches of windows. Raises InputError where no user has two events."""
 
     def __init__(self, histories: Histories, sampling: Sampling) -> None:
@@ -81,17 +82,6 @@ class WindowBatches:
         if not len(self.eligible):
             raise InputError("no user has two events, expected some with a past and a future; give a longer log")
         self.popular = np.bincount(histories.events.item)  # by row of the item table
-
-    def __str__(self) -> str:
-        return f"{self.number}"
-
-    def state(self) -> dict[str, Any]:
-        """The number of the next batch."""
-        return {"number": self.number}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
-        self.number = int(state["number"])
 
     @property
     def epoch(self) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from hannun.annotate import schema
 from hannun.curate.describe import attributes, tags
 
 SEED = ["image_hash", "image_url", "image_size", "title", "query", "title_kelip_score", "query_count", "query_kelip_score",
@@ -33,21 +31,3 @@ def test_attribute_sentences_and_tags() -> None:
         "[PROMPT] 이 상품의 [굽]은 [3cm]입니다",
     ]
     assert tags.untagged("[QUERY] 여성 단화") == ("QUERY", "여성 단화") and tags.untagged("[기타] x") == (None, "[기타] x")
-
-
-def test_sentences_of_a_category_by_the_schema() -> None:
-    told = {"색": "red", "무늬": ["스트라이프", "격자"], "토스타일": "라운드 토", "skirt style": "주름", "총기장": None}
-    assert list(attributes.of_category(told, schema.read(), "치마")) == [
-        "이 상품의 [색]은 [빨강]입니다",
-        "이 상품의 [무늬]는 [줄무늬]입니다",
-        "이 상품의 [무늬]는 [격자]입니다",
-        "이 상품의 [스커트스타일]은 [주름]입니다",
-    ]
-    assert "이 상품의 [토스타일]은 [라운드 토]입니다" in list(attributes.of_category(told, schema.read(), "신발"))
-
-
-def test_a_style_must_lead() -> None:
-    vectors = np.eye(3, dtype=np.float32)
-    assert attributes.style(np.array([0.9, 0.1, 0.0], np.float32), ["미니멀", "빈티지", "스트릿"], vectors) == "미니멀"
-    assert attributes.style(np.array([0.5, 0.49, 0.0], np.float32), ["미니멀", "빈티지", "스트릿"], vectors) is None
-    assert attributes.style_sentence("미니멀") == "이 상품은 [미니멀] 스타일입니다"

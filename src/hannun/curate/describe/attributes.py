@@ -5,10 +5,7 @@ The brackets of the source mark what is filled in; they may be kept, since they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-
-from hannun.annotate.schema import Schema
-from hannun.embeddings import Floats
+from collections.abc import Iterator, Mapping
 
 _MOST = 32  # sentences of one product
 
@@ -36,29 +33,3 @@ def sentences(attributes: Mapping[str, object], brackets: bool = True) -> Iterat
             if text and name.strip() and made < _MOST:
                 made += 1
                 yield sentence(name.strip(), text, brackets)
-
-
-def of_category(attributes: Mapping[str, object], topic: Schema, category: str, brackets: bool = True) -> Iterator[str]:
-    """The sentences about those attributes alone that things of a category have by the schema: of a skirt, none about its toe.
-
-    A value is said by the schema's own name for it (스트라이프: 줄무늬); one that the schema does not know is said as it came.
-    """
-    for attribute in topic.of(category).attributes:
-        names = {w: v.name for v in attribute.values for w in (v.name, *v.words)}
-        given = attributes.get(attribute.key, attributes.get(attribute.english))
-        said = [names.get(str(v), v) for v in (given if isinstance(given, list | tuple) else (given,))]
-        yield from sentences({attribute.key: said}, brackets)
-
-
-def style_sentence(style: str) -> str:
-    """One style as a sentence."""
-    return f"이 상품은 [{style}] 스타일입니다"
-
-
-def style(picture: Floats, styles: Sequence[str], vectors: Floats, margin: float = 0.02) -> str | None:
-    """The style whose text vector [n, d] agrees best with the picture [d], or None where the best does not lead by `margin`."""
-    scores = vectors @ picture
-    order = scores.argsort()[::-1]
-    if len(order) > 1 and scores[order[0]] - scores[order[1]] < margin:
-        return None
-    return styles[int(order[0])]

@@ -15,7 +15,6 @@ DISTANCE = 3  # bits: with four bands of 16 bits. Ours, see docs/curate.md
 TINT = 12  # of 255, the most that a quarter's chroma may differ: another colour of one garment is another picture
 
 Hashes = npt.NDArray[np.uint64]
-Indices = npt.NDArray[np.int64]
 _CHUNK = 512
 
 

@@ -26,6 +26,7 @@ from hannun.item import Item
 from hannun.models.adapters import Role, Task
 from hannun.models.captioner.layers import DecoderLayer, KeysAndValues, Pooler
 from hannun.models.features import Features, Vectors, embeddings
+from hannun.objectives import sigmoid
 from hannun.objectives.caption import counted, said
 from hannun.part import AnyPart
 
@@ -134,7 +135,7 @@ class Captioner(nn.Module):  # type: ignore[misc]
         self.text_out, self.seen_out = nn.Linear(width, shape.dim), nn.Linear(width, shape.dim)
         self.loose = nn.Dropout(shape.drop)
         self.log_scale = nn.Parameter(torch.tensor(1 / 0.07).log())
-        self.bias = nn.Parameter(torch.tensor(-10.0))  # of SigLIP's loss alone
+        self.bias = nn.Parameter(torch.tensor(sigmoid.START_BIAS))  # of SigLIP's loss alone
         for module in [self.words, *(m for m in self.modules() if isinstance(m, nn.Linear) and m is not self.say)]:
             nn.init.trunc_normal_(module.weight, std=0.02 if isinstance(module, nn.Embedding) else module.weight.shape[1] ** -0.5 * 0.7)
         self.ids = {} if tokenizer is None else {t: self._id(t) for t in special_tokens(shape.styles)}  # without one on the meta device

@@ -6,13 +6,14 @@ Salimans 2022).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, final
+from collections.abc import Callable, Sequence
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from hannun.errors import InputError
+from hannun.numbered import NumberedBatches
 from hannun.objectives import flow
 from hannun.train.loop import Step
 
@@ -21,7 +22,7 @@ Conditions = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
 
 
 @final
-class LatentBatches:
+class LatentBatches(NumberedBatches):
     """A stream of batches: latents [n, k, c, c], prompts, noise and times, a function of the seed and the number.
 
     `prompts` holds for each picture the ways in which it may be asked for; a share `empty` of them is asked for by "". Raises InputError.
@@ -32,17 +33,6 @@ class LatentBatches:
             raise InputError(f"{len(latents)} pictures and {len(prompts)} lists of prompts came, expected as many, and a prompt for each")
         self._latents, self._prompts = latents, prompts
         self.size, self.empty, self.seed, self.number = size, empty, seed, 0
-
-    def __str__(self) -> str:
-        return f"{self.number}"
-
-    def state(self) -> dict[str, Any]:
-        """The number of the next batch."""
-        return {"number": self.number}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
-        self.number = int(state["number"])
 
     def next(self) -> tuple[Tensor, list[str], Tensor, Tensor]:
         """Latents, prompts, noise of the latents' shape, and times [n] of the next batch."""

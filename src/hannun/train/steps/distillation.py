@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from hannun.errors import InputError
+from hannun.numbered import NumberedBatches
 from hannun.objectives import distill
 from hannun.objectives.infonce import infonce
 from hannun.train.loop import Step
@@ -38,7 +39,7 @@ class Distillation:
 
 
 @final
-class ParallelBatches:
+class ParallelBatches(NumberedBatches):
     """A stream of batches of pairs, drawn from sources by their weights: a function of the seed and the number. Raises InputError."""
 
     def __init__(self, sources: Mapping[str, Sequence[Parallel]], weights: Mapping[str, float], size: int, seed: int = 0) -> None:
@@ -48,17 +49,6 @@ class ParallelBatches:
         total = sum(weights.get(k, 1.0) for k in self._sources)
         self._shares = [weights.get(k, 1.0) / total for k in self._sources]
         self.size, self.seed, self.number = size, seed, 0
-
-    def __str__(self) -> str:
-        return f"{self.number}"
-
-    def state(self) -> dict[str, Any]:
-        """The number of the next batch."""
-        return {"number": self.number}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
-        self.number = int(state["number"])
 
     def next(self) -> list[Parallel]:
         """The next batch."""

@@ -1,0 +1,1 @@
+"""What `benchmarks/search.py` draws, how it times, and its peers."""

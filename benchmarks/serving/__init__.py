@@ -1,0 +1,1 @@
+"""What `benchmarks/service.py` draws, and its client."""
