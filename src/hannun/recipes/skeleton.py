@@ -19,6 +19,7 @@ from hannun.models.checkpoint import open_model, save
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.train.batches import Mixture, from_pairs
+from hannun.train.distributed import world
 from hannun.train.loop import After, Step, train
 from hannun.train.own import OwnData, retrieval
 from hannun.train.pairs import label
@@ -58,8 +59,9 @@ class Training:
         return self.fit(model, contrastive(stream, settings), stream, schedule, folder)
 
     def keep(self, model: Any) -> None:
-        """Save the trained model in `work`/model."""
-        save(model.eval(), self.work / "model")
+        """Save the trained model in `work`/model; of several processes the first does it alone."""
+        if world()[0] == 0:
+            save(model.eval(), self.work / "model")
 
 
 def mixed(

@@ -16,7 +16,7 @@ from tests.contracts.engines.points import DIMS, ENGINES, Opener, ids, plan, vec
 
 @pytest.fixture(scope="module", params=ENGINES)
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The same with the rows of SHOP."""
+    """One engine for the tests that only read, with the rows of SHOP."""
     engine = ENGINES[request.param](tmp_path_factory.mktemp("shop"), Layout(("text", "image"), DIMS))
     engine.upsert([words(id, **facts) for id, facts in SHOP.items()])
     yield engine
