@@ -46,7 +46,7 @@ def by_rows(model: Any) -> Any:
             helper.make_node("Cast", [plain + BYTE], [plain + ".whole"], name=plain + "/Cast", to=TensorProto.FLOAT),
             helper.make_node("Mul", [plain + ".whole", plain + SCALE], [plain], name=plain + "/Mul"),
         )
-    nodes = []
+    nodes: list[Any] = []
     for node in graph.node:
         own = casts.get(node.output[0]) if node.op_type == "Cast" else None
         nodes += own or [node]
