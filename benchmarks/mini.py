@@ -1,4 +1,4 @@
-"""The whole table of hannun-mini in one run: the trained model, ConSE, the untrained start and raw e5 side by side.
+"""The whole table of hannun-mini in one run: the trained model, mini-free, ConSE, the untrained start and raw e5 side by side.
 
     python benchmarks/mini.py --data ../shared/data [--model DIR] [--start DIR] [--former DIR] [--clipart DIR] [--only table,speed]
 
@@ -29,7 +29,8 @@ from hannun import metrics
 from hannun.datasets import pictures, sentences
 from hannun.embeddings import unit
 from hannun.encoder import UNCALIBRATED, Calibration
-from hannun.mini.model import Mini
+from hannun.mini.heads import Heads
+from hannun.mini.model import FREE, Mini
 from hannun.recipes.mini import features, measure
 
 Floats = npt.NDArray[np.float32]
@@ -39,12 +40,14 @@ MINI = Path(hannun.__file__).parent / "mini"
 class Model:
     """A folder's two graphs: texts to `mean` and `dense`, pictures to `dense` and `logits`; everything is computed once."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, threads: int, heads: Path | None = None) -> None:
+        """`heads` is a folder of other heads over the graphs in `folder`, as mini-free's."""
+        self.folder = heads or folder
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
-        self.text = ort.InferenceSession(str(folder / "text.onnx"), options)
-        self.image = ort.InferenceSession(str(folder / "image.onnx"), options)
+        own = None if heads is None else Heads.load(heads)
+        graphs = [(folder / name).read_bytes() if own is None else own.over(folder / name) for name in ("text.onnx", "image.onnx")]
+        self.text, self.image = (ort.InferenceSession(graph, options) for graph in graphs)
         self.tokenizer = Tokenizer.from_file(str((folder if (folder / "tokenizer.json").exists() else MINI) / "tokenizer.json"))
         self.tokenizer.enable_truncation(512)
         self.said: dict[str, tuple[Floats, Floats]] = {}
@@ -210,6 +213,11 @@ def tell(tables: Mapping[str, Mapping[str, measure.MiniFigure]], heads: Sequence
             if name in tables.get(other, {}):
                 low, high = paired(figure, tables[other][name])
                 print(f"{name}: mini − {other} {figure.value - tables[other][name].value:+.4f} [{low:+.4f}, {high:+.4f}] (paired, 95 %)")
+    for name, figure in tables["free"].items():
+        for other in ("ConSE", "e5"):
+            if name in tables[other]:
+                low, high = paired(figure, tables[other][name])
+                print(f"{name}: free − {other} {figure.value - tables[other][name].value:+.4f} [{low:+.4f}, {high:+.4f}] (paired, 95 %)")
 
 
 def main() -> None:
@@ -246,11 +254,12 @@ def main() -> None:
     backbone = {p.key: (int(model.seen[p.key][1].argmax()), float(softmax(model.seen[p.key][1]).max())) for p in held}
     columns: dict[str, tuple[measure.Encode, measure.Encode]] = {"mini": trained(model), "ConSE": conse(model, names)}
     models = {"mini": model}
-    for name, folder in (("start", start), ("former", a.former)):
-        if folder:
-            models[name] = Model(folder, a.threads)
-            models[name].look(held)
-            columns[name] = trained(models[name])
+    others = {"free": Model(MINI, a.threads, FREE)}
+    others |= {name: Model(folder, a.threads) for name, folder in (("start", start), ("former", a.former)) if folder}
+    for name, other in others.items():
+        models[name] = other
+        other.look(held)
+        columns[name] = trained(other)
     columns |= {"mini@96": trained(model, 96), "mini@48": trained(model, 48)}
     tables = {k: {f.name: f for f in measure.picture_figures(sets, q, look, backbone)} for k, (q, look) in columns.items()}
 
@@ -258,7 +267,7 @@ def main() -> None:
         return lambda texts: unit(by.read([f"passage: {t}" for t in texts])[1][:, :dim])
 
     raw_query, raw_passage = e5(model, a.threads)
-    more = [("former", columns["former"][0], passage(384, models["former"]))] if a.former else []
+    more = [(k, columns[k][0], passage(384, models[k])) for k in ("free", "former") if k in models]
     for k, query, document in (
         ("mini", columns["mini"][0], passage(384)), ("e5", raw_query, raw_passage), *more,
         ("mini@96", columns["mini@96"][0], passage(96)), ("mini@48", columns["mini@48"][0], passage(48)),

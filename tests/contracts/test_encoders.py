@@ -28,6 +28,12 @@ def mini() -> Encoder:
     return made
 
 
+def free() -> Encoder:
+    from hannun.load import load
+
+    return load("mini-free")
+
+
 def trained(kind: str) -> Encoder:
     """A model as training saves it: a tiny real class with random weights, through its folder and `hannun.load`."""
     torch = pytest.importorskip("torch", reason="needs hannun[train]: torch")
@@ -88,6 +94,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "toy": Toy,
     "toy-joint": lambda: Toy(parts=False),
     "mini": mini,
+    "mini-free": free,
     "tuned": tuned,
     "trained-llava": lambda: trained("llava"),
     "trained-qwen": lambda: trained("qwen"),

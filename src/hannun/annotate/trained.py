@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+import numpy.typing as npt
 
 from hannun.annotate import schema as topics
 from hannun.annotate.annotator import Finding
@@ -23,6 +24,7 @@ from hannun.annotate.schema import Schema
 from hannun.embeddings import Floats
 from hannun.errors import EncoderMismatch, HannunError, MissingError
 from hannun.item import Image, Item
+from hannun.mini.heads import rounded
 from hannun.mini.model import Mini
 
 WEIGHTS = Path(__file__).with_name("fashion.npz")
@@ -52,12 +54,16 @@ class TrainedHeads:
         return self.heads[key].probabilities(np.concatenate([seen[name] for name in self.reads[key]], axis=1))
 
     def save(self, path: Path) -> None:
-        """One .npz, weights in half precision."""
+        """One .npz, weights in half precision; those of the first layer, by far the most, as bytes with a scale for each unit."""
         told = {
             k: {"classes": h.classes, "reads": self.reads[k], "temperature": h.temperature, "threshold": h.threshold}
             for k, h in self.heads.items()
         }
-        arrays = {f"{n}.{name}": a for n, h in enumerate(self.heads.values()) for name, a in h.arrays().items()}
+        arrays: dict[str, npt.NDArray[Any]] = {
+            f"{n}.{name}": a for n, h in enumerate(self.heads.values()) for name, a in h.arrays().items()
+        }
+        for n, h in enumerate(self.heads.values()):
+            arrays[f"{n}.inner"], arrays[f"{n}.inner_scale"] = rounded(h.inner, axis=0)
         head = {"heads": told, "fingerprint": self.fingerprint, "about": self.about}
         with path.open("wb") as f:
             np.savez_compressed(f, told=np.array(json.dumps(head, ensure_ascii=False)), **arrays)  # type: ignore[arg-type]
@@ -72,6 +78,8 @@ class TrainedHeads:
             heads = {}
             for n, (key, row) in enumerate(told["heads"].items()):
                 w = {a: f[f"{n}.{a}"].astype(np.float32) for a in ("mean", "scale", "inner", "inner_bias", "outer", "outer_bias")}
+                if f"{n}.inner_scale" in f:
+                    w["inner"] = w["inner"] * f[f"{n}.inner_scale"]
                 made = (w["mean"], w["scale"], w["inner"], w["inner_bias"], w["outer"], w["outer_bias"])
                 heads[key] = TagHead(tuple(row["classes"]), *made, float(row["temperature"]), float(row["threshold"]))
         return TrainedHeads(heads, {k: tuple(r["reads"]) for k, r in told["heads"].items()}, str(told["fingerprint"]), str(told["about"]))

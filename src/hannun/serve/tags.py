@@ -49,7 +49,7 @@ def annotator(
     if category is None:
         return ZeroShot(load(model), wanted, english)
     encoder = load(model)
-    if not zero_shot and topic == FASHION and isinstance(encoder, Mini) and ATTRIBUTES.is_file():
-        trained = TrainedHeads.load(ATTRIBUTES)
+    trained = TrainedHeads.load(ATTRIBUTES) if topic == FASHION and ATTRIBUTES.is_file() and not zero_shot else None
+    if trained is not None and isinstance(encoder, Mini) and encoder.fingerprint == trained.fingerprint:  # mini-free reads prompts
         return OfCategory(Tagger(trained, encoder, wanted, english), encoder, category, whole.categories, trained)
     return OfCategory(ZeroShot(encoder, wanted, english), encoder, category, whole.categories)

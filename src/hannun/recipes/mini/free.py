@@ -17,17 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor
 
-from hannun.mini.heads import FILE, HUBS, Array, Heads, fingerprint
+from hannun.mini.heads import BYTE, FILE, HALF, HUBS, SCALE, Array, Heads, fingerprint, rounded
 from hannun.mini.model import FREE
 from hannun.mini.model import HERE as MINI
 from hannun.recipes.mini.pools import Views
-from hannun.recipes.mini.rows import bodies
+from hannun.recipes.mini.rows import axis, bodies, large
 from hannun.recipes.mini.towers import Towers
 
 MOST = 6.0  # the gate's limit, where that of mini is 2
@@ -80,7 +79,12 @@ def heads(folder: Path, to: Path) -> Heads:
     for name in ("image.onnx", "text.onnx"):
         graph = onnx.load(str(folder / name)).graph
         frozen = bodies(graph)
-        files[name] = {t.name: numpy_helper.to_array(t) for t in graph.initializer if _head(t, frozen)}
+        own = files[name] = {t.name: numpy_helper.to_array(t) for t in graph.initializer if _head(t, frozen)}
+        for tensor in graph.initializer:
+            if tensor.name in own and large(tensor):  # mini keeps these in half precision; here every byte counts twice
+                plain = tensor.name.removesuffix(HALF)
+                whole = own.pop(tensor.name).astype(np.float32)
+                own[plain + BYTE], own[plain + SCALE] = rounded(whole, axis(graph, plain))
     files["image.onnx"][HUBS + "direction"] = np.zeros((1, 384), np.float32)
     return Heads(to / FILE, files)
 
@@ -101,12 +105,6 @@ def written(folder: Path, to: Path, base: Path = MINI) -> Heads:
     facts["fingerprint"] = fingerprint(to, base)
     (to / "space.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return own
-
-
-def rows_of(views: Views, keys: Sequence[str], count: int, seed: int = 0) -> npt.NDArray[np.int64]:
-    """Rows of view 0 of some of the pictures, `count` at most."""
-    rows = np.array([views.places[k][0] for k in keys], dtype=np.int64)
-    return np.random.default_rng(seed).permutation(rows)[:count]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -2,7 +2,8 @@
 
 `make mini` (`python -m hannun.recipes.mini --data FOLDER --frozen FOLDER`) does all of it: backbone features and text vectors into
 a cache, training, export to ONNX, evaluation. Killed, it goes on where it was. `--without-restricted` leaves out the sources
-whose licences forbid some uses (Flickr8k and what was made from its captions, fashion, the GPL stamps, the mixed parallel sentences).
+whose licences forbid some uses (Flickr8k and what was made from its captions, fashion, the GPL stamps, the mixed parallel sentences);
+such a build is solved instead of trained, and `hannun.recipes.mini.free` makes mini-free of it.
 
 Ours, not from a paper, unless a module says so. The scheme is CLIP's (Radford et al. 2021) with frozen bodies (as LiT does for pictures,
 Zhai et al. 2022), nested dimensions, and two paths to a picture's vector: seen and recognised.
@@ -26,7 +27,7 @@ from hannun.errors import DependencyError
 from hannun.mini.model import DIMS, fingerprint
 from hannun.mini.model import HERE as MINI
 from hannun.recipe import Recipe
-from hannun.recipes.mini import backbone, export, features, free, hubs, measure, scenes
+from hannun.recipes.mini import backbone, export, features, free, hubs, measure, ridge, scenes
 from hannun.recipes.mini.polish import polish
 from hannun.recipes.mini.pools import Pool, Views, pool
 from hannun.recipes.mini.step import MiniStep
@@ -69,8 +70,9 @@ RECIPE = Recipe(
     },
 )
 
-#: Its pictures are drawings and phone photos of clothes: fewer of them, and fewer steps until they are known by heart.
-FREE = replace(RECIPE.without_restricted(), steps=400)
+#: Its pictures are drawings and phone photos of clothes, too few to train by: it is solved (`solve`).
+FREE = RECIPE.without_restricted()
+MANY = 1200  # pictures of each source that it is solved by
 
 
 @dataclass(frozen=True)
@@ -165,16 +167,22 @@ def words(
 
 
 def start(
-    vectors: npt.NDArray[np.float32], views: Views, rows: Sequence[int], names: Tensor, whiten: float, temperature: float
+    vectors: npt.NDArray[np.float32],
+    usual: npt.NDArray[np.float32],
+    views: Views,
+    rows: Sequence[int],
+    names: Tensor,
+    whiten: float,
+    temperature: float,
 ) -> tuple[Towers, Tensor, Tensor]:
     """Untrained towers, and two teachers [t, 384]: text vectors turned to their main axes and partly whitened, centred and as they start.
 
     Main axes first is what lets a truncated vector start good. Centred as far as CENTRED and whitened by 0.1, the start ranks
-    sentences and paragraphs better than the encoder does (docs/log.md). `rows` are the views over which the pictures' channels
-    are standardised.
+    sentences and paragraphs better than the encoder does (docs/log.md). `usual` [u, 384] tells the mean and the axes;
+    `rows` are the views over which the pictures' channels are standardised.
     """
-    centre = vectors.mean(0)
-    spread, axes = np.linalg.eigh(np.cov(vectors.T))
+    centre = usual.mean(0)
+    spread, axes = np.linalg.eigh(np.cov(usual.T))
     turn = (axes[:, ::-1] * np.maximum(spread[::-1], 1e-8) ** -whiten).T.copy()
     centred, begun = ((vectors - c * centre) @ turn.T for c in (1.0, CENTRED))
     scale = turn / np.linalg.norm(turn, axis=1).mean()
@@ -199,7 +207,8 @@ def build(ready: Ready, splits: Sequence[str] = ("train", "dev")) -> tuple[Tower
     names = vectors[rows]
     if recipe.name == FREE.name:
         names = scenes.with_scenes(names, {t: vectors[texts.rows[QUERY + t]] for t in scenes.phrases()})
-    towers, centred, begun = start(vectors, ready.views, seen, torch.from_numpy(names), recipe.weights["whiten"], recipe.temperature)
+    usual = vectors if recipe.name != FREE.name else vectors[free_texts(ready)]  # the cache may hold other texts too
+    towers, centred, begun = start(vectors, usual, ready.views, seen, torch.from_numpy(names), recipe.weights["whiten"], recipe.temperature)
     if recipe.name == FREE.name:  # what photos show is read off many classes, which drawings would not teach
         towers.picture.sharpen.requires_grad_(False).fill_(SHARPNESS)
     pools = {s: pool([ready.described[p.key] for p in trained if p.source == s], texts) for s in recipe.sources}
@@ -221,6 +230,13 @@ def build(ready: Ready, splits: Sequence[str] = ("train", "dev")) -> tuple[Tower
     stay = np.setdiff1d(np.concatenate([np.array(told), pairs.ravel(), rows.ravel()]), np.concatenate(away))
     steps = [MiniStep(r, pools, ready.views, every, pairs, more, own, sense, prompts) for r in (recipe, *branches(recipe))]
     return towers, Stages(steps[0], tuple(steps[1:]), lambda head: polish(polishing(recipe), head, every, full, away, stay))
+
+
+def free_texts(ready: Ready) -> list[int]:
+    """The rows of all texts that the build without restricted sources is made of."""
+    said = [s.text for d in ready.described.values() for s in d.sentences]
+    said += [*ready.general, *(t for pair in ready.pairs for t in pair), *(t for row in name_texts(ready.names) for t in row)]
+    return sorted({ready.texts.rows[QUERY + t] for t in [*said, *scenes.phrases()]})
 
 
 def branches(recipe: Recipe) -> list[Recipe]:
@@ -262,13 +278,32 @@ def run(towers: Towers, stages: Stages, recipe: Recipe, folder: Path, tell: Call
     towers.eval()
 
 
-def trust(ready: Ready, towers: Towers, splits: Sequence[str] = ("train", "dev")) -> None:
-    """Fit the gate of the build without photos anew (see `hannun.recipes.mini.free`), over pictures of the splits."""
-    sides = [
-        free.rows_of(ready.views, [p.key for p in ready.every if (p.source == "clothing") is photo and p.split in splits], 1500)
-        for photo in (True, False)
-    ]
-    free.gate(towers, ready.views, *sides)
+def solve(ready: Ready, towers: Towers, splits: Sequence[str] = ("train", "dev")) -> None:
+    """Make the towers of FREE, in place, without a step: what is seen by a ridge regression, and a gate that knows photos by clothes.
+
+    Some pictures of each source are looked at, MANY at most; a source counts by the square root of their number.
+    """
+    rng, texts = np.random.default_rng(ready.recipe.seed), ready.texts
+    photos, drawings, rows, said, weight = list[int](), list[int](), list[int](), list[Tensor](), list[float]()
+    with torch.no_grad():
+        for source in ready.recipe.sources:
+            own = [p for p in ready.every if p.source == source and p.split in splits and ready.described[p.key].sentences]
+            own = [own[n] for n in rng.permutation(len(own))[:MANY]]
+            for p in own:
+                of = [texts.rows[QUERY + t] for t in dict.fromkeys(s.text for s in ready.described[p.key].sentences)]
+                mean = towers.text(torch.from_numpy(texts.vectors[of].astype(np.float32))).mean(0)
+                said.append(torch.nn.functional.normalize(mean, dim=-1))
+                rows.append(ready.views.places[p.key][0])
+                weight.append(len(own) ** -0.5)
+            (photos if source == "clothing" else drawings).extend(rows[len(rows) - len(own) :])
+    order = rng.permutation(len(rows)).tolist()
+    x = ridge.features(towers.picture.eval(), ready.views, [rows[n] for n in order])
+    with torch.no_grad():
+        long = [[texts.rows[QUERY + pair[n]] for pair in ready.pairs if len(pair[n].split()) > 3] for n in (0, 1)]
+        towers.away = ridge.shared([towers.text(torch.from_numpy(texts.vectors[of].astype(np.float32))) for of in long])
+    ridge.become(towers.picture, ridge.solved(x, torch.stack(said)[order], torch.tensor(weight)[order]), towers.away)
+    free.gate(towers, ready.views, photos, drawings)
+    towers.requires_grad_(False).eval()
 
 
 class Sight:
@@ -331,7 +366,8 @@ def deliver(ready: Ready, towers: Towers, frozen: Path, to: Path) -> None:
     export.image(towers, to / "image.onnx", known)
     export.text(towers, frozen / "text.onnx", to / "text.onnx")
     shutil.copyfile(frozen / "tokenizer.json", to / "tokenizer.json")
-    facts = hubs.calibration(ready.every, ready.described, ready.pairs, sight.query, look)
+    told = [p for p in ready.every if ready.described[p.key].sentences]
+    facts = hubs.calibration(told, ready.described, ready.pairs, sight.query, look)
     export.card(to / "space.json", fingerprint=fingerprint(to), dims=sorted(DIMS, reverse=True), calibration=facts)
 
 
@@ -361,9 +397,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     ready = prepare(a.data, a.clipart, a.work, recipe, a.threads, frozen=a.frozen)
     if a.select:
         towers, steps = build(ready, ("train",))
-        run(towers, steps, recipe, a.work / f"{recipe.name}-select")
         if recipe.name == FREE.name:
-            trust(ready, towers, ("train",))
+            solve(ready, towers, ("train",))
+        else:
+            run(towers, steps, recipe, a.work / f"{recipe.name}-select")
         for dim in (384, 96, 48):
             sight = Sight(ready, towers, dim)
             dev = measure.text_figures(a.data, sight.query, "KorSTS dev")  # the other sets are for measuring once
@@ -372,9 +409,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     towers, steps = build(ready)
     deliver(ready, towers.eval(), a.frozen, a.work / "start")  # the untrained start, for benchmarks/mini.py
-    run(towers, steps, recipe, a.work / recipe.name)
     if recipe.name == FREE.name:
-        trust(ready, towers)
+        solve(ready, towers)
+        (a.work / recipe.name).mkdir(parents=True, exist_ok=True)
+    else:
+        run(towers, steps, recipe, a.work / recipe.name)
     torch.save(towers.state_dict(), a.work / recipe.name / "towers.pt")
     for figure in evaluate(ready, towers, a.data):
         print(f"{figure.name:48} {figure.value:.3f}", flush=True)

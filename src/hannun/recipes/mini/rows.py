@@ -14,6 +14,8 @@ from hannun.mini.heads import BYTE, HALF, SCALE, rounded
 
 FROZEN = ("logits", "mean")  # outputs of the bodies
 LEAST = 16_384  # values of a matrix that is worth it
+#: The products of the trained last stage whose loss all that follows would carry: without them vectors keep a cosine of 0.9999.
+WHOLE = ("/head/top/MatMul", "/head/top/MatMul_1")
 MOST = "gate.most"  # how much the recognised path may count beside the seen one, as a constant that other heads may set
 
 
@@ -35,16 +37,16 @@ def by_rows(model: Any) -> Any:
     kept, casts = [], {}
     for tensor in graph.initializer:
         plain = tensor.name.removesuffix(HALF)
-        if tensor.name in frozen or not tensor.name.endswith(HALF) or len(tensor.dims) != 2 or np.prod(tensor.dims) < LEAST:
+        if tensor.name in frozen or not large(tensor) or user(graph, plain).name in WHOLE:
             kept.append(tensor)
             continue
-        value, scale = rounded(numpy_helper.to_array(tensor).astype(np.float32), _axis(graph, plain))
+        value, scale = rounded(numpy_helper.to_array(tensor).astype(np.float32), axis(graph, plain))
         kept += [numpy_helper.from_array(value, plain + BYTE), numpy_helper.from_array(scale, plain + SCALE)]
         casts[plain] = (
             helper.make_node("Cast", [plain + BYTE], [plain + ".whole"], name=plain + "/Cast", to=TensorProto.FLOAT),
             helper.make_node("Mul", [plain + ".whole", plain + SCALE], [plain], name=plain + "/Mul"),
         )
-    nodes = []
+    nodes: list[Any] = []
     for node in graph.node:
         own = casts.get(node.output[0]) if node.op_type == "Cast" else None
         nodes += own or [node]
@@ -55,10 +57,20 @@ def by_rows(model: Any) -> Any:
     return model
 
 
-def _axis(graph: Any, name: str) -> int:
+def large(tensor: Any) -> bool:
+    """Whether a constant is a matrix in half precision that is worth it."""
+    return tensor.name.endswith(HALF) and len(tensor.dims) == 2 and np.prod(tensor.dims) >= LEAST
+
+
+def user(graph: Any, name: str) -> Any:
+    """The node that works with a matrix."""
+    return next(n for n in graph.node if name in n.input and n.op_type != "Cast")
+
+
+def axis(graph: Any, name: str) -> int:
     """What a scale of the matrix goes over: 1 where its rows are outputs (a table, or a transposed product), else 0."""
-    user = next(n for n in graph.node if name in n.input and n.op_type != "Cast")
-    across = user.op_type == "Gather" or any(a.name == "transB" and a.i for a in user.attribute)
+    node = user(graph, name)
+    across = node.op_type == "Gather" or any(a.name == "transB" and a.i for a in node.attribute)
     return 1 if across else 0
 
 

@@ -182,9 +182,11 @@ class Towers(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.text, self.picture = text, picture
         self.register_buffer("names", names)
+        self.away = torch.zeros(0, WIDTH)  # orthonormal directions that no class is to have a part in
         self.scale = nn.Parameter(torch.tensor(1 / temperature).log())
 
     def classes(self) -> Tensor:
         """The 1,000 class names in the joint space: the mean over languages, centred over classes, [1000, 384] unit rows."""
         each = normalize(self.text(self.names).mean(1), dim=-1)
-        return normalize(each - each.mean(0), dim=-1)
+        centred = each - each.mean(0)
+        return normalize(centred - (centred @ self.away.T) @ self.away, dim=-1)

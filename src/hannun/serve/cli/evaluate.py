@@ -24,7 +24,7 @@ _DATA = Path("../shared/data")
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="'mini', the path of a model, or a hub id.")] = "mini",
+    model: Annotated[str, typer.Argument(help="'mini', 'mini-free', the path of a model, or a hub id.")] = "mini",
     on: On = None,
     to: Annotated[Path | None, typer.Option("--to", help="The folder for report.json, report.html, card.md [default: eval/MODEL].")] = None,
     data: Data = None,
@@ -140,11 +140,15 @@ def _tables(report: EvalReport) -> None:
 
 
 def trained_on(model: str) -> Seen | None:
-    """What a model says it was trained on: its folder's trained_on.npy, or the one beside mini's weights."""
+    """What a model says it was trained on: its folder's trained_on.npy, or the one beside mini's weights.
+
+    mini-free was trained on a part of what mini was, so that its overlap is mini's at most.
+    """
+    from hannun.load import FREE_NAME
     from hannun.mini.model import HERE
     from hannun.seen import Seen
 
-    return Seen.of(HERE if model == "mini" else Path(model.partition("#")[0]))
+    return Seen.of(HERE if model in ("mini", FREE_NAME) else Path(model.partition("#")[0]))
 
 
 def overlap(counted: dict[str, Any]) -> str:

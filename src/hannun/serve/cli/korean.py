@@ -45,7 +45,7 @@ HELP = {
     "Install completion for the current shell.": "지금 쓰는 셸에 자동 완성을 설치합니다.",
     "Show completion for the current shell, to copy it or customize the installation.": "지금 쓰는 셸의 자동 완성 스크립트를 보여 줍니다.",
     # shared
-    "'mini', the path of a model, or a hub id.": "'mini', 모델의 경로, 또는 허브 id.",
+    "'mini', 'mini-free', the path of a model, or a hub id.": "'mini', 'mini-free', 모델의 경로, 또는 허브 id.",
     "A folder, or qdrant://host:6333/name.": "폴더, 또는 qdrant://host:6333/name.",
     "As JSON.": "JSON으로 출력합니다.",
     "Ids of items.": "항목의 id.",

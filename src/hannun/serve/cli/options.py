@@ -12,7 +12,7 @@ DEFAULT = "my.hannun"
 # Not a Path: it may be an address, and a Path would fold the slashes of qdrant://.
 In = Annotated[str, typer.Option("--in", envvar="HANNUN_COLLECTION", metavar="COLLECTION", help="A folder, or qdrant://host:6333/name.")]
 At = Annotated[str, typer.Argument(metavar="[COLLECTION]", envvar="HANNUN_COLLECTION", help="A folder, or qdrant://host:6333/name.")]
-Model = Annotated[str | None, typer.Option("--model", help="'mini', the path of a model, or a hub id.")]
+Model = Annotated[str | None, typer.Option("--model", help="'mini', 'mini-free', the path of a model, or a hub id.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Data = Annotated[Path | None, typer.Option("--data", envvar="HANNUN_DATA", help="The folder of data sets [default: ../shared/data].")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Where vectors and drawn pictures are kept [default: ~/.cache/hannun/eval].")]
