@@ -14,6 +14,7 @@ import pytest
 from hannun import generated
 from hannun.generate.generator import DrawSettings
 from hannun.generate.opening import EMBEDDED, open_generator
+from hannun.mini.model import HERE as MINI
 from hannun.serve.cli.main import run
 
 FEW = DrawSettings(steps=10, guidance=3.0)
@@ -46,11 +47,12 @@ def test_a_picture_is_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "strange"), [("물 속의 바다거북", True), ("a sea turtle", True), ("파란 티 셔츠", False), ("red t-shirt", False)]
+    ("prompt", "strange"),
+    [("물 속의 바다거북", True), ("a sea turtle", True), ("파란 티 셔츠", False), ("red t-shirt", False), ("that thing", True)],
 )
 def test_a_prompt_of_things_it_never_learned_is_told(prompt: str, strange: bool) -> None:
     (made,) = open_generator(None).generate([prompt], 0, DrawSettings(steps=1))
-    assert ["names none of the" in note for note in made.notes] == ([True] if strange else [])
+    assert ["names nothing that mini_painter learned to draw (원피스" in note for note in made.notes] == ([True] if strange else [])
 
 
 def test_it_draws_without_torch(tmp_path: Path) -> None:
@@ -63,3 +65,22 @@ def test_what_it_brings_and_what_it_does_not(capsys: pytest.CaptureFixture[str])
     assert sum(f.stat().st_size for f in EMBEDDED.iterdir()) <= 13 * 2**20
     assert run(["imagine", "a red coat", "--english"]) == 1
     assert "has no English text model of its own; leave out --english" in capsys.readouterr().err
+
+
+def test_its_prompts_are_read_by_the_frozen_encoder_and_no_trained_projection() -> None:
+    """mini's text projection is trained anew now and then; what the painter's head reads stands before it, and must stay."""
+    onnx = pytest.importorskip("onnx", reason="onnx is in the [mini] extra")
+    graph = onnx.load(str(MINI / "text.onnx")).graph
+    makes = {name: node for node in graph.node for name in node.output}
+
+    def above(name: str) -> set[str]:
+        found, ahead = {name}, [name]
+        while ahead:
+            for given in makes[ahead.pop()].input:
+                if given not in found:
+                    found.add(given)
+                    ahead += [given] if given in makes else []
+        return found
+
+    assert any(name.startswith("joint") for name in above("dense"))
+    assert not any(name.startswith("joint") for name in above("states"))

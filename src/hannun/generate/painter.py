@@ -7,7 +7,6 @@ the velocity where it stands, `heun` the mean of that and the velocity where it 
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import pairwise
@@ -20,6 +19,7 @@ import PIL.Image
 
 from hannun.errors import InputError, MissingError
 from hannun.generate.generator import DrawnPicture, DrawSettings, Told, chosen
+from hannun.generate.naming import KnownNames
 from hannun.mini.model import HERE as MINI
 from hannun.mini.session import open_session
 from hannun.mini.text import TextTower
@@ -47,7 +47,7 @@ class OnnxPainter:
             self._side, self._cells, self._channels = int(facts["side"]), int(facts["cells"]), int(facts["channels"])
             self._pad, reads = int(facts["pad"]), str(facts["reads"])
             self._guidance = float(facts.get("guidance", 1.0))
-            self._draws = tuple(map(str, facts.get("draws", ())))
+            self._draws = KnownNames([str(n) for n in facts.get("draws", ())])
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise MissingError(f"{folder / FACTS}: cannot be read ({e}); `hannun train korean_diffusion` makes such a folder") from None
         if reads not in ("", "mini"):
@@ -114,11 +114,10 @@ class OnnxPainter:
 
     def _strange(self, text: str) -> str:
         """What to know of a prompt that names nothing of what the painter learned; "" for others."""
-        said = _plain(text)
-        if not self._draws or any(_plain(word) in said for word in self._draws):
+        if not self._draws.names or self._draws.named(text):
             return ""
-        some = ", ".join(self._draws[:8])
-        return f"names none of the {len(self._draws)} things that {self.name} learned to draw ({some} …); for others give --model"
+        some = ", ".join(self._draws.names[:8])
+        return f"names nothing that {self.name} learned to draw ({some} …, {len(self._draws.names)} names); for others give --model"
 
     def words(self, texts: Sequence[str]) -> Words:
         """States and pooled vectors of prompts, and what was cut off; "" is as the English model reads it, as in training."""
@@ -197,11 +196,6 @@ def _walked(x: Values, times: Values, scheduler: str, velocity: Callable[[Values
         x = there
         told(n + 1)
     return x
-
-
-def _plain(text: str) -> str:
-    """Without what spellings of one word differ in."""
-    return unicodedata.normalize("NFC", text).lower().replace(" ", "").replace("-", "")
 
 
 def _cut(tokens: int, left: str) -> str:

@@ -56,7 +56,8 @@ def view(picture: PIL.Image.Image, key: str, number: int) -> npt.NDArray[np.uint
         return pixels
     light = rng.uniform(1 - LIGHT, 1 + LIGHT)
     gains = [light * rng.uniform(1 - LIGHT / 3, 1 + LIGHT / 3) for _ in range(3)]  # brightness, and the balance of the colours
-    return np.clip(pixels * np.array(gains, np.float32) + 0.5, 0, 255).astype(np.uint8)
+    lit: npt.NDArray[np.uint8] = np.clip(pixels * np.array(gains, np.float32) + 0.5, 0, 255).astype(np.uint8)
+    return lit
 
 
 def cache(folder: Path, name: str, number: int, pictures: Sequence[Picture], tell: Callable[[str], None] = print) -> None:
