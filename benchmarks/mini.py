@@ -29,7 +29,7 @@ from hannun import metrics
 from hannun.datasets import pictures, sentences
 from hannun.embeddings import unit
 from hannun.encoder import UNCALIBRATED, Calibration
-from hannun.mini.heads import Heads
+from hannun.mini.heads import HeadValues
 from hannun.mini.model import FREE, Mini
 from hannun.recipes.mini import features, measure
 
@@ -45,7 +45,7 @@ class Model:
         self.folder = heads or folder
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
-        own = None if heads is None else Heads.load(heads)
+        own = None if heads is None else HeadValues.load(heads)
         graphs = [(folder / name).read_bytes() if own is None else own.over(folder / name) for name in ("text.onnx", "image.onnx")]
         self.text, self.image = (ort.InferenceSession(graph, options) for graph in graphs)
         self.tokenizer = Tokenizer.from_file(str((folder if (folder / "tokenizer.json").exists() else MINI) / "tokenizer.json"))

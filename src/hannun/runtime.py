@@ -14,6 +14,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+#: How a constant's name ends by the way its values are stored: bytes that scales are multiplied with, or half precision.
+BYTE, SCALE, HALF = ".byte", ".scale", ".half"
 _registering = threading.Lock()
 _registered = False
 

@@ -16,7 +16,7 @@ from hannun import runtime
 from hannun.errors import EncoderMismatch, InputError, MissingError
 from hannun.item import Image
 from hannun.mini import heads
-from hannun.mini.heads import FILE, Heads, rounded
+from hannun.mini.heads import FILE, HeadValues, rounded
 from hannun.mini.model import FREE, HERE, Mini
 from tests.conftest import draw
 
@@ -48,9 +48,9 @@ def test_constants_of_other_lengths_and_names_are_refused() -> None:
 
 
 def test_what_is_saved_comes_back_and_the_same_makes_the_same_bytes(tmp_path: Path) -> None:
-    made = Heads(tmp_path / FILE, {"image.onnx": {"a::b/c.byte": np.int8([[1, -2]]), "a::b/c.scale": np.float32([[0.5]])}})
+    made = HeadValues(tmp_path / FILE, {"image.onnx": {"a::b/c.byte": np.int8([[1, -2]]), "a::b/c.scale": np.float32([[0.5]])}})
     made.save()
-    first, back = (tmp_path / FILE).read_bytes(), Heads.load(tmp_path)
+    first, back = (tmp_path / FILE).read_bytes(), HeadValues.load(tmp_path)
     assert {k: v.tolist() for k, v in back.files["image.onnx"].items()} == {"a::b/c.byte": [[1, -2]], "a::b/c.scale": [[0.5]]}
     back.save()
     assert (tmp_path / FILE).read_bytes() == first
@@ -69,17 +69,17 @@ def test_a_truncated_file_is_told_in_a_line(tmp_path: Path, cut: int) -> None:
 def test_a_missing_file_and_one_of_another_network_are_told(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no such weights"):
         Mini(heads=tmp_path).encode_query(["모자"])
-    Heads(tmp_path / FILE, {"text.onnx": {"joint.head.nothing": np.zeros(3, np.float32)}}).save()
+    HeadValues(tmp_path / FILE, {"text.onnx": {"joint.head.nothing": np.zeros(3, np.float32)}}).save()
     with pytest.raises(InputError, match=r"was made for another text\.onnx than the one in this package"):
         Mini(heads=tmp_path).encode_query(["모자"])
 
 
 def test_heads_for_half_precision_and_for_bytes_give_the_same_vectors() -> None:
     """The same heads over a graph that keeps bytes, and over one that keeps halves, differ by the halves' rounding alone."""
-    free = Heads.load(FREE)
-    name = next(n for n in free.files["text.onnx"] if n.endswith(heads.BYTE))
-    plain = name.removesuffix(heads.BYTE)
-    whole = free.files["text.onnx"][name].astype(np.float32) * free.files["text.onnx"][plain + heads.SCALE]
+    free = HeadValues.load(FREE)
+    name = next(n for n in free.files["text.onnx"] if n.endswith(runtime.BYTE))
+    plain = name.removesuffix(runtime.BYTE)
+    whole = free.files["text.onnx"][name].astype(np.float32) * free.files["text.onnx"][plain + runtime.SCALE]
     halved = np.abs(whole.astype(np.float16).astype(np.float32) - whole)
     assert (halved <= np.abs(whole) * 2**-11 + 1e-7).all()
 
@@ -100,7 +100,7 @@ def test_mini_free_is_a_model_of_its_own_over_the_same_bodies() -> None:
 def test_the_fingerprint_is_of_the_heads_and_of_the_bodies_alone(tmp_path: Path) -> None:
     free = hannun.load("mini-free")
     assert free.fingerprint == heads.fingerprint(FREE, HERE)
-    other = Heads.load(FREE)
+    other = HeadValues.load(FREE)
     changed = {k: dict(v) for k, v in other.files.items()}
     some = min(changed["text.onnx"])
     changed["text.onnx"][some] = changed["text.onnx"][some] + 1
@@ -116,6 +116,37 @@ def test_the_fingerprint_is_of_the_heads_and_of_the_bodies_alone(tmp_path: Path)
     name, (at, end) = next((k, v) for k, v in runtime.constants(data).items() if k.startswith("l0"))
     (base / "text.onnx").write_bytes(runtime.with_constants(data, {name: bytes(255 - b for b in data[at:end])}))  # another body
     assert heads.fingerprint(FREE, base) != free.fingerprint
+
+
+def test_mini_free_has_a_value_of_its_own_for_every_weight_of_minis_heads() -> None:
+    """What a restricted licence taught must not come along."""
+    own = HeadValues.load(FREE)
+    for file, begins in (("text.onnx", "joint.head."), ("image.onnx", "head.")):
+        there = {heads.plain(n) for n in runtime.constants((HERE / file).read_bytes()) if n.startswith(begins)}
+        assert there and there <= {heads.plain(n) for n in own.files[file]}
+
+
+def test_equal_constants_that_an_exporter_wrote_as_one_are_found_by_who_reads_them(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is in the [train] extra")
+    onnx = pytest.importorskip("onnx", reason="onnx is in the [train] extra")
+    from hannun.recipes.mini.free import _shared
+
+    def graph(second: str, reader: str = "outer/Add") -> object:
+        make = onnx.helper
+        biases = [onnx.numpy_helper.from_array(np.zeros(3, np.float16), f"{n}.half") for n in dict.fromkeys(("first", second))]
+        casts = [make.make_node("Cast", [t.name], [t.name.removesuffix(".half")], to=1) for t in biases]
+        adds = [
+            make.make_node("Add", ["mean", "first"], ["half"], name="turn/Add"),
+            make.make_node("Add", ["half", second], ["dense"], name=reader),
+        ]
+        ports = [[make.make_tensor_value_info(n, 1, [3])] for n in ("mean", "dense")]
+        return make.make_graph([*casts, *adds], "g", *ports, biases)
+
+    own = {"first.half": np.zeros(3, np.float16)}
+    assert list(_shared(graph("first"), graph("second"), own)) == ["second.half"]
+    assert _shared(graph("first"), graph("first"), own) == {}
+    with pytest.raises(ValueError, match=r"second\.half: the build has no value of its own"):
+        _shared(graph("first", "another/Add"), graph("second"), own)
 
 
 def test_a_collection_of_mini_is_not_opened_with_mini_free(tmp_path: Path) -> None:

@@ -19,16 +19,16 @@ import numpy.typing as npt
 
 from hannun import runtime
 from hannun.errors import InputError, MissingError
+from hannun.runtime import BYTE, HALF, SCALE
 
 FILE = "heads.npz"
 HUBS = "hubs."  # how the names begin of what moves pictures that are near to everything (see `hannun.recipes.mini.hubs`)
-BYTE, SCALE, HALF = ".byte", ".scale", ".half"
 Array = npt.NDArray[Any]
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Heads:
+class HeadValues:
     """Constants by the file that they belong to and by name; `where` is what errors name."""
 
     where: Path
@@ -64,7 +64,7 @@ class Heads:
                         np.lib.format.write_array(out, np.ascontiguousarray(value), allow_pickle=False)
 
     @staticmethod
-    def load(folder: Path) -> Heads:
+    def load(folder: Path) -> HeadValues:
         """What `save` wrote. Raises MissingError, or InputError for a file that is damaged."""
         path = folder / FILE
         if not path.exists():
@@ -77,7 +77,7 @@ class Heads:
                     files.setdefault(file, {})[name] = found[key]
         except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as e:
             raise InputError(f"{path}: is damaged ({e}), expected the constants that Hannun comes with; reinstall hannun") from None
-        return Heads(path, files)
+        return HeadValues(path, files)
 
 
 def rounded(value: npt.NDArray[np.float32], axis: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
@@ -94,16 +94,16 @@ def fingerprint(folder: Path, base: Path) -> str:
 
     Other heads of the networks in `base` change nothing.
     """
-    heads = Heads.load(folder)
+    heads = HeadValues.load(folder)
     h = blake2b((folder / FILE).read_bytes() + (base / "tokenizer.json").read_bytes(), digest_size=16)
     for file in ("image.onnx", "text.onnx"):
-        model, own = (base / file).read_bytes(), {_plain(n) for n in heads.files[file]}
+        model, own = (base / file).read_bytes(), {plain(n) for n in heads.files[file]}
         for name, (at, end) in sorted(runtime.constants(model).items()):
-            if _plain(name) not in own and not name.startswith(HUBS):
+            if plain(name) not in own and not name.startswith(HUBS):
                 h.update(name.encode() + model[at:end])
     return h.hexdigest()
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A constant's name without what says how it is stored."""
     return name.removesuffix(BYTE).removesuffix(SCALE).removesuffix(HALF)

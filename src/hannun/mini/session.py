@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from hannun import runtime
 from hannun.errors import MissingError
-from hannun.mini.heads import Heads
+from hannun.mini.heads import HeadValues
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = (), heads: Heads | None = None) -> InferenceSession:
+def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = (), heads: HeadValues | None = None) -> InferenceSession:
     """A session that also gives the `inner` values; `threads` is by default the number of cores this process may run on.
 
     `heads` are other values for some of the file's constants. Raises MissingError, InputError.

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, scaled_dot_product_attention
 
 from hannun.errors import InputError, MissingError
-from hannun.mini.heads import BYTE, HALF, SCALE
 from hannun.models.pooling import last_token
+from hannun.runtime import BYTE, HALF, SCALE
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor
 
-from hannun.mini.heads import BYTE, FILE, HALF, HUBS, SCALE, Array, Heads, fingerprint, rounded
+from hannun.mini.heads import FILE, HUBS, Array, HeadValues, fingerprint, plain, rounded
 from hannun.mini.model import FREE
 from hannun.mini.model import HERE as MINI
 from hannun.recipes.mini.pools import Views
 from hannun.recipes.mini.rows import axis, bodies, large
 from hannun.recipes.mini.towers import Towers
+from hannun.runtime import BYTE, HALF, SCALE
 
 MOST = 6.0  # the gate's limit, where that of mini is 2
 PHOTOS = 4.0  # the gate that photos are to have
@@ -70,23 +71,43 @@ def _before_gate(towers: Towers, views: Views, rows: Sequence[int]) -> tuple[Ten
     return torch.cat(read), torch.cat(out)
 
 
-def heads(folder: Path, to: Path) -> Heads:
-    """What the ONNX files of a build have apart from the frozen bodies, as constants of mini's files; no hubs are moved.
+def heads(folder: Path, to: Path, base: Path = MINI) -> HeadValues:
+    """What the ONNX files of a build have apart from the frozen bodies, as constants of the files in `base`; no hubs are moved.
 
-    Raises ValueError where the constants are not stored as `rows` stores them.
+    Raises ValueError where the constants are not stored as `rows` stores them, or where one of the base's heads would keep its value.
     """
     files: dict[str, dict[str, Array]] = {}
     for name in ("image.onnx", "text.onnx"):
-        graph = onnx.load(str(folder / name)).graph
+        graph, other = (onnx.load(str(where / name)).graph for where in (folder, base))
         frozen = bodies(graph)
         own = files[name] = {t.name: numpy_helper.to_array(t) for t in graph.initializer if _head(t, frozen)}
+        own |= _shared(graph, other, own)
         for tensor in graph.initializer:
             if tensor.name in own and large(tensor):  # mini keeps these in half precision; here every byte counts twice
                 plain = tensor.name.removesuffix(HALF)
                 whole = own.pop(tensor.name).astype(np.float32)
                 own[plain + BYTE], own[plain + SCALE] = rounded(whole, axis(graph, plain))
     files["image.onnx"][HUBS + "direction"] = np.zeros((1, 384), np.float32)
-    return Heads(to / FILE, files)
+    return HeadValues(to / FILE, files)
+
+
+def _shared(graph: Any, base: Any, own: Mapping[str, Array]) -> dict[str, Array]:
+    """Values of the base's heads that the build's graph has under another name: equal constants (two biases of zeros) are exported as one.
+
+    What one of the base's nodes reads there, the node of the same name reads here.
+    """
+    frozen, known = bodies(base), {plain(name) for name in own}
+    readers = {given: (n.name, at) for n in base.node if n.op_type != "Cast" for at, given in enumerate(n.input)}
+    nodes = {n.name: n for n in graph.node}
+    found: dict[str, Array] = {}
+    for tensor in base.initializer:
+        if _head(tensor, frozen) and plain(tensor.name) not in known:
+            reader, at = readers[plain(tensor.name)]
+            given = nodes[reader].input[at] if reader in nodes else ""
+            if given + HALF not in own:
+                raise ValueError(f"{tensor.name}: the build has no value of its own for it, expected one for every weight of the heads")
+            found[tensor.name] = own[given + HALF]
+    return found
 
 
 def _head(tensor: Any, frozen: frozenset[str]) -> bool:
@@ -94,10 +115,10 @@ def _head(tensor: Any, frozen: frozenset[str]) -> bool:
     return tensor.name not in frozen and not tensor.name.startswith(HUBS) and tensor.data_type != onnx.TensorProto.INT64
 
 
-def written(folder: Path, to: Path, base: Path = MINI) -> Heads:
+def written(folder: Path, to: Path, base: Path = MINI) -> HeadValues:
     """mini-free's files in `to`, out of the build in `folder`, tried on the networks in `base`."""
     to.mkdir(parents=True, exist_ok=True)
-    own = heads(folder, to)
+    own = heads(folder, to, base)
     for name in own.files:
         own.over(base / name)
     own.save()

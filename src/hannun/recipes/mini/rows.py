@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from hannun.mini.heads import BYTE, HALF, SCALE, rounded
+from hannun.mini.heads import rounded
+from hannun.runtime import BYTE, HALF, SCALE
 
 FROZEN = ("logits", "mean")  # outputs of the bodies
 LEAST = 16_384  # values of a matrix that is worth it
