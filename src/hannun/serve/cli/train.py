@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
+from hannun.curate.describe.attributes import sentence
 from hannun.errors import DependencyError, InputError, neighbours
 from hannun.files import whole_folder
 from hannun.serve.cli import recipes
@@ -82,7 +83,6 @@ def train(
 
 def _own(pairs: list[Path], dev: list[Path], columns: str | None, product: str) -> OwnData:
     """What is trained and measured on; what cannot be read is told. Raises InputError where nothing is left."""
-    from hannun.curate.describe.attributes import sentence
     from hannun.item import Pair, Problem
     from hannun.serve.cli import output
     from hannun.train import own
