@@ -18,7 +18,6 @@ import PIL.Image
 
 from hannun.embeddings import Floats
 from hannun.item import Image
-from hannun.mini.heads import HeadValues
 from hannun.mini.session import open_session
 
 if TYPE_CHECKING:
@@ -57,8 +56,7 @@ class ImageTower:
     def _load(self) -> InferenceSession:
         with self._lock:
             if self._session is None:
-                heads = None if self._heads is None else HeadValues.load(self._heads)
-                self._session = open_session(self._folder / "image.onnx", self._threads, self._inner, heads)
+                self._session = open_session(self._folder / "image.onnx", self._threads, self._inner, self._heads)
             return self._session
 
     def dense(self, pictures: Iterable[Image]) -> Floats:

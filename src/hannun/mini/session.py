@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = (), heads: HeadValues | None = None) -> InferenceSession:
+def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = (), heads: Path | None = None) -> InferenceSession:
     """A session that also gives the `inner` values; `threads` is by default the number of cores this process may run on.
 
-    `heads` are other values for some of the file's constants. Raises MissingError, InputError.
+    `heads` is a folder of other values for some of the file's constants. Raises MissingError, InputError.
     """
     there(path)
     ort = runtime.onnxruntime()
@@ -33,7 +33,7 @@ def open_session(path: Path, threads: int | None = None, inner: Sequence[str] = 
     runtime.lean(options)
     model: str | bytes = str(path)
     if inner or heads is not None:
-        data = path.read_bytes() if heads is None else heads.over(path)
+        data = path.read_bytes() if heads is None else HeadValues.load(heads).over(path)
         model = runtime.with_outputs(data, inner) if inner else data
     session: InferenceSession = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     runtime.give_back()

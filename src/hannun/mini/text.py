@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal, final
 import numpy as np
 
 from hannun.embeddings import Floats
-from hannun.mini.heads import HeadValues
 from hannun.mini.session import open_session, there
 
 if TYPE_CHECKING:
@@ -56,8 +55,7 @@ class TextTower:
                 from tokenizers import Tokenizer
 
                 tokenizer = Tokenizer.from_file(str(there(self._folder / "tokenizer.json")))
-                heads = None if self._heads is None else HeadValues.load(self._heads)
-                self._loaded = tokenizer, open_session(self._folder / "text.onnx", self._threads, heads=heads)
+                self._loaded = tokenizer, open_session(self._folder / "text.onnx", self._threads, heads=self._heads)
             return self._loaded
 
     def encode(self, texts: Sequence[str], role: Role) -> Floats:

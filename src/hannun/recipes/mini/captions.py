@@ -25,6 +25,7 @@ from hannun.embeddings import Floats
 from hannun.files import whole_folder
 from hannun.item import Image
 from hannun.mini.captions import FOLDER, MOVED, STILL
+from hannun.mini.heads import rounded
 from hannun.mini.image import ImageTower
 from hannun.mini.model import HERE as MINI
 
@@ -85,14 +86,14 @@ def read(model: Any) -> FirstLayer:
 def write(model: Any, layer: FirstLayer) -> Any:
     """look.onnx with this first layer: a scale for each column, int8."""
     known, name = _constants(model), _entering(model)
-    scale = np.abs(layer.weight).max(0) / 127
+    weight, scale = rounded(layer.weight.astype(np.float32), axis=0)
     made = {
         MEAN: layer.mean.astype(np.float32),
         SPREAD: layer.spread.astype(np.float32),
         BIAS: layer.bias.astype(np.float32),
-        f"{name}_scale": scale.astype(np.float32),
-        f"{name}_zero_point": np.zeros(len(scale), np.int8),
-        f"{name}_quantized": np.clip(np.round(layer.weight / scale), -127, 127).astype(np.int8),
+        f"{name}_scale": scale[0],
+        f"{name}_zero_point": np.zeros(weight.shape[1], np.int8),
+        f"{name}_quantized": weight,
     }
     for key, value in made.items():
         known[key].CopyFrom(numpy_helper.from_array(value, key))

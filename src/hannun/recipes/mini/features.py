@@ -43,21 +43,23 @@ class CachedFeatures:
 
 def view(picture: PIL.Image.Image, key: str, number: int) -> npt.NDArray[np.uint8]:
     """The picture as the backbone sees it in view `number`: uint8 [260, 260, 3]."""
-    rng = random.Random(f"{key} {number}")
-    if number:
-        scale = rng.uniform(0.65, 1.0)
-        width, height = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-        left, top = rng.randint(0, picture.width - width), rng.randint(0, picture.height - height)
-        picture = picture.crop((left, top, left + width, top + height))
-        if rng.random() < 0.5:
-            picture = picture.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
-    pixels = np.asarray(picture.resize((backbone.SIDE, backbone.SIDE), PIL.Image.Resampling.BICUBIC), dtype=np.uint8)
     if not number:
-        return pixels
+        return _squashed(picture)
+    rng = random.Random(f"{key} {number}")
+    scale = rng.uniform(0.65, 1.0)
+    width, height = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    left, top = rng.randint(0, picture.width - width), rng.randint(0, picture.height - height)
+    picture = picture.crop((left, top, left + width, top + height))
+    if rng.random() < 0.5:
+        picture = picture.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
     light = rng.uniform(1 - LIGHT, 1 + LIGHT)
     gains = [light * rng.uniform(1 - LIGHT / 3, 1 + LIGHT / 3) for _ in range(3)]  # brightness, and the balance of the colours
-    lit: npt.NDArray[np.uint8] = np.clip(pixels * np.array(gains, np.float32) + 0.5, 0, 255).astype(np.uint8)
+    lit: npt.NDArray[np.uint8] = np.clip(_squashed(picture) * np.array(gains, np.float32) + 0.5, 0, 255).astype(np.uint8)
     return lit
+
+
+def _squashed(picture: PIL.Image.Image) -> npt.NDArray[np.uint8]:
+    return np.asarray(picture.resize((backbone.SIDE, backbone.SIDE), PIL.Image.Resampling.BICUBIC), dtype=np.uint8)
 
 
 def cache(folder: Path, name: str, number: int, pictures: Sequence[Picture], tell: Callable[[str], None] = print) -> None:

@@ -77,16 +77,15 @@ def heads(folder: Path, to: Path, base: Path = MINI) -> HeadValues:
     Raises ValueError where the constants are not stored as `rows` stores them, or where one of the base's heads would keep its value.
     """
     files: dict[str, dict[str, Array]] = {}
-    for name in ("image.onnx", "text.onnx"):
-        graph, other = (onnx.load(str(where / name)).graph for where in (folder, base))
+    for file in ("image.onnx", "text.onnx"):
+        graph, other = (onnx.load(str(where / file)).graph for where in (folder, base))
         frozen = bodies(graph)
-        own = files[name] = {t.name: numpy_helper.to_array(t) for t in graph.initializer if _head(t, frozen)}
+        own = files[file] = {t.name: numpy_helper.to_array(t) for t in graph.initializer if _head(t, frozen)}
         own |= _shared(graph, other, own)
         for tensor in graph.initializer:
             if tensor.name in own and large(tensor):  # mini keeps these in half precision; here every byte counts twice
-                plain = tensor.name.removesuffix(HALF)
-                whole = own.pop(tensor.name).astype(np.float32)
-                own[plain + BYTE], own[plain + SCALE] = rounded(whole, axis(graph, plain))
+                name, whole = plain(tensor.name), own.pop(tensor.name).astype(np.float32)
+                own[name + BYTE], own[name + SCALE] = rounded(whole, axis(graph, name))
     files["image.onnx"][HUBS + "direction"] = np.zeros((1, 384), np.float32)
     return HeadValues(to / FILE, files)
 
