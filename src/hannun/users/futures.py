@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -23,7 +23,8 @@ class FutureLoss:
     The softmax is over every item once where the catalogue has no more than `whole`, or `negatives`, of them. From a larger one `negatives`
     items are drawn, half of them from what the batch predicts and half from all. `masked` weighs the loss of finding events that are
     hidden (a share `hidden` of them; after Sun et al. 2019, BERT4Rec, but from what came before alone). `dropped` is how often an item's
-    id is passed over where it has content, so that items and words that nobody has seen yet have a place in the space.
+    id is passed over where it has content, so that items and words that nobody has seen yet have a place in the space. `short` is the
+    weight of each nested shorter length beside the full one's 1.
     """
 
     negatives: int = 1_000
@@ -31,6 +32,11 @@ class FutureLoss:
     hidden: float = 0.15
     dropped: float = 0.3
     whole: int = 0
+    short: float = 1.0
+
+    def shares(self, dims: Sequence[int]) -> list[float]:
+        """The weight of each length in the loss, the full one first."""
+        return [1.0] + [self.short] * (len(dims) - 1)
 
 
 class FutureStep(Protocol):
@@ -69,7 +75,7 @@ def future(
         def whole(q: Tensor, keys: Tensor) -> Tensor:
             return cross_entropy(scale * q @ keys.T, target - 1)
 
-        return matryoshka(whole, states, table[1:], network.dims)
+        return matryoshka(whole, states, table[1:], network.dims, settings.shares(network.dims))
     common = settings.negatives // 2
     drawn = torch.cat([
         target[torch.randint(0, len(target), (common,), generator=rng)],
@@ -81,7 +87,7 @@ def future(
     def sampled(q: Tensor, keys: Tensor) -> Tensor:
         return sampled_softmax(q, keys[: len(q)], keys[len(q) :], scale, expected=expected, same=same)
 
-    return matryoshka(sampled, states, table[torch.cat([target, drawn])], network.dims)
+    return matryoshka(sampled, states, table[torch.cat([target, drawn])], network.dims, settings.shares(network.dims))
 
 
 def _states(network: UserNetwork, table: Tensor, rows: WindowRows) -> Tensor:

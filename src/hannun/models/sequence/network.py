@@ -35,7 +35,7 @@ class UserShape:
 
     `dims` are its vectors' lengths, the full one first; `content` is the length of content vectors, 0 for none, and `reads` the name of the
     encoder that makes them. `recent` and `kept` are those of `cover`. `prices`: whether it reads what events cost; `gaps`: whether
-    it reads how long after the one before each of them was.
+    it reads how long after the one before each of them was. `wide`: how many times as wide the inside of a block is.
     """
 
     dims: tuple[int, ...] = (64, 32)
@@ -48,6 +48,7 @@ class UserShape:
     reads: str = ""
     prices: bool = False
     gaps: bool = False
+    wide: int = 4
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -101,20 +102,21 @@ def bucket(values: Tensor, count: int, steps: float) -> Tensor:
 
 @final
 class _UserBlock(nn.Module):  # type: ignore[misc]
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, wide: int, dropout: float) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.rate = heads, dropout
         self.first, self.second = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.wide = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        self.wide = nn.Sequential(nn.Linear(dim, wide * dim), nn.GELU(), nn.Linear(wide * dim, dim))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "b t d"], bias: Float[Tensor, "b h t t"]) -> Float[Tensor, "b t d"]:
         b, t, d = x.shape
         q, k, v = self.qkv(self.first(x)).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        seen = scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        seen = scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=self.rate if self.training else 0.0)
         x = x + self.dropout(self.out(seen.transpose(1, 2).reshape(b, t, d)))
-        out: Tensor = x + self.dropout(self.wide(self.second(x)))
+        into, bend, back = self.wide
+        out: Tensor = x + self.dropout(back(self.dropout(bend(into(self.second(x))))))
         return out
 
 
@@ -148,7 +150,7 @@ class UserNetwork(nn.Module):  # type: ignore[misc]
         self.content = nn.Parameter(rows, requires_grad=False)
         self.begin, self.norm, self.out = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.Linear(dim, dim)
         self.dropout = nn.Dropout(shape.dropout)
-        self.blocks = nn.ModuleList(_UserBlock(dim, shape.heads, shape.dropout) for _ in range(shape.layers))
+        self.blocks = nn.ModuleList(_UserBlock(dim, shape.heads, shape.wide, shape.dropout) for _ in range(shape.layers))
         self.log_scale = nn.Parameter(torch.tensor(-math.log(START_TEMPERATURE)))
 
     @property
