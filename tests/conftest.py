@@ -8,9 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import hypothesis
 import numpy as np
@@ -46,6 +48,16 @@ def encoded(picture: PIL.Image.Image, kind: str = "PNG", **options: object) -> b
     return out.getvalue()
 
 
+def shard(path: Path, *files: tuple[str, bytes], mode: Literal["w", "a"] = "w") -> Path:
+    """A tar of files, each with its name; "a" puts them behind those that are there."""
+    with tarfile.open(path, mode) as archive:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
 def bomb(side: int = 20_000) -> bytes:
     """A real PNG of side × side white pixels in a few kilobytes; one bit each, so that making it costs little."""
     return encoded(PIL.Image.new("1", (side, side), 1), "PNG", optimize=True)
@@ -78,10 +90,10 @@ def child(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     )
 
 
-def finished(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """The same, waited for."""
+def finished(*arguments: str, cwd: Path | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """The same, waited for; so many seconds at most."""
     process = child(*arguments, cwd=cwd)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=timeout)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 

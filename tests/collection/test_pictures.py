@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from hannun import collection, sources
-from tests.conftest import draw, encoded
+from tests.conftest import draw, encoded, shard
 from tests.toy import Toy
 
 
@@ -25,14 +25,8 @@ def test_bytes_and_decoded_pictures_are_kept_once_and_move_with_the_folder(tmp_p
 
 
 def test_pictures_in_tars_are_read_where_they_lie(tmp_path: Path) -> None:
-    import io
-    import tarfile
-
     data = encoded(draw(seed=3))
-    with tarfile.open(tmp_path / "s.tar", "w") as archive:
-        info = tarfile.TarInfo("k.png")
-        info.size = len(data)
-        archive.addfile(info, io.BytesIO(data))
+    shard(tmp_path / "s.tar", ("k.png", data))
     with collection.open(tmp_path / "c", Toy()) as shop:
         shop.add(sources.read([tmp_path / "s.tar"]))
         assert shop.get("k").images[0].read() == data and not (tmp_path / "c/pictures").exists()

@@ -46,6 +46,11 @@ def test_run_report_and_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
         (["run", ".", "--personal", "burn"], "expected 'mask' or 'drop'"),
         (["run", ".", "--columns", "title"], "expected ours=theirs"),
         (["run", ".", "--columns", "titel=x"], "did you mean 'title'"),
+        (["run", "goods.csv"], "run again with `--columns title=상품명,image=사진,key=번호`"),
+        (
+            ["run", "goods.csv", "--columns", "title=상품명"],
+            "expected 'image' or 'url' (and 'title'); run again with `--columns",
+        ),
         (["run", ".", "--noise-words", "none.txt"], "no such list"),
         (["report", "."], "no finished curation run"),
         (["sweep", "none", "--eval", "none"], "no such file or folder"),
@@ -56,6 +61,7 @@ def test_mistakes_are_one_line(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "goods.csv").write_text("번호,상품명,사진\n1,빨간 원피스,a.jpg\n", "utf-8")
     assert run(["curate", *arguments]) == 1
     err = capsys.readouterr().err
-    assert said in err and err.splitlines()[-1].startswith("error: ") and not list(tmp_path.iterdir())
+    assert said in err and err.splitlines()[-1].startswith("error: ") and [f.name for f in tmp_path.iterdir()] == ["goods.csv"]

@@ -75,6 +75,7 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "full/mine.txt").write_text("mine")
     for arguments, said in (
         ([str(tmp_path / "none")], "no such folder"),
+        (["mini"], "mini: is ONNX as it comes, in "),
         ([str(tmp_path / "empty")], "holds no trained model"),
         ([str(tmp_path / "llava"), "--to", str(tmp_path / "x")], "expected two towers"),
         ([str(tmp_path / "llava"), "--to", str(tmp_path / "full")], "is there already"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ import pytest
 from hannun import collection
 from hannun.errors import InputError
 from hannun.recipes import fashion200k as recipe
-from tests.conftest import draw, encoded
+from tests.conftest import draw, encoded, shard
 from tests.toy import Toy
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "fashion"
@@ -23,20 +21,19 @@ DATA = Path(__file__).parents[2].parent / "shared" / "data" / "fashion"
 def shards(tmp_path: Path) -> Path:
     """24 products of four kinds, whose descriptions and looks both tell the kind."""
     kinds = [("Shirts", "Topwear", "셔츠"), ("Tshirts", "Topwear", "티셔츠"), ("Watches", "Watches", "시계"), ("Belts", "Belts", "벨트")]
-    with tarfile.open(tmp_path / "test-000.tar", "w") as archive:
-        for n in range(24):
-            fine, broad, _ = kinds[n % 4]
-            facts = {
-                "productDisplayName": f"{fine} number {n}",
-                "articleType": fine,
-                "subCategory": broad,
-                "baseColour": "Black",
-                "gender": "Men",
-            }
-            for ending, data in (("jpg", encoded(draw(seed=n % 4, size=(16, 16)), "JPEG")), ("json", json.dumps(facts).encode())):
-                info = tarfile.TarInfo(f"{n:03}.{ending}")
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
+    files = []
+    for n in range(24):
+        fine, broad, _ = kinds[n % 4]
+        facts = {
+            "productDisplayName": f"{fine} number {n}",
+            "articleType": fine,
+            "subCategory": broad,
+            "baseColour": "Black",
+            "gender": "Men",
+        }
+        files.append((f"{n:03}.jpg", encoded(draw(seed=n % 4, size=(16, 16)), "JPEG")))
+        files.append((f"{n:03}.json", json.dumps(facts).encode()))
+    shard(tmp_path / "test-000.tar", *files)
     return tmp_path
 
 

@@ -59,7 +59,8 @@ def test_the_engine_decides_what_was_left_out(start: Start, monkeypatch: pytest.
         ({}, 400, "neither a query"),
         ({"query": "  "}, 400, "empty content"),
         ({"query": "가", "limit": 0}, 422, "limit"),
-        ({"query": "가", "limt": 3}, 422, "limt"),
+        ({"query": "가", "limt": 3}, 422, "there is no field 'limt'; did you mean 'limit'"),
+        ({"queri": "가"}, 422, "there is no field 'queri'; did you mean 'query'"),
         ({"query": "가", "where": "price <"}, 400, "price"),
         ({"query": {"image": "/etc/passwd"}}, 400, "not a picture"),
         ({"query": {"image": "../photos/a.jpg"}}, 400, "a path on the server is never read"),
@@ -74,6 +75,21 @@ def test_what_is_wrong_is_said_in_one_line(shop: Running, body: dict[str, object
     error = answer.json()["error"]
     assert answer.status_code == status and says in error["message"] and "\n" not in error["message"]
     assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("content", "media", "says"),
+    [
+        ('{"query": "가"}', "application/x-www-form-urlencoded", "expected a JSON object; send the header Content-Type: application/json"),
+        ('{"query": "가"}', "", "the body came as no type, expected a JSON object"),
+        ('{"query": "가', "application/json", "the body is not JSON ("),
+        ("[1]", "application/json", "the body: Input should be a valid dictionary"),
+    ],
+)
+def test_a_body_that_is_none_is_told_apart_from_its_fields(shop: Running, content: str, media: str, says: str) -> None:
+    answer = shop.client.post("/v1/search", content=content.encode(), headers={"content-type": media} if media else {})
+    error = answer.json()["error"]
+    assert answer.status_code == 422 and says in error["message"] and error["param"] is None
 
 
 def test_items_are_added_replaced_changed_and_removed(shop: Running) -> None:

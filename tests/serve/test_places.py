@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
 import re
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hannun import collection
-from tests.conftest import draw, encoded
+from tests.conftest import draw, encoded, shard
 from tests.serve.conftest import Start, start  # noqa: F401
 from tests.toy import Toy
 
@@ -39,11 +37,7 @@ def place(tmp_path: Path) -> Path:
     draw(seed=1).save(folder / "again.png")
     (folder / "a.txt").write_text("초록 바지", "utf-8")
     (folder / "t.jsonl").write_text('{"text": "빨간 가방", "image": "in/0.png", "price": 1}\n{"text": "모자", "price": 2}\n', "utf-8")
-    with tarfile.open(folder / "s.tar", "w") as archive:
-        for name, data in (("k.png", encoded(draw(seed=9))), ("k.json", b'{"text": "x"}')):
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+    shard(folder / "s.tar", ("k.png", encoded(draw(seed=9))), ("k.json", b'{"text": "x"}'))
     with collection.open(tmp_path / SECRET / "shop.hannun", own_model(), words=False) as made:
         assert made.add(folder).added == 7
     return tmp_path / SECRET / "shop.hannun"

@@ -13,7 +13,6 @@ from hannun.errors import InputError, MissingError
 from hannun.serve.cli.main import run
 from hannun.serve.tags import annotator, topics
 
-
 #: A picture whose kind the names of things find, one whose colour every annotator is sure of (0.65 and more, half is asked).
 DRESS, COAT = "dress-red-plain", "coat-red-checked"
 
@@ -36,6 +35,16 @@ def test_pictures_are_told_of(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert findings["색"]["value"] == "빨강" and 0.4 <= findings["색"]["score"] <= 1
     assert run(["tag", str(folder / f"photos/{COAT}.jpg"), "--zero-shot", "--english"]) == 0
     assert "colour\tred\t" in capsys.readouterr().out
+
+
+def test_a_picture_that_cannot_be_read_is_told_with_its_reason(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.jpg").touch()
+    for more in ([], ["--json"]):
+        assert run(["tag", str(tmp_path / "empty.jpg"), "--zero-shot", *more]) == 1
+    assert f"not read: {tmp_path / 'empty.jpg'}: is empty (0 bytes)" in capsys.readouterr().err
+    assert run(["tag", str(tmp_path / "empty.jpg"), str(folder / f"photos/{COAT}.jpg"), "--zero-shot", "--english"]) == 0
+    told = capsys.readouterr()
+    assert "colour\tred\t" in told.out and "empty.jpg" not in told.out and "empty.jpg" in told.err
 
 
 def test_a_collection_gets_facts_that_conditions_use(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

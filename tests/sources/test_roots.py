@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from hannun.sources import Roots, bound, fresh, learnt, placed
+from hannun.sources import Roots, bound, fresh, learnt, on_disk, placed
 from hannun.sources.roots import root_of
 
 PHOTOS = "/home/me/photos"
@@ -64,3 +67,19 @@ def test_a_folder_is_its_own_root_and_a_file_is_one_of_its_folder(tmp_path: Path
     monkeypatch.chdir(tmp_path / "in")
     assert root_of(Path(".")) == root_of(Path("../in/")) == root_of(tmp_path / "in") == f"{tmp_path}/in"
     assert root_of(Path("a.txt")) == f"{tmp_path}/in/*"
+
+
+@pytest.mark.parametrize("forms", product(("NFC", "NFD"), repeat=3))
+def test_each_part_of_a_path_is_found_in_the_form_that_the_disk_has(tmp_path: Path, forms: tuple[str, ...]) -> None:
+    there = tmp_path.joinpath(*(unicodedata.normalize(f, n) for f, n in zip(forms, ("가게", "여름 옷", "원피스.jpg"), strict=True)))
+    there.parent.mkdir(parents=True)
+    there.touch()
+    for typed in ("NFC", "NFD"):
+        assert on_disk(tmp_path / unicodedata.normalize(typed, "가게/여름 옷/원피스.jpg")).samefile(there)
+
+
+def test_what_is_not_there_stays_as_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.symlink(tmp_path, "가")
+    for name in ("나", "가/나", "가" * 300, f"가/{'나' * 300}/다", "나\0"):  # the third is longer than a disk takes
+        assert on_disk(Path(name)) == Path(name)

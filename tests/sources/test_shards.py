@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from hannun import sources
 from hannun.item import Member
-from tests.conftest import draw, encoded
+from tests.conftest import draw, encoded, shard
 from tests.sources.found import plain, read
-
-
-def shard(path: Path, *files: tuple[str, bytes]) -> Path:
-    with tarfile.open(path, "w") as archive:
-        for name, data in files:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return path
 
 
 def test_a_shard_gives_an_item_for_each_key(tmp_path: Path) -> None:

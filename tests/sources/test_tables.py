@@ -91,6 +91,19 @@ def test_csv_of_every_kind(tmp_path: Path) -> None:
         assert isinstance(first.facts["price"], int)
 
 
+@pytest.mark.parametrize("told", ["sep=;\r\n", "SEP=|\n", '"sep=;"\n', "sep=;;;\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16"])
+def test_the_line_that_tells_a_spreadsheet_the_separator_is_no_header(tmp_path: Path, told: str, encoding: str) -> None:
+    separator = "|" if "|" in told else ";"
+    rows = "id;text;색\n1;빨간 원피스;빨강\n".replace(";", separator)
+    (tmp_path / "a.csv").write_bytes((told + rows).encode(encoding))
+    (item,), problems = read(tmp_path / "a.csv")
+    assert (item.id, item.text, plain(item)) == ("1", "빨간 원피스", {"색": "빨강"}) and not problems
+    (tmp_path / "b.csv").write_bytes("sep=a;text\n1;빨강\n".encode(encoding))  # a name of a column that begins so
+    (item,), problems = read(tmp_path / "b.csv")
+    assert item.text == "빨강" and not problems
+
+
 @pytest.mark.parametrize("content", ["", "id,text\n", "\n\n"])
 def test_csv_without_rows(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.csv").write_text(content)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ pytest.importorskip("torch", reason="torch is in the [train] extra")
 from hannun.errors import InputError
 from hannun.item import Item, Pair, Text
 from hannun.train.batches import Batch, Mixture, distinct, draw, from_pairs, from_shards, shares, without_twins
+from tests.conftest import shard
 
 
 def test_shares_by_size_evenly_and_weighted() -> None:
@@ -100,18 +99,17 @@ def test_a_resumed_mixture_goes_on_where_it_was() -> None:
         Mixture([from_pairs("c", pairs("c", 9))], 6).restore(state)
 
 
-def shard(path: Path, count: int, start: int = 0) -> Path:
-    with tarfile.open(path, "w") as archive:
-        for n in range(start, start + count):
-            for name, data in ((f"{n:03}.jpg", b"not decoded here"), (f"{n:03}.json", json.dumps({"text": f"말 {n}"}).encode())):
-                info = tarfile.TarInfo(name)
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
-    return path
+def captions(path: Path, count: int, start: int = 0) -> Path:
+    """A shard of pictures with a text each."""
+    pairs = [
+        ((f"{n:03}.jpg", b"not decoded here"), (f"{n:03}.json", json.dumps({"text": f"말 {n}"}).encode()))
+        for n in range(start, start + count)
+    ]
+    return shard(path, *(file for pair in pairs for file in pair))
 
 
 def test_shards_stream_window_by_window_and_resume(tmp_path: Path) -> None:
-    paths = [shard(tmp_path / f"{n}.tar", 5, 5 * n) for n in range(4)]
+    paths = [captions(tmp_path / f"{n}.tar", 5, 5 * n) for n in range(4)]
 
     def fresh() -> Mixture:
         return Mixture([from_shards("s", paths, window=2)], 4, seed=3)
@@ -131,11 +129,7 @@ def test_shards_stream_window_by_window_and_resume(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_no_pair_is_left_out(tmp_path: Path) -> None:
-    path = shard(tmp_path / "a.tar", 3)
-    with tarfile.open(path, "a") as archive:
-        info = tarfile.TarInfo("zzz.json")
-        info.size = 2
-        archive.addfile(info, io.BytesIO(b"{}"))
+    path = shard(captions(tmp_path / "a.tar", 3), ("zzz.json", b"{}"), mode="a")
     mixture = Mixture([from_shards("s", [path])], 4)
     assert len(mixture.next().pairs) == 3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,23 @@ def test_a_csv_names_pictures_in_columns_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("query,positive,positive_image\n빨간 것,,b.png\n", encoding="utf-8")
     (pair,) = read([tmp_path / "a.csv"], source="shop")
     assert isinstance(pair, Pair) and pair.source == "shop" and pair.positive.text is None and pair.positive.images
+
+
+def test_a_picture_is_found_in_the_form_of_its_name_that_the_disk_has(tmp_path: Path) -> None:
+    (tmp_path / unicodedata.normalize("NFD", "사진.png")).write_bytes(encoded(draw()))
+    file = table(
+        tmp_path / "a.jsonl", {"query": "빨간 것", "positive": {"image": "사진.png"}}, {"id": "1", "text": "빨간 것", "image": "사진.png"}
+    )
+    pairs = list(read([file]))
+    assert [p.positive.images[0].load().size for p in pairs if isinstance(p, Pair)] == [(24, 24)] * 2
+
+
+def test_hidden_files_of_a_folder_are_not_read(tmp_path: Path) -> None:
+    table(tmp_path / "A.JSONL", {"query": "a", "positive": "b"})
+    for hidden in ("._A.JSONL", ".~lock.a.csv", ".cache/x.csv"):  # macOS, LibreOffice, others
+        (tmp_path / hidden).parent.mkdir(exist_ok=True)
+        (tmp_path / hidden).write_bytes(b"\0\5\x16\7")
+    assert [type(p) for p in read([tmp_path])] == [Pair]
 
 
 def test_wrong_columns_are_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hannun import collection
 from hannun.embeddings import unit
 from hannun.errors import InputError, MissingError
+from hannun.sources import Reading
 from hannun.users import content
 from hannun.users.content import content_of
 from tests.conftest import draw, encoded
@@ -39,3 +40,10 @@ def test_a_table_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         content_of(("x",), tmp_path / "t.jsonl")
     with pytest.raises(MissingError):
         content_of(("x",), tmp_path / "nothing.jsonl")
+    (tmp_path / "k.csv").write_text("상품번호,상품명\na,캠핑 텐트\n", "utf-8")
+    with pytest.raises(
+        InputError, match=r"row 1: has the columns 상품명, 상품번호, .*run again with `--item-columns text=상품명,id=상품번호`"
+    ):
+        content_of(("a",), tmp_path / "k.csv")
+    again, _, _ = content_of(("a",), tmp_path / "k.csv", reading=Reading({"text": "상품명", "id": "상품번호"}))
+    assert np.allclose(again[0], made[0])

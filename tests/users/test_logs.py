@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,25 @@ def test_every_kind_of_table_gives_the_same_log(tmp_path: Path) -> None:
         assert np.diff(log.starts).tolist() == [2, 1]
     both = read_log([tmp_path / "a.csv", tmp_path / "a.jsonl"], until=NOW)
     assert len(both) == 6 and both.users == ("가", "나")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("before", ["", "sep={}\r\n"])
+def test_a_log_is_read_as_spreadsheets_save_it(tmp_path: Path, encoding: str, delimiter: str, before: str) -> None:
+    rows = ["고객번호 상품코드 주문일시 가격", '7 가방 2024-01-02 "39,000원"', "8 모자 2024-01-01 12000"]
+    (tmp_path / "주문.csv").write_bytes((before.format(delimiter) + "\r\n".join(rows).replace(" ", delimiter)).encode(encoding))
+    log = read_log([tmp_path / "주문.csv"], until=NOW)
+    assert (log.users, log.items) == (("7", "8"), ("가방", "모자"))
+    assert log.value is not None and log.value.tolist() == [39_000, 12_000]
+    assert log.time.tolist() == [AT - 15 * 3600 - 240, AT - 39 * 3600 - 240]
+
+
+def test_a_named_column_is_found_in_either_form_and_taken_once(tmp_path: Path) -> None:
+    header = unicodedata.normalize("NFD", "회원,담당 회원,상품,시각")
+    (tmp_path / "a.csv").write_text(header + "\na,b,1,2024-01-02\n", "utf-8")
+    assert read_log([tmp_path / "a.csv"], until=NOW).users == ("a",)
+    assert read_log([tmp_path / "a.csv"], mapped("user=담당 회원"), NOW).users == ("b",)
 
 
 def test_what_is_no_event_is_left_out_and_told() -> None:

@@ -18,6 +18,8 @@ from hannun import hangul, shards, sources
 from hannun.curate.text.korean import is_korean
 from hannun.errors import HannunError, InputError, MissingError, neighbours
 from hannun.item import Problem
+from hannun.sources import on_disk
+from hannun.sources.columns import proposed
 
 PICTURES_PER_TASK = 1000
 _BATCH = 512  # rows of a table read at once
@@ -50,10 +52,10 @@ class Columns:
 
     def of(self, columns: Sequence[str]) -> dict[str, str]:
         """Our name → the table's column, for those that are there."""
-        lower = {c.lower(): c for c in reversed(columns)}
+        lower = {hangul.normalise(c).lower(): c for c in reversed(columns)}
         found: dict[str, str] = {}
         for name, aliases in NAMES.items():
-            for alias in (self.given[name],) if name in self.given else aliases:
+            for alias in (hangul.normalise(self.given[name]),) if name in self.given else aliases:
                 if alias.lower() in lower and lower[alias.lower()] not in found.values():
                     found[name] = lower[alias.lower()]
                     break
@@ -94,6 +96,31 @@ def scan_tasks(paths: Sequence[Path]) -> list[ScanTask]:
     if not found:
         raise InputError(f"{', '.join(map(str, paths))}: no pictures, tables or shards there")
     return [ScanTask(n, paths) for n, paths in enumerate(found)]
+
+
+def require_pictures(tasks: Sequence[ScanTask], columns: Columns) -> None:
+    """Raises InputError, before anything is done, where all sources are tables and none of them has a column of pictures."""
+    told = ""
+    for task in tasks:
+        file = Path(task.paths[0])
+        if file.suffix[1:].lower() not in sources.TABLES:
+            return
+        try:
+            row = next(_rows(file, None), {"_problem": "is empty"})
+        except (HannunError, OSError):  # told with the file's rows
+            return
+        if "_problem" in row or {"image", "url"} & columns.of(list(row)).keys():
+            return
+        told = told or f"{file}: {_without_pictures(row)}"
+    if told:
+        raise InputError(told)
+
+
+def _without_pictures(row: Mapping[str, Any]) -> str:
+    """What is said of a table by one of its rows, and the likeliest reading of its columns."""
+    near = proposed(row).replace("text=", "title=").replace("id=", "key=")
+    remedy = f"run again with `--columns {near}`" if "image=" in near else "name them with --columns image=…,title=…"
+    return f"has the columns {', '.join(map(str, row))[:200]}, expected 'image' or 'url' (and 'title'); {remedy}"
 
 
 def _walk(path: Path) -> Iterator[Path]:
@@ -188,9 +215,7 @@ def _table(file: Path, columns: Columns, korean: float) -> Iterator[dict[str, An
         if not checked and "_problem" not in row:
             checked = True
             if not ({"image", "url"} & names.keys()):
-                raise InputError(
-                    f"has the columns {', '.join(map(str, row))[:200]}, expected 'image' or 'url' (and 'title'); name them: --columns"
-                )
+                raise InputError(_without_pictures(row))
         made = _row(row, names, str(file), f"{file.stem}#{number}")
         if "_problem" in row:
             made["problem"] = row["_problem"]
@@ -238,7 +263,7 @@ def _row(row: Mapping[str, Any], names: Mapping[str, str], source: str, key: str
     elif isinstance(picture, str) and picture.startswith(("http://", "https://")):
         made["url"] = made["url"] or picture
     elif isinstance(picture, str) and picture:
-        made["path"] = str((Path(source).parent / picture).absolute())
+        made["path"] = str(on_disk(Path(source).parent / picture).absolute())
         if not names.get("key"):
             made["key"] = picture
     return made

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from hannun.curate import report, shuffle
 from hannun.curate.record import SCHEMA
-from hannun.curate.rows import ScanTask, count_rows, scan_tasks
+from hannun.curate.rows import ScanTask, count_rows, require_pictures, scan_tasks
 from hannun.curate.runner import Runner
 from hannun.curate.stages import fetch, finish, group, join, look, near, scan
 from hannun.curate.stages.ledger import tally_file
@@ -61,6 +61,7 @@ def run(sources: Sequence[Path], plan: RunPlan, runner: Runner | None = None, ba
     runner, out = runner or Runner(), Path(os.path.abspath(plan.out))
     plan = replace(plan, out=out)
     todo = scan_tasks([Path(os.path.abspath(p)) for p in sources])
+    require_pictures(todo, plan.columns)
     for path in plan.links:
         if not Path(path).exists():
             raise MissingError(f"{path}: no such file; check the path")

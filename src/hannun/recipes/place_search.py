@@ -22,7 +22,7 @@ from hannun.collection import Collection, Hit
 from hannun.collection import open as opened
 from hannun.errors import InputError
 from hannun.item import Content
-from hannun.sources import tables
+from hannun.sources import on_disk, tables
 
 COLUMNS = ("name", "region", "latitude", "longitude", "pictures")
 THRESHOLD = 0.84  # of the cosine of two pictures (docs/places.md): below it there is no such place here; `chosen` finds yours
@@ -55,7 +55,12 @@ def rows(table: Path) -> Iterator[dict[str, Any]]:
         }
         for n, picture in enumerate(p.strip() for p in str(row["pictures"] or "").split(";")):
             if picture:
-                yield {"id": f"{region}/{name}#{n}", "text": " ".join([name, *reversed(steps)]), "image": table.parent / picture, **facts}
+                yield {
+                    "id": f"{region}/{name}#{n}",
+                    "text": " ".join([name, *reversed(steps)]),
+                    "image": on_disk(table.parent / picture),
+                    **facts,
+                }
 
 
 def find(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ import numpy.typing as npt
 from hannun import dataflow, hangul
 from hannun.errors import InputError, MissingError, neighbours
 from hannun.facts import moment
+from hannun.sources import tables
+from hannun.sources.columns import amount
 
 NEEDED, NAMED = ("user", "item", "time"), ("action", "surface", "region")
 COLUMNS = (*NEEDED, *NAMED, "value")
@@ -27,9 +30,15 @@ BOT = 100_000  # events of one user; who has more is no person
 ROWS = 200_000
 # How columns are often called; the first that is there is taken.
 _LIKELY: Mapping[str, tuple[str, ...]] = {
-    "user": ("user", "user_id", "userid", "uid", "member_id", "visitorid", "회원", "회원번호", "사용자", "유저"),
-    "item": ("item", "item_id", "itemid", "product_id", "article_id", "movie", "movie_id", "movieid", "sku", "상품", "상품번호", "글번호"),
-    "time": ("time", "timestamp", "ts", "datetime", "date", "event_time", "created_at", "timestamp_ms", "시각", "시간", "일시", "날짜"),
+    "user": ("user", "user_id", "userid", "uid", "member_id", "visitorid", "회원", "회원번호", "사용자", "유저", "고객", "고객번호"),
+    "item": (
+        *("item", "item_id", "itemid", "product_id", "article_id", "movie", "movie_id", "movieid", "sku"),
+        *("상품", "상품번호", "상품코드", "글번호"),
+    ),
+    "time": (
+        *("time", "timestamp", "ts", "datetime", "date", "event_time", "created_at", "timestamp_ms"),
+        *("시각", "시간", "일시", "날짜", "주문일시", "구매일시", "주문일", "구매일"),
+    ),
     "action": ("action", "event", "event_type", "event_name", "behavior", "type", "행동", "이벤트"),
     "surface": ("surface", "page", "screen", "channel", "지면", "화면"),
     "region": ("region", "area", "location", "district", "지역", "동네"),
@@ -128,10 +137,15 @@ def _batches(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[Mapping[s
     daft = dataflow.daft("logs are read by", "users")
     ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     file = str(path.resolve())
+    copied = ExitStack()  # Daft reads UTF-8 alone
     try:
         match ending:
             case "csv" | "tsv":
-                frame = daft.read_csv(file, delimiter="\t" if ending == "tsv" else ",", allow_variable_columns=True)
+                delimiter = "\t" if ending == "tsv" else ","
+                if not path.name.lower().endswith(".gz"):
+                    place, delimiter = copied.enter_context(tables.plain(path))
+                    file = str(place.resolve())
+                frame = daft.read_csv(file, delimiter=delimiter, allow_variable_columns=True)
             case "jsonl" | "ndjson":
                 frame = daft.read_json(file)
             case "parquet":
@@ -146,17 +160,19 @@ def _batches(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[Mapping[s
     except Exception as e:  # the reader's own errors, of a damaged file or one in another encoding
         reason = next((line for line in str(e).splitlines() if line.strip()), type(e).__name__)[:160]
         raise InputError(f"{path}: cannot be read as .{ending} in UTF-8 ({reason}); convert it with iconv, or mend the file") from None
+    finally:
+        copied.close()
 
 
 def _theirs(path: Path, there: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     names = {hangul.normalise(n).strip().lower(): n for n in there}
-    found: dict[str, str] = {}
+    given = {ours: hangul.normalise(name).strip().lower() for ours, name in columns.items()}
+    if unknown := next((ours for ours, name in given.items() if name not in names), None):
+        raise InputError(f"{path}: has no column {columns[unknown]!r}; {neighbours(columns[unknown], there)}")
+    found = {ours: names[name] for ours, name in given.items()}
     for ours in COLUMNS:
-        if (given := columns.get(ours)) is not None:
-            if given not in there:
-                raise InputError(f"{path}: has no column {given!r}; {neighbours(given, there)}")
-            found[ours] = given
-        elif (likely := next((names[n] for n in _LIKELY[ours] if n in names), None)) is not None and likely not in columns.values():
+        likely = next((names[n] for n in _LIKELY[ours] if n in names), None)
+        if ours not in found and likely is not None and likely not in found.values():
             found[ours] = likely
     if missing := [n for n in NEEDED if n not in found]:
         told = f"has the columns {', '.join(there)[:200]}, and which is the {' and the '.join(missing)} cannot be told"
@@ -251,7 +267,15 @@ def _tell(said: list[str], which: npt.NDArray[np.bool_], words: str) -> None:
 
 def _amounts(column: Any, count: int) -> npt.NDArray[np.float64]:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
+    if column is not None and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):  # "39,000원"
+        coded = pc.dictionary_encode(column)
+        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        read = [amount(t or "") for t in coded.dictionary.to_pylist()]
+        told = np.array([np.nan if n is None else float(n) for n in read] or [np.nan])
+        index = np.asarray(pc.fill_null(coded.indices.cast(pa.int64()), -1))
+        return np.where(index < 0, np.nan, told[index])
     if column is None or not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         return np.full(count, np.nan)
     return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)

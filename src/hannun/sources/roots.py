@@ -98,8 +98,13 @@ def learnt(source: str, place: str) -> str:
 
 def on_disk(path: Path) -> Path:
     """The path in the form (NFC or NFD) that the disk has: what is written on one system names files copied from another."""
-    if str(path).isascii() or path.exists():
+    if str(path).isascii() or os.path.exists(path):
         return path
-    forms = (path.parent / unicodedata.normalize(f, path.name) for f in ("NFC", "NFD"))
-    whole = (Path(unicodedata.normalize(f, str(path))) for f in ("NFC", "NFD"))
-    return next((p for p in (*forms, *whole) if p.exists()), path)
+    found = Path(path.anchor)
+    for name in path.parts[1 if path.anchor else 0 :]:  # a folder that was made here may hold one that was copied from there
+        forms = (found / form for form in (name, *(unicodedata.normalize(f, name) for f in ("NFC", "NFD"))))
+        there = next((p for p in forms if os.path.exists(p)), None)  # unlike Path.exists it takes a name that is too long for the disk
+        if there is None:
+            return path
+        found = there
+    return found

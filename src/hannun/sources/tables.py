@@ -8,8 +8,12 @@ import datetime
 import io
 import json
 import os
+import re
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, final
@@ -25,6 +29,7 @@ CONTENT = frozenset({"id", "text", "image"})
 SHEETS = "an XLSX table needs the package python-calamine; `pip install -c constraints.txt '.[formats]'`"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of an encrypted workbook, and of an old one
 _MAX_SHEETS = 2**30  # bytes that an XLSX file may unpack to
+_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?[,;\s]*', re.IGNORECASE)  # the line before the header by which Excel is told
 Row = Mapping[str, Any]
 
 
@@ -122,14 +127,41 @@ def _csv(file: Path, typed: bool, notes: Notes) -> Iterator[Row | Problem]:
     csv.field_size_limit(2**27)
     try:
         with file.open("rb") as raw:
-            text = io.TextIOWrapper(raw, encoding=_encoding(raw, file), newline="")
-            reader = csv.reader(_without_nuls(text, file, notes), delimiter=_delimiter(text, file))
+            text, delimiter = _opened(raw, file)
+            reader = csv.reader(_without_nuls(text, file, notes), delimiter=delimiter)
             header = next((h for h in reader if any(h)), None)
             if header is not None:
                 cells = ((number, row) for number, row in enumerate((r for r in reader if r), start=1))
                 yield from _under(file, header, cells, typed, notes)
     except (csv.Error, InputError, UnicodeError) as e:
         yield _broken(file, "CSV table", e)
+
+
+def _opened(raw: IO[bytes], file: Path) -> tuple[io.TextIOWrapper, str]:
+    """The text of a .csv or .tsv at its header, and what stands between its cells. Raises InputError."""
+    text = io.TextIOWrapper(raw, encoding=_encoding(raw, file), newline="")
+    first = text.readline(1 << 16)
+    if (told := _SEPARATOR.fullmatch(first)) is not None:
+        return text, told[1]
+    text.seek(0)
+    # A tab in a .tsv; in a .csv whose first line has no comma a tab or a semicolon, where it has one.
+    return text, "\t" if ending(file) == "tsv" else next((d for d in ",\t;" if d in first), ",")
+
+
+@contextmanager
+def plain(file: Path) -> Iterator[tuple[Path, str]]:
+    """A .csv or .tsv in UTF-8 from its header on, for readers that know no other form, and what stands between its cells: the file itself
+    where it is so, else a copy that is gone afterwards. Raises InputError."""
+    with file.open("rb") as raw:
+        text, delimiter = _opened(raw, file)
+        if text.encoding == "utf-8-sig" and text.tell() == 0:
+            yield file, delimiter
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / file.name
+            with copy.open("w", encoding="utf-8", newline="") as out:
+                shutil.copyfileobj(text, out)
+            yield copy, delimiter
 
 
 def _encoding(raw: IO[bytes], file: Path) -> str:
@@ -161,15 +193,6 @@ def _without_nuls(lines: Iterable[str], file: Path, notes: Notes) -> Iterator[st
             line = line.replace("\0", "")
         yield line
     notes.rest("nuls", file, "lines with NUL characters")
-
-
-def _delimiter(text: io.TextIOWrapper, file: Path) -> str:
-    """A tab in a .tsv; in a .csv whose first line has no comma a tab or a semicolon, where it has one."""
-    if ending(file) == "tsv":
-        return "\t"
-    first = text.readline(1 << 16)
-    text.seek(0)
-    return next((d for d in ",\t;" if d in first), ",")
 
 
 def _named(header: Sequence[object]) -> list[str]:

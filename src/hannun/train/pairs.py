@@ -23,6 +23,9 @@ from hannun.item import Image, Item, Member, Pair, Problem, Text, image_part, it
 from hannun.part import PLACE, digest
 from hannun.sources import Reading
 from hannun.sources.columns import expected, identity, made_of, words
+from hannun.sources.reading import walk
+from hannun.sources.roots import on_disk
+from hannun.sources.tables import ending
 
 ENDINGS = ("jsonl", "csv", "tsv", "xlsx", "parquet", "tar")
 _ASKED, _RIGHT = {"query", "query_image"}, {"positive", "positive_image"}
@@ -50,10 +53,11 @@ def read(
 
 
 def files_of(path: Path) -> list[Path]:
-    """The path itself, or the files below it that may hold pairs. Raises MissingError, and InputError where there are none."""
+    """The path itself, or what below it may hold pairs and is not hidden. Raises MissingError, and InputError where there is none."""
     if not path.exists():
         raise MissingError(f"{path}: no such file or folder; check the path")
-    files = sorted(f for e in ENDINGS for f in path.rglob(f"*.{e}")) if path.is_dir() else [path]
+    below = sorted(folder / name for folder, names in walk(path) for name in names if ending(Path(name)) in ENDINGS)
+    files = below if path.is_dir() else [path]
     if not files:
         raise InputError(f"{path}: holds no pairs, expected {', '.join('.' + e for e in ENDINGS)} files")
     return files
@@ -103,7 +107,7 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any] | Problem]:
 
 
 def _file(file: Path, source: str, catalogue: _Catalogue) -> Iterator[Pair | Problem]:
-    if file.suffix[1:].lower() not in ENDINGS:
+    if ending(file) not in ENDINGS:
         raise InputError(f"{file}: is of no kind that holds pairs, expected one of {', '.join('.' + e for e in ENDINGS)}")
     if file.suffix.lower() == ".tar":
         for record in shards.read(file):
@@ -199,7 +203,7 @@ def _beside(picture: Any, folder: Path) -> Image:
         except (KeyError, ValueError, TypeError):
             raise InputError(f"'image' has the keys {sorted(map(str, picture))}, expected archive, offset, size and name") from None
     part = image_part(picture)
-    return Image(folder / part.source) if isinstance(part.source, Path) else part
+    return Image(on_disk(folder / part.source)) if isinstance(part.source, Path) else part
 
 
 def from_record(record: shards.Record, source: str) -> list[Pair]:

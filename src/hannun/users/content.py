@@ -12,7 +12,7 @@ from hannun.collection.opening import open as open_collection
 from hannun.embeddings import Floats, unit
 from hannun.encode import Encoded, encode
 from hannun.errors import InputError
-from hannun.item import Item
+from hannun.item import Item, Problem
 from hannun.load import load
 from hannun.sources import Reading
 
@@ -39,6 +39,7 @@ def content_of(
         InputError: none of the items is there. MissingError: no such collection or file.
     """
     found: dict[str, Floats] = {}
+    unread: list[Problem] = []
     if (Path(items) / "hannun.json").exists() or "://" in str(items):
         with open_collection(items, create=False) as opened:
             reads = opened.settings.encoder
@@ -48,12 +49,15 @@ def content_of(
                 progress(len(some))
     else:
         reads, wanted, encoder = model, set(names), load(model)
-        for chunk in encode(_wanted(items, wanted, reading), encoder):
+        for chunk in encode(_wanted(items, wanted, reading, unread), encoder):
             found |= {made.item.id: _one(list(made.vectors.values())) for made in chunk if isinstance(made, Encoded)}
             progress(len(chunk))
     if not found:
         examples = ", ".join(names[:3])
-        raise InputError(f"{items}: has none of the {len(names):,} items of the log ({examples} …); are their ids written alike?")
+        reason = (
+            f"{unread[0].where}: {unread[0].reason.replace('--columns', '--item-columns')}" if unread else "are their ids written alike?"
+        )
+        raise InputError(f"{items}: has none of the {len(names):,} items of the log ({examples} …); {reason}")
     width = len(next(iter(found.values())))
     rows = np.stack([found.get(name, np.zeros(width, np.float32)) for name in names])
     without = len(names) - len(found)
@@ -66,8 +70,10 @@ def _one(vectors: Sequence[Floats]) -> Floats:
     return unit(np.sum([v for v in vectors if v.ndim == 1], axis=0))
 
 
-def _wanted(items: str | Path, names: set[str], reading: Reading | None) -> Iterator[Item]:
-    """The items of files that the log has."""
+def _wanted(items: str | Path, names: set[str], reading: Reading | None, unread: list[Problem]) -> Iterator[Item]:
+    """The items of files that the log has; what cannot be read is kept in `unread`."""
     for it in sources.read([Path(items)], reading or Reading()):
-        if isinstance(it, Item) and it.id in names:
+        if isinstance(it, Problem):
+            unread.append(it)
+        elif it.id in names:
             yield it

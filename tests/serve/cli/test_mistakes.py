@@ -102,7 +102,16 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["embed", "--files", "nowhere", "--to", "x.npz"], 1, "nowhere: no such file"),
         (["embed", "--files", "empty", "--to", "x.npz"], 1, "nothing to encode there"),
         (["embed", "a"], 2, "Missing option"),
-        (["serch", "a"], 2, "No such command 'serch'"),
+        (["serch", "a"], 2, "Did you mean 'search', 'users', 'serve'?; see `hannun --help`"),
+        (["users", "train"], 2, "see `hannun users train --help`"),
+        # a collection where a command takes it with --in
+        (["facets", "shop.hannun"], 2, "shop.hannun: is a collection; name it with `--in shop.hannun`"),
+        (["facets", "--json", "shop.hannun"], 2, "name it with `--in shop.hannun`"),
+        (["search", "shop.hannun", "a"], 2, "name it with `--in shop.hannun`"),
+        (["delete", "shop.hannun", "r1"], 2, "name it with `--in shop.hannun`"),
+        (["update", "shop.hannun", "r1", "--set", "a=1"], 2, "name it with `--in shop.hannun`"),
+        (["synonyms", "shop.hannun", "pics/글.txt"], 2, "name it with `--in shop.hannun`"),
+        (["tag", "shop.hannun"], 2, "name it with `--in shop.hannun`"),
     ],
 )
 def test_every_mistake_is_one_clear_line(

@@ -89,7 +89,8 @@ def test_interrupted_and_run_again(pictures: Path) -> None:
 
 def test_every_help_text_has_its_korean(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     def texts(command: Any) -> Iterator[str]:
-        yield from (t for t in (command.help, *(getattr(p, "help", None) for p in command.params)) if t)
+        shown = (*command.params, command.get_help_option(typer.Context(command)))
+        yield from (t for t in (command.help, *(getattr(p, "help", None) for p in shown)) if t)
         for below in getattr(command, "commands", {}).values():
             yield from texts(below)
 
@@ -99,7 +100,32 @@ def test_every_help_text_has_its_korean(capsys: Captured, monkeypatch: pytest.Mo
     assert run(["search", "--help"]) == 0 and "How many hits." in capsys.readouterr().out
     monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
     assert run(["search", "--help"]) == 0 and "결과 수." in (out := capsys.readouterr().out) and "How many hits." not in out
+    assert "이 도움말을 보여 주고 끝냅니다." in out
     assert run(["--help"]) == 0 and "사진, 글, 표의 행을 읽어 컬렉션에 넣습니다" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModuleNotFoundError("No module named 'torch'", name="torch.nn"), r"this needs the package torch; pip install .*'\.\[train\]'"),
+        (ModuleNotFoundError("No module named 'nobody'", name="nobody"), "this needs the package nobody; see the extras in pyproject.toml"),
+        (
+            ImportError("libGL.so.1: cannot open shared object file"),
+            r"a package cannot be started \(libGL\.so\.1: cannot open .*install it anew",
+        ),
+    ],
+)
+def test_a_package_that_is_not_there_is_one_line(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: ImportError, said: str
+) -> None:
+    def needs(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hannun.collection.open", needs)
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["torch>=2.6; extra == 'train'", "numpy>=2.0"])
+    assert run(["info", str(tmp_path)]) == 1
+    err = capsys.readouterr().err
+    assert re.fullmatch(f"error: {said}.*\n", err), err
 
 
 @pytest.mark.parametrize(

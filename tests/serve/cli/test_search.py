@@ -43,6 +43,26 @@ def test_search_with_weights_and_conditions(shop: Path, capsys: Captured) -> Non
     assert hits(capsys, "옷", "--where", "price > 1000000") == []
 
 
+def test_a_condition_that_holds_for_nothing_is_told_apart_from_a_query_that_nothing_fits(shop: Path, capsys: Captured) -> None:
+    assert run(["search", "옷", "--where", "category = 신발", "--in", "shop.hannun"]) == 0
+    err = capsys.readouterr().err
+    assert "no item meets --where 'category = 신발'; see a fact's values with `hannun facets FACT --in COLLECTION`" in err
+    assert "nothing fits" not in err
+    assert run(["search", "옷", "--where", "category = 코트", "--floor", "1", "--in", "shop.hannun"]) == 0
+    assert "no item meets" not in capsys.readouterr().err
+
+
+def test_a_file_is_found_by_its_name_as_it_is_typed(shop: Path, capsys: Captured) -> None:
+    copied = Path(unicodedata.normalize("NFD", "맥에서 온 사진"))
+    copied.mkdir()
+    (copied / unicodedata.normalize("NFD", "가방.png")).write_bytes(Path("pics/파란 가방.png").read_bytes())
+    typed = "맥에서 온 사진/가방.png"
+    assert not Path(typed).exists()
+    for given in (["--image", typed], [f"--image={typed}"], ["--like", typed]):
+        assert hits(capsys, *given)[0]["id"].endswith("파란 가방.png")
+    assert run(["index", "맥에서 온 사진", "--to", "mac.hannun"]) == 0 and "1 added" in capsys.readouterr().out
+
+
 def test_the_table(shop: Path, capsys: Captured) -> None:
     score = f"{hits(capsys, '빨간 줄무늬 원피스')[0]['score']:.3f}"
     assert run(["search", "빨간 줄무늬 원피스", "--in", "shop.hannun"]) == 0

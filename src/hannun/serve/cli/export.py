@@ -21,6 +21,10 @@ def export(
     format: Annotated[str, typer.Option(help="onnx, or sentence-transformers: a folder of its stock modules.")] = "onnx",
 ) -> int:
     """Export a model to ONNX (one file for texts, one for pictures, each giving unit vectors), or to stock sentence-transformers."""
+    if str(model) in ("mini", "mini-free") and not model.is_dir():
+        from hannun.mini.model import HERE
+
+        raise InputError(f"{model}: is ONNX as it comes, in {HERE}; a model that you trained or tuned is exported by its folder")
     if not model.is_dir():
         raise MissingError(f"{model}: no such folder, expected the folder of a trained model")
     if format not in _FORMATS:

@@ -59,6 +59,8 @@ def imagine(
         raise InputError(
             f"{len(asked) * count} pictures were asked for at once, the limit is {MOST_PICTURES}; run again with another --seed"
         )
+    if to.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp") and not to.is_dir():
+        raise InputError(f"--to {to} came, expected the folder for the pictures, such as {to.with_suffix('')}")
     width, height = _sides(size)
     away = words.clean(negative) if negative.strip() else ""
     settings = DrawSettings(steps, scheduler, 1.0 if guidance is None else guidance, away, width, height, strength, together)

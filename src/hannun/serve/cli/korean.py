@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import typer
+
 
 def is_locale(environment: Mapping[str, str]) -> bool:
     """Whether messages are to be in Korean: by LC_ALL, LC_MESSAGES, LANG, the first that is set."""
@@ -18,7 +20,7 @@ def is_locale(environment: Mapping[str, str]) -> bool:
 def translate(command: Any) -> None:
     """Put Korean help in the place of the English one: of a command, its arguments and options, and the commands below it."""
     command.help = HELP.get(command.help or "", command.help)
-    for parameter in command.params:
+    for parameter in (*command.params, command.get_help_option(typer.Context(command))):
         text = getattr(parameter, "help", None)
         if text is not None:
             parameter.help = HELP.get(text, text)
@@ -41,6 +43,7 @@ HELP = {
     "한눈: search pictures and Korean texts, offline. Start with `hannun demo`.": (
         "한눈: 사진과 한국어 글을 인터넷 없이 찾습니다. `hannun demo`로 시작하세요."
     ),
+    "Show this message and exit.": "이 도움말을 보여 주고 끝냅니다.",
     "Print the version and stop.": "버전을 출력하고 끝냅니다.",
     "Install completion for the current shell.": "지금 쓰는 셸에 자동 완성을 설치합니다.",
     "Show completion for the current shell, to copy it or customize the installation.": "지금 쓰는 셸의 자동 완성 스크립트를 보여 줍니다.",
@@ -360,6 +363,7 @@ HELP = {
     "The folder of the model; checkpoints lie beside it until it is whole.": "모델 폴더. 체크포인트는 그 옆에 둡니다.",
     "Titles and pictures of the items: a collection, or a table with their ids.": "상품의 제목과 사진: 컬렉션, 또는 id가 있는 표.",
     "Titles and pictures of the items: a table with their ids.": "상품의 제목과 사진: id가 있는 표.",
+    "Which columns of the table of items hold what.": "상품 표의 어느 열에 무엇이 있는지.",
     "Which columns hold what; also action, surface, region.": "어느 열이 무엇인지. action, surface, region도 쓸 수 있습니다.",
     "Vectors of all users of a log, or of all that were kept and a day's new events. Stopped and run again, it goes on where it was.": (
         "기록에 있는 모든 사용자의 벡터, 또는 남겨 둔 것에 하루치를 더한 벡터. 멈췄다 다시 실행하면 이어서 합니다."

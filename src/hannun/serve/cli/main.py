@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
-from typing import Annotated
+from importlib import metadata
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -127,7 +131,10 @@ def run(arguments: list[str]) -> int:
         command = typer.main.get_command(app)
         if korean.is_locale(os.environ):
             korean.translate(command)
-        result = command(args=_words_last(arguments) or ["--help"], standalone_mode=False)
+        arguments = [_on_disk(a) for a in arguments]
+        if (place := _misplaced(command, arguments)) is not None:
+            return _fail(f"{place}: is a collection; name it with `--in {place}`", 2)
+        result = command(args=_words_last(arguments) or ["--help"], prog_name="hannun", standalone_mode=False)
         if result == 130:
             return _fail(_INTERRUPTED, 130)
         return 2 if not arguments else result if isinstance(result, int) else 0
@@ -135,15 +142,56 @@ def run(arguments: list[str]) -> int:
         return _fail(str(e), 1)
     except _WrongUsage as e:
         said = str(getattr(e, "format_message", e.__str__)())
-        return _fail(f"{said.rstrip('.')}; see `hannun --help`", 2)
+        return _fail(f"{said.rstrip('.')}; see `{getattr(getattr(e, 'ctx', None), 'command_path', 'hannun')} --help`", 2)
     except (typer.Abort, KeyboardInterrupt):
         return _fail(_INTERRUPTED, 130)
     except (BrokenPipeError, SystemExit):  # typer makes the second of the first: the reader has gone (`| head`), which is no mistake
         return 0
+    except ImportError as e:  # of an extra that is not installed, where no command has said so in words of its own
+        return _fail(_missing(e), 1)
     except OSError as e:
         full = e.errno == errno.ENOSPC
         remedy = "the disk is full; free some space and run the command again" if full else f"{e.filename or 'a file'}: {e.strerror or e}"
         return _fail(remedy, 1)
+
+
+def _on_disk(argument: str) -> str:
+    """An argument that names a file or folder, in the form that the disk has: a keyboard writes NFC, and a Mac's files come in NFD."""
+    option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    if value.isascii() or "://" in value or os.path.exists(value):
+        return argument
+    from hannun.sources import on_disk
+
+    there = str(on_disk(Path(value)))
+    return option + equals + there if os.path.exists(there) else argument  # words stay as they came
+
+
+def _missing(error: ImportError) -> str:
+    """What is said of a package that is not there, or that does not start: which extra brings it, as far as its name tells."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return f"a package cannot be started ({error}); install it anew"
+    top = error.name.partition(".")[0]
+    try:
+        wanted = metadata.requires("hannun") or []
+    except metadata.PackageNotFoundError:
+        wanted = []
+    extras = (found[1] for w in wanted if (found := re.fullmatch(rf"{re.escape(top)}\b[^;]*; extra == '([\w-]+)'", w.replace('"', "'"))))
+    extra = next(extras, None)
+    remedy = f"pip install -c constraints.txt '.[{extra}]' in Hannun's folder" if extra else "see the extras in pyproject.toml"
+    return f"this needs the package {top}; {remedy}"
+
+
+def _misplaced(command: Any, arguments: list[str]) -> str | None:
+    """The collection that stands behind a command which takes it with --in, as other commands do not; None where all is in its place.
+
+    What commands of that kind have behind them (names of facts, ids, words) would be taken for such a name, of nothing that is there.
+    """
+    named = getattr(command, "commands", {}).get(arguments[0] if arguments else "")
+    if named is None or not any("--in" in p.opts for p in named.params):
+        return None
+    flags = tuple(o for p in named.params if getattr(p, "is_flag", False) for o in (*p.opts, *p.secondary_opts))
+    loose = (a for before, a in pairwise(arguments) if a[:1] != "-" and _stands_alone(before, flags))
+    return next((a for a in loose if os.path.isfile(os.path.join(a, "hannun.json"))), None)
 
 
 def _words_last(arguments: list[str]) -> list[str]:

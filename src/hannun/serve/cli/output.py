@@ -178,6 +178,12 @@ def nothing_fits(words: str, meant: Sequence[str]) -> None:
     Console(stderr=True).print(f"nothing fits {words[:80]!r}{other}", markup=False, highlight=False, soft_wrap=True)
 
 
+def none_meets(where: str) -> None:
+    """That a condition holds for no item at all, whatever the query, on standard error."""
+    remedy = "see a fact's values with `hannun facets FACT --in COLLECTION`"
+    Console(stderr=True).print(f"no item meets --where {where[:200]!r}; {remedy}", markup=False, highlight=False, soft_wrap=True)
+
+
 def reasons(why: Why) -> str:
     """What a score was made of, on one line."""
     said = [f"{part} {score:.3f}" for part, score in why.parts.items()]

@@ -73,8 +73,11 @@ def search(
         asked = query["text"] if query is not None and why is None else ""
         output.advice(opened)
         strange = bool(asked) and _strange(hits)
+        barred = not hits and where is not None and not opened.count(where)
         meant = opened.readings(asked) if strange or unwritten(asked, (h.relevance for h in hits)) else ()
-    if strange and not json_out:
+    if barred:
+        output.none_meets(str(where))
+    elif strange and not json_out:
         output.nothing_fits(asked, meant)
     elif meant and not json_out:
         output.meant(meant)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hannun.errors import InputError
+from hannun.errors import HannunError, InputError
 from hannun.serve.cli.options import Json, Model
 
 if TYPE_CHECKING:
     from hannun.annotate.annotator import Annotator
+    from hannun.item import Item
 
 
 def tag(
@@ -48,12 +49,24 @@ def tag(
         told = [[{"key": f.key, "value": f.value, "score": round(f.score, 4)} for f in findings] for findings in found]
         rows = [{"picture": it.id, "findings": findings} for it, findings in zip(items, told, strict=True)]
         typer.echo(json.dumps({"annotator": looking.name, "version": looking.version, "pictures": rows}, ensure_ascii=False, indent=1))
-        return 0
+        return 0 if any(found) else 1
     for it, findings in zip(items, found, strict=True):
-        typer.echo(it.id if findings else f"{it.id}: cannot be read")
+        if not findings:
+            typer.echo(f"not read: {_unreadable(it)}", err=True)
+            continue
+        typer.echo(it.id)
         for f in findings:
             typer.echo(f"  {f.key}\t{f.value or '?'}\t{f.score:.2f}")
-    return 0
+    return 0 if any(found) else 1
+
+
+def _unreadable(it: Item) -> str:
+    """Why no picture of an item can be looked at."""
+    try:
+        it.images[0].load()
+    except HannunError as e:
+        return str(e)
+    return f"{it.id}: has no picture that can be read"
 
 
 def _written(collection: str, looking: Annotator, where: str | None, again: bool, json_out: bool) -> int:

@@ -13,6 +13,7 @@ import typer
 
 from hannun.errors import DependencyError, InputError, MissingError
 from hannun.journal import Journal
+from hannun.serve.cli.index import reading_of
 from hannun.serve.cli.options import DEFAULT, In, Json
 from hannun.serve.cli.train import Changed, ModelTo, Size, delivered, of_size, watched
 from hannun.train.settled import settle
@@ -29,6 +30,9 @@ LogColumns = Annotated[
 ]
 UserModel = Annotated[Path, typer.Option("--model", help="The folder of a model of users.")]
 Items = Annotated[str | None, typer.Option("--items", help="Titles and pictures of the items: a collection, or a table with their ids.")]
+ItemColumns = Annotated[
+    str | None, typer.Option("--item-columns", metavar="text=A,image=B,id=C", help="Which columns of the table of items hold what.")
+]
 REACH = 1_000  # items of which the popular ones come first
 Limit = Annotated[int, typer.Option(min=1, help="How many.")]
 
@@ -39,6 +43,7 @@ def train(
     to: ModelTo,
     items: Items = None,
     columns: LogColumns = None,
+    item_columns: ItemColumns = None,
     size: Size = "tiny",
     set_: Changed = None,
 ) -> int:
@@ -52,7 +57,7 @@ def train(
     if items is not None:
         from hannun.users.content import content_of
 
-        content, reads, said = content_of(log.items, items, recipe.backbone)
+        content, reads, said = content_of(log.items, items, recipe.backbone, reading_of(item_columns, None, True))
         _tell(said)
         data = karrot.UserData(log, content, reads)
     with watched("karrot_user") as (tell, watch):
@@ -72,9 +77,10 @@ def embed(
 ) -> int:
     """Vectors of all users of a log, or of all that were kept and a day's new events. Stopped and run again, it goes on where it was."""
     from hannun.serve.cli.output import progress
-    from hannun.users.vectors import KeptUsers, embedded
 
     network, version = _network(model)
+    from hannun.users.vectors import KeptUsers, embedded
+
     log = _read(logs, columns)
     before = KeptUsers.read(kept, version) if kept is not None else None
     journal = Journal(to.with_name(to.name + ".work"))
@@ -96,6 +102,7 @@ def index(
     items: Annotated[str, typer.Option("--items", help="Titles and pictures of the items: a table with their ids.")],
     collection: In = DEFAULT,
     columns: LogColumns = None,
+    item_columns: ItemColumns = None,
 ) -> int:
     """Put users and items into one collection: an item is asked for by a user, a user by a user, both by words."""
     from hannun import collection as face
@@ -107,7 +114,7 @@ def index(
     _folder().require_users(model)
     log = _read(logs, columns)
     with face.open(collection, load(model)) as opened, output.progress("users and items", len(log.users) + len(log.items)) as step:
-        things = opened.add(item_rows(sources.read([Path(items)]), log), step)
+        things = opened.add(item_rows(sources.read([Path(items)], reading_of(item_columns, None, True)), log), step)
         people = opened.add(user_rows(log), step)
     output.problems([*things.problems, *people.problems])
     same = things.unchanged + people.unchanged
@@ -163,6 +170,7 @@ def drift(
     json_out: Json = False,
 ) -> int:
     """How far users have moved between two days, and whether they are another population."""
+    _folder()
     from hannun.users.drift import drift as measured
     from hannun.users.vectors import UserVectors
 

@@ -20,7 +20,7 @@ from hannun.errors import DependencyError, HannunError, InputError, MissingError
 from hannun.serve.http.bodies import Failure
 from hannun.serve.http.guard import Guard
 from hannun.serve.http.jobs import Busy
-from hannun.serve.http.refused import failure
+from hannun.serve.http.refused import failure, malformed
 from hannun.serve.http.routes import collection, embeddings, health, items, looks, pictures, search
 from hannun.serve.http.service import Service
 
@@ -142,6 +142,7 @@ async def _malformed(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     if isinstance(mistake := first.get("ctx", {}).get("error"), InputError):  # a form's own words for it
         return JSONResponse(failure(400, str(mistake), type(mistake).__name__, str(first["loc"][-1])), 400)
-    place = ".".join(str(p) for p in first["loc"] if p != "body")
-    more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
-    return JSONResponse(failure(422, f"{place or 'the body'}: {first['msg']}{more}"[:500], "malformed", place[:200] or None), 422)
+    body = getattr(request.scope.get("route"), "body_field", None)
+    known = getattr(body and body.field_info.annotation, "model_fields", {})
+    message, place = malformed(error.errors(), known, request.headers.get("content-type", "").partition(";")[0])
+    return JSONResponse(failure(422, message[:500], "malformed", place and place[:200]), 422)
