@@ -13,7 +13,6 @@ from hannun.errors import InputError, MissingError
 from hannun.serve.cli.main import run
 from hannun.serve.tags import annotator, topics
 
-
 #: A picture whose kind the names of things find, one whose colour every annotator is sure of (0.65 and more, half is asked).
 DRESS, COAT = "dress-red-plain", "coat-red-checked"
 

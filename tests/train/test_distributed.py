@@ -19,7 +19,7 @@ import json, sys, torch
 from pathlib import Path
 from torch import nn
 from hannun.models.saving import save_folder
-from hannun.train.distributed import world
+from hannun.processes import world
 from hannun.train.loop import train
 from hannun.train.schedule import Schedule
 

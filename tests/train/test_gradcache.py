@@ -140,7 +140,7 @@ from hannun.item import Item, Pair, Text
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import train
 from hannun.train.schedule import Schedule
-from hannun.train.distributed import world
+from hannun.processes import world
 from hannun.train.steps.contrastive import Contrast, contrastive
 from tests.train.network import Net
 

@@ -13,6 +13,7 @@ import typer
 
 from hannun.errors import DependencyError, InputError, MissingError
 from hannun.journal import Journal
+from hannun.processes import once
 from hannun.serve.cli.options import DEFAULT, In, Json
 from hannun.serve.cli.train import Changed, ModelTo, Size, delivered, of_size, watched
 from hannun.train.settled import settle
@@ -52,7 +53,8 @@ def train(
     if items is not None:
         from hannun.users.content import content_of
 
-        content, reads, said = content_of(log.items, items, recipe.backbone)
+        place = items
+        content, reads, said = once(lambda: content_of(log.items, place, recipe.backbone))  # a collection has one owner at a time
         _tell(said)
         data = karrot.UserData(log, content, reads)
     with watched("karrot_user") as (tell, watch):
