@@ -99,18 +99,19 @@ def together() -> Iterator[None]:
 
 
 def _launched() -> tuple[int, int]:
-    """This process's number and how many there are, as a launcher says it."""
-    return int(os.environ.get("RANK") or 0), int(os.environ.get("WORLD_SIZE") or 1)
+    """This process's number and how many there are, as torchrun or `accelerate launch` says it."""
+    beside = "LOCAL_RANK" in os.environ  # a cluster's own RANK and WORLD_SIZE, without it, are of machines
+    return (int(os.environ.get("RANK") or 0), int(os.environ.get("WORLD_SIZE") or 1)) if beside else (0, 1)
 
 
 def _joined() -> Any:
     try:
         import torch.distributed
-        from accelerate import PartialState
+        from accelerate import Accelerator, InitProcessGroupKwargs
     except ImportError as e:
         needs = f"several processes need {e.name}; pip install -c constraints.txt '.[train]' in Hannun's folder"
         raise DependencyError(needs) from None
-    PartialState(timeout=_WAIT)
+    Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=_WAIT)])
     return torch.distributed
 
 

@@ -27,7 +27,7 @@ FEW = ["steps=4", "batch=10", "dims=16,8", "weights.passes=0", "weights.dropout=
 def launched(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in two processes."""
     process = child("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hannun", *arguments)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
