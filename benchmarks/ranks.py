@@ -25,8 +25,8 @@ from hannun.errors import InputError
 from hannun.item import Item, Pair, Text
 from hannun.models.backbones import tiny
 from hannun.models.two_tower import TwoTower
+from hannun.processes import world
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.distributed import world
 from hannun.train.loop import train
 from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, contrastive

@@ -43,6 +43,7 @@ FLOORS: list[set[str]] = [
         "checksums",
         "colour",
         "journal",
+        "processes",
         "numbered",
         "decode",
         "exif",

@@ -43,6 +43,16 @@ def test_a_cut_file_costs_only_what_was_cut(tmp_path: Path) -> None:
     assert [float(v[0, 0]) for v in values] == [np.float16(1 / 3), np.float16(2 / 3), 1.0]
 
 
+def test_processes_write_files_of_their_own_and_begin_with_those_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for rank, keys in ((0, ["a", "bb"]), (1, ["ccc", "bb"])):
+        monkeypatch.setattr("hannun.models.frozen.world", lambda rank=rank: (rank, 2))
+        Kept(tmp_path).states(keys, counted(keys, asked))
+    assert asked == ["a", "bb", "ccc"] and {f.name for f in tmp_path.glob("*.bin")} == {"states.bin", "states-1.bin"}
+    keys = ["ccc", "a", "bb"]
+    assert [a.shape for a in Kept(tmp_path).states(keys, counted(keys, asked))] == [(3, 2), (1, 2), (2, 2)] and len(asked) == 3
+
+
 def test_without_a_folder_nothing_is_rounded() -> None:
     keys = ["a", "a"]
     asked: list[str] = []

@@ -152,3 +152,17 @@ def test_the_last_batch_has_a_name() -> None:
     mixture = Mixture([from_pairs("a", pairs("a", 5))], 4)
     mixture.next()
     assert str(mixture).startswith("0 (a: 'a q")
+
+
+def test_processes_get_as_many_pairs_each_with_scores_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    graded = [Pair(Item(f"g{n}", (Text(f"g{n}"),), {"score": n}), words(f"h{n}"), (), "a") for n in range(5)]
+    parts = []
+    for rank in (0, 1):
+        monkeypatch.setattr("hannun.train.batches.world", lambda rank=rank: (rank, 2))
+        parts.append(Mixture([from_pairs("a", [*pairs("a", 7), *graded])], 12).next())
+    kinds = [sorted("score" in p.query.facts for p in b.pairs) for b in parts]
+    assert kinds == [[False] * 3 + [True] * 2] * 2 and [b.size for b in parts] == [10, 10]
+    assert not set(ids(parts[0])) & set(ids(parts[1]))
+    monkeypatch.setattr("hannun.train.batches.world", lambda: (0, 4))
+    with pytest.raises(InputError, match="holds 2 pairs, expected one or more for each of 4 processes"):
+        Mixture([from_pairs("a", pairs("a", 2))], 2).next()

@@ -19,7 +19,7 @@ import json, sys, torch
 from pathlib import Path
 from torch import nn
 from hannun.models.saving import save_folder
-from hannun.train.distributed import world
+from hannun.processes import world
 from hannun.train.loop import train
 from hannun.train.schedule import Schedule
 
@@ -70,7 +70,7 @@ def run(folder: Path, processes: int, sharding: str = "none", stop: int = -1) ->
             setup += f"MASTER_ADDR='127.0.0.1', MASTER_PORT='{port}')\n"
         running.append(child("-c", setup + WORKER, str(folder), sharding, str(stop)))
     for process in running:
-        _, err = process.communicate(timeout=180)
+        _, err = process.communicate(timeout=600)
         assert process.returncode == 0, err[-3000:]
     if stop >= 0:
         return {}

@@ -140,7 +140,7 @@ from hannun.item import Item, Pair, Text
 from hannun.train.batches import Mixture, from_pairs
 from hannun.train.loop import train
 from hannun.train.schedule import Schedule
-from hannun.train.distributed import world
+from hannun.processes import world
 from hannun.train.steps.contrastive import Contrast, contrastive
 from tests.train.network import Net
 
@@ -181,7 +181,7 @@ def test_two_processes_make_the_step_of_one(tmp_path: Path) -> None:
             setup += f"MASTER_PORT='{29500 + hash(str(tmp_path)) % 400}', ACCELERATE_USE_CPU='true', OMP_NUM_THREADS='1')\n"
         running = [child("-c", setup + WORKER, str(folder), str(rank)) for rank in range(size)]
         for process in running:
-            _, err = process.communicate(timeout=120)
+            _, err = process.communicate(timeout=600)
             assert process.returncode == 0, err[-2000:]
         results.append(json.loads((folder / "result.json").read_text()))
     one, two = results
@@ -232,7 +232,7 @@ def test_sharded_weights_get_the_gradient_of_one_process(tmp_path: Path) -> None
             setup += f"os.environ.update(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT='{port}')\n"
         running = [child("-c", setup + SHARDED, str(file), str(rank)) for rank in range(size)]
         for process in running:
-            _, err = process.communicate(timeout=120)
+            _, err = process.communicate(timeout=600)
             assert process.returncode == 0, err[-2000:]
         results.append(torch.tensor(json.loads(file.read_text())))
     assert float((results[0] - results[1]).norm() / results[0].norm()) < 1e-5

@@ -89,6 +89,17 @@ def test_a_stream_goes_on_where_it_was() -> None:
     assert one.next().target.tolist() == other.next().target.tolist()
 
 
+def test_processes_share_the_users_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    past = histories(log := drawn(), names_of(log))
+
+    def batch(rank: int, size: int, users: int) -> list[int]:
+        monkeypatch.setattr("hannun.users.batches.world", lambda: (rank, size))
+        return sorted(WindowBatches(past, Sampling(users, 16, 4)).next().target.tolist())
+
+    assert sorted(batch(0, 2, 9) + batch(1, 2, 9)) == batch(0, 1, 9)
+    assert batch(0, 4, 3) == batch(3, 4, 3) == batch(0, 1, 3)  # fewer users than processes: all of them in each
+
+
 def test_nobody_with_two_events() -> None:
     log = of_columns(["a", "b"], ["1", "2"], [1, 2], until=1e9)
     with pytest.raises(InputError, match="no user has two events"):

@@ -36,10 +36,11 @@ from hannun.models.network import Network, Role, content, decoded
 from hannun.models.one_sequence import Conventions, Heads, OneSequence
 from hannun.models.one_tower.folder import open_one_tower, save_one_tower
 from hannun.models.one_tower.tower import OneTower
-from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts, writes
+from hannun.models.saving import OWN, quiet, save_folder, whole, whole_tensor, write_facts
 from hannun.models.sequence import folder as users
 from hannun.models.sequence.network import UserNetwork
 from hannun.models.two_tower import TowerConfig, TwoTower
+from hannun.processes import once
 from hannun.seen import Seen
 
 ROWS = 32  # rows in a batch of texts
@@ -194,8 +195,8 @@ def save(model: Fused | OneSequence | OneTower | TwoTower | UserNetwork | Captio
         _save_sequence(model, folder)
     else:
         _save_towers(model, folder)
-    if (trained := getattr(model, "trained_on", None)) is not None and writes():
-        trained.save(folder)
+    if (trained := getattr(model, "trained_on", None)) is not None:
+        once(lambda: trained.save(folder))
 
 
 def _save_fused(model: Fused, folder: Path) -> None:

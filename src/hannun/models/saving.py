@@ -10,6 +10,7 @@ from typing import Any
 
 from hannun.errors import StorageError
 from hannun.files import whole_folder
+from hannun.processes import once
 
 OWN = "hannun.json"
 FORMAT = 1
@@ -35,31 +36,12 @@ def whole_tensor(tensor: Any) -> Any:
     return (tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor).detach().cpu()
 
 
-def writes() -> bool:
-    """Whether this process is the one that writes."""
-    import torch.distributed as dist
-
-    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
-
-
-def _together() -> None:
-    """Wait for all processes: none reads what the first has not written yet."""
-    import torch.distributed as dist
-
-    if dist.is_available() and dist.is_initialized():
-        dist.barrier()
-
-
 def whole(folder: Path, write: Callable[[Path], None]) -> None:
     """`write` fills a folder beside, which then takes the place of `folder`. Of several processes the first writes, and all wait for it.
 
-    Raises StorageError where the disk is full; what was there before stays.
+    Raises StorageError, in all of them, where the disk is full; what was there before stays.
     """
-    try:
-        if writes():
-            _written(folder, write)
-    finally:
-        _together()
+    once(lambda: _written(folder, write))
 
 
 def _written(folder: Path, write: Callable[[Path], None]) -> None:

@@ -24,11 +24,13 @@ from hannun.models import published
 from hannun.models.backbones import e5, efficientnet
 from hannun.models.two_tower import Tower, TowerConfig, TwoTower, head, identity_head
 from hannun.objectives.distill import similarities
+from hannun.processes import once
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import skeleton, table
 from hannun.recipes.data import pairs
 from hannun.recipes.skeleton import Training, mixed
 from hannun.train.batches import Mixture
+from hannun.train.distributed import gathered
 from hannun.train.loop import Step
 from hannun.train.own import OwnData
 from hannun.train.run import Moment
@@ -189,7 +191,7 @@ def both(texts: Mixture, seen: Mixture, recipe: Recipe) -> Step:
 def kept(module: Any, items: Sequence[Item]) -> Tensor:
     """How far the text head has turned the frozen backbone's similarities of these texts, both centred over the batch."""
     states = module.collate(items, "query").rows["text_states"]
-    both = module.text(states), torch.nn.functional.normalize(states, dim=-1)
+    both = gathered(module.text(states)), gathered(torch.nn.functional.normalize(states, dim=-1))
     return similarities(*(torch.nn.functional.normalize(v - v.mean(dim=0), dim=-1) for v in both))
 
 
@@ -237,20 +239,19 @@ def run(
     model.remember(work / "states")
     made = training(data)
     tests = ClipTests(data, split)
-    columns = {"start": tests.measure(table.of_model(model))}
+    columns = {"start": once(lambda: tests.measure(table.of_model(model)))}
     for number, stage in enumerate(recipe.stages):
         tell(f"stage {stage.name}")
         two = mixtures(stage, made, recipe, number)
         # The two towers' losses differ in size: clipped together, the texts' would starve the pictures.
         schedule = replace(Schedule.of(recipe, stage), clip=0, seed=recipe.seed + number)
         how.fit(model, both(two.texts, two.seen, recipe), two, schedule, stage.name)
-        columns[stage.name] = tests.measure(table.of_model(model))
-    how.keep(model)
+        columns[stage.name] = once(lambda: tests.measure(table.of_model(model)))
     lines = [f"{'':34}" + "  ".join(f"{c:>8}" for c in columns) + "   the last less the start [95 %]"]
     for name, begun in columns["start"].items():
         cells = "  ".join(f"{table.figure(c[name]):8.3f}" for c in columns.values())
         lines.append(f"{name:34}{cells}   {table.lead(columns[stage.name][name], begun)}")
-    return [*lines, *tests.beyond(model)]
+    return [*lines, *how.kept(model, lambda: tests.beyond(model))]
 
 
 def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from hannun.models.adapters import CODE, MATCHING, RETRIEVAL, TWO_SIDED, Task
 from hannun.models.fused import Fused, Shape
 from hannun.models.one_sequence import HEADS, TARGETS, OneSequence
 from hannun.models.published import shapes
+from hannun.processes import once
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import skeleton, table
 from hannun.recipes.data import functions, pairs
@@ -290,20 +292,20 @@ def run(
     pairs.missing(data, ("flickr8k", "fashion", "texts", "code"))
     chosen = tasks(recipe)
     model, tests = build(recipe, work), PageTests(data, split)
-    lines = tests.pages(model, "start")
+    lines = once(lambda: tests.pages(model, "start"))
     first, *others = recipe.stages
     made = training(data, any("function" in s.sources for s in recipe.stages))
     begun = shared(model)
     stage(model, first, begun, made, recipe, work, tell, watch, recipe.seed)
-    lines += tests.pages(model, "trained on pairs", begun)
+    lines += once(lambda: tests.pages(model, "trained on pairs", begun))
     if begun:
         spread_out(model)
     else:
         model.with_tasks(chosen, recipe.lora_rank, recipe.lora_alpha)
-    columns = {"none": tests.tasks(model, "")}
+    columns = {"none": once(lambda: tests.tasks(model, ""))}
     for n, each in enumerate(others):
         stage(model, each, each.name, made, recipe, work, tell, watch, recipe.seed + n + 1)
-        columns[each.name] = tests.tasks(model, each.name)
+        columns[each.name] = once(partial(tests.tasks, model, each.name))
     Training(recipe, work).keep(model)
     lines += [f"{'task ↓ adapter →':26}" + "  ".join(f"{c:>10}" for c in columns)]
     for name in columns["none"]:

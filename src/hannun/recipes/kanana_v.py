@@ -29,6 +29,7 @@ from hannun.models.adapters import Task
 from hannun.models.features import Features, Vectors
 from hannun.models.fused import Fused, Shape
 from hannun.models.one_sequence import OneSequence
+from hannun.processes import in_turn
 from hannun.recipe import Recipe
 from hannun.recipes import skeleton, table
 from hannun.recipes.data import composed
@@ -191,7 +192,8 @@ def mixture(recipe: Recipe, data: Path, work: Path | None = None, tell: Callable
     """The recipe's sources, mixed; instructions by source. Hard negatives are mined in `work` where the recipe says so."""
     pairs = composed.train(data, recipe.sources, recipe.seed)
     if recipe.weights.get("mined") and recipe.negatives and work is not None:
-        pairs = mined(pairs, recipe.negatives, work, tell)
+        given, place = pairs, work
+        pairs = in_turn(lambda: mined(given, recipe.negatives, place, tell))  # a collection has one owner at a time
     return mixed(recipe, pairs, task=adapted(recipe), block=int(recipe.weights.get("block", 0)))
 
 
@@ -231,7 +233,11 @@ def run(
         raise DependencyError(f"{data}: no such folder; give the data with --data")
     model = build(recipe, work)
     fit(model, recipe, data, work / "run", tell, watch)
-    Training(recipe, work).keep(model)
+    return Training(recipe, work).kept(model, lambda: measured(model, recipe, data))
+
+
+def measured(model: Any, recipe: Recipe, data: Path) -> list[str]:
+    """The lines of the recipe's table beside mini's."""
     tests = composed.tests(data)
     eighth = max(recipe.dims) // 8
     mine = evaluate(table.of_model(model, adapted(recipe)), tests, recipe.instructions, (0, eighth))

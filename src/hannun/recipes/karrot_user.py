@@ -18,10 +18,12 @@ import torch
 from hannun.embeddings import Floats
 from hannun.errors import InputError
 from hannun.models.sequence.network import UserNetwork, UserShape
+from hannun.processes import once
 from hannun.recipe import Recipe
 from hannun.recipes.data.films import liked_films
 from hannun.recipes.skeleton import Training
 from hannun.sources.logs import BehaviourLog
+from hannun.train.distributed import gathered
 from hannun.train.own import OwnData
 from hannun.train.run import Moment
 from hannun.train.schedule import Schedule
@@ -141,7 +143,7 @@ def fitted(recipe: Recipe, data: UserData, training: Training, judge: Callable[[
     schedule = replace(Schedule.of(recipe), steps=steps, save_every=max(1, steps // 10))
     if judge is not None:
         schedule = replace(schedule, validate_every=max(1, steps // 10))
-    trained = training.fit(model, futures(batches, settings), batches, schedule, "run", judge)
+    trained = training.fit(model, futures(batches, settings, gathered), batches, schedule, "run", judge)
     assert isinstance(trained, UserNetwork)
     return trained
 
@@ -169,18 +171,21 @@ def learned(recipe: Recipe, data: UserData, training: Training) -> list[str]:
     if judge is None:
         training.tell(f"only {len(asked['dev'])} users have a past and a future at the moment of the split; the last state is kept")
     model = fitted(recipe, UserData(cut.train, data.content, data.reads), training, judge)
-    training.keep(model)
-    popular = dev.best_popular(model) if dev is not None else 0.0
-    lines = [line for name in asked for line in asked[name].lines(name, model, popular)]
-    best = f"`hannun users recommend --popular {popular:g}` ranks best what the users did between the two moments"
-    return [PastRanked.header(), *lines, *([best] if popular else [])]
+
+    def measured() -> list[str]:
+        popular = dev.best_popular(model) if dev is not None else 0.0
+        lines = [line for name in asked for line in asked[name].lines(name, model, popular)]
+        best = f"`hannun users recommend --popular {popular:g}` ranks best what the users did between the two moments"
+        return [PastRanked.header(), *lines, *([best] if popular else [])]
+
+    return training.kept(model, measured)
 
 
 def run(
     recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
 ) -> list[str]:
     """Train on MovieLens-100k, save the model in `work`/model, and measure it beside popularity and the last item."""
-    log, content = liked_films(data)
+    log, content = once(lambda: liked_films(data))
     return learned(recipe, UserData(log, content), Training(recipe, work, tell, watch))
 
 

@@ -145,8 +145,7 @@ def run(
     model = build(recipe, [p.query.text or "" for s in batches.sources.values() for window in s.windows for p in window()])
     model.remember(work / "states")
     training.contrasted(model, batches, Contrast.of(recipe), Schedule.of(recipe))
-    training.keep(model)
-    return figures(model, data)
+    return training.kept(model, lambda: figures(model, data))
 
 
 def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:

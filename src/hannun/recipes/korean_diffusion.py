@@ -32,6 +32,7 @@ from hannun.models.diffusion_transformer import Painter, PainterShape
 from hannun.models.export.painter import LatentCodec, write_painter
 from hannun.models.state_head import StateHead, StateShape
 from hannun.objectives.infonce import infonce
+from hannun.processes import alone
 from hannun.prompts.alignment import Outcomes, alignment
 from hannun.prompts.clip import ClipTexts, open_clip_texts
 from hannun.prompts.states import LENGTH, PromptReader, RememberingReader
@@ -286,6 +287,7 @@ def run(
     recipe: Recipe, data: Path, work: Path, tell: Callable[[str], None] = print, watch: Callable[[Moment], None] | None = None
 ) -> list[str]:
     """All parts; the student goes to `work`/model, the teacher to `work`/english where it is made, the painter to `work`/painter."""
+    alone(f"the recipe {recipe.name}")  # its parts hand states and whole batches on, each in one process
     training = Training(recipe, work, tell, watch)
     known = parallel.prompts(data)
     shown: DrawnSet | None = None
@@ -316,6 +318,7 @@ def run(
 
 def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
     """The student alone, on a user's own parallel texts; measured on those that were held out. Raises InputError without a teacher."""
+    alone(f"the recipe {recipe.name}")
     if not recipe.teacher:
         raise InputError("own pairs came without a teacher; name the text model that they are to be read for: --teacher FOLDER")
     sides = [[(p.query.text or "", p.positive.text or "") for p in side] for side in (data.train, data.dev)]

@@ -21,6 +21,7 @@ from hannun.load import load
 from hannun.models.backbones import tiny
 from hannun.models.one_tower.tower import OneTower
 from hannun.models.one_tower.trunk import OneTowerShape
+from hannun.processes import in_turn
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import skeleton, table
 from hannun.recipes.data import drawn, pairs
@@ -134,7 +135,7 @@ def counted(recipe: Recipe) -> str:
 def training(recipe: Recipe, data: Path, work: Path) -> dict[str, list[Pair]]:
     """The pairs of every source that the recipe names, by source; the catalogue is drawn in `work`/drawn."""
     wanted = {s for stage in recipe.stages for s in stage.sources} | set(recipe.sources)
-    made: dict[str, list[Pair]] = drawn.training(work / "drawn") if any(s.startswith("drawn") for s in wanted) else {}
+    made: dict[str, list[Pair]] = in_turn(lambda: drawn.training(work / "drawn")) if any(s.startswith("drawn") for s in wanted) else {}
     trained = pairs.training_photos(data, PHOTOS)
     shop = [p for p in pictures.fashion(data) if p.split == "train"][::4][:PRODUCTS]
     signs = [p for p in pictures.emoji(data) if p.split == "train"]
@@ -166,8 +167,7 @@ def run(
         schedule = replace(Schedule.of(recipe, stage), seed=recipe.seed + number)
         batches = mixed(recipe, made, stage, seed=recipe.seed + number)
         fit(model, batches, CrossModal.of(recipe), schedule, how, stage.name)
-    how.keep(model)
-    return figures(model, data, work)
+    return how.kept(model, lambda: figures(model, data, work))
 
 
 def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:

@@ -31,6 +31,7 @@ from hannun.models.captioner import network, speaking
 from hannun.models.captioner.network import END, PAD, Captioner, CaptionerShape, special_tokens
 from hannun.models.checkpoint import open_model
 from hannun.models.export.captions import export_captioner
+from hannun.processes import in_turn, once
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.recipes.data import pairs, told
@@ -205,11 +206,10 @@ def run(
     pairs.missing(data, ("flickr8k", "fashion", "emoji"))
     made = told.by_style(data)
     training = Training(recipe, work, tell, watch)
-    model = begin(recipe, made, work)
+    model = in_turn(lambda: begin(recipe, made, work))
     for stage in recipe.stages or (None,):
         fit(model, mixture(recipe, made, stage), training, stage.name if stage else "", stage)
-    training.keep(model)
-    return figures(model, data, made)
+    return training.kept(model, lambda: figures(model, data, made))
 
 
 def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -> list[str]:
@@ -226,16 +226,15 @@ def own(recipe: Recipe, data: OwnData, start: Path | None, training: Training) -
         training.tell(line)
     for name, group in groups.items():
         training.tell(f"{name}: {len(group)} pairs, told as {told.style_of(name)}")
-    model = _opened(start) if start is not None else begin(recipe, groups, training.work)
+    model = _opened(start) if start is not None else in_turn(lambda: begin(recipe, groups, training.work))
     model.remember(training.work / "states")
     first = recipe.stages[0] if recipe.stages else None
     size = min((first or recipe).batch, sum(map(len, groups.values())))
     steps, rate = (first or recipe).steps, (first or recipe).learning_rate
     mine = replace(recipe, sources=dict.fromkeys(groups, 1.0), batch=size, stages=(), steps=steps, learning_rate=rate)
-    before = told_likelihood(model, data.dev)
+    before = once(lambda: told_likelihood(model, data.dev))
     fit(model, mixture(mine, groups), replace(training, recipe=mine), "run")
-    after = told_likelihood(model, data.dev)
-    training.keep(model)
+    after = training.kept(model, lambda: told_likelihood(model, data.dev))
     return [
         f"{'held-out pairs':28} {'after':>8}  {'before':>8}   difference [95 %]",
         *(table.line(k, [after[k], before[k]]) for k in after),

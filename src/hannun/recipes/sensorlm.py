@@ -232,8 +232,7 @@ def run(
     training = Training(recipe, work, tell, watch)
     found = {k: v for k, v in signals.described(data).items() if k in recipe.sources}
     model = learned(recipe, found, training)
-    training.keep(model)
-    return measured(model, data)
+    return training.kept(model, lambda: measured(model, data))
 
 
 def own_forms(recordings: Sequence[SignalRecording]) -> tuple[SeriesForm, ...]:
@@ -272,9 +271,8 @@ def of_own(recipe: Recipe, recordings: Sequence[SignalRecording], training: Trai
     known = [c for r in recordings for c in r.signal.channels if c in KNOWN]
     training.tell(f"{len(apart[0])} signals to learn from, {len(apart[1])} held out; channels: {', '.join(dict.fromkeys(known))}")
     model = learned(recipe, {"own": apart[0]}, training, own_forms(recordings), start)
-    training.keep(model)
     lines = [f"{'held out':48}       ko       en"]
-    ranks = [retrieved(model, apart[1], language) for language in LANGUAGES]
+    ranks = training.kept(model, lambda: [retrieved(model, apart[1], language) for language in LANGUAGES])
     lines += [
         f"{f'caption → signal R@{k} of {len(apart[1])}':48} {(ranks[0] <= k).mean():8.3f} {(ranks[1] <= k).mean():8.3f}" for k in (1, 5, 10)
     ]

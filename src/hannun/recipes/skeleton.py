@@ -9,23 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
 from hannun.errors import InputError
 from hannun.item import Pair
 from hannun.models.checkpoint import open_model, save
+from hannun.processes import once
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.train.batches import Mixture, from_pairs
-from hannun.train.distributed import world
 from hannun.train.loop import After, Step, train
 from hannun.train.own import OwnData, retrieval
 from hannun.train.pairs import label
 from hannun.train.run import Moment, Resumable
 from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, ahead, contrastive
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,13 @@ class Training:
         return self.fit(model, contrastive(stream, settings), stream, schedule, folder)
 
     def keep(self, model: Any) -> None:
-        """Save the trained model in `work`/model; of several processes the first does it alone."""
-        if world()[0] == 0:
-            save(model.eval(), self.work / "model")
+        """Save the trained model in `work`/model; of several processes all must call this, and the first one writes."""
+        save(model.eval(), self.work / "model")
+
+    def kept(self, model: Any, measure: Callable[[], Made]) -> Made:
+        """Save the trained model, and give what is measured of it, by the first of several processes."""
+        self.keep(model)
+        return once(measure)
 
 
 def mixed(
@@ -117,13 +123,12 @@ def own(build: Callable[[], Any], data: OwnData, start: Path | None, training: T
     )
     settings = replace(Contrast.of(recipe), products=data.product, also=data.also, negatives=max(recipe.negatives, 1), own=True)
     schedule = replace(Schedule.of(recipe, first), log_every=10, save_every=20)
-    before = retrieval(table.of_model(model, task), data.dev)
+    before = once(lambda: retrieval(table.of_model(model, task), data.dev))
     if fit is None:
         training.contrasted(model, batches, settings, schedule, "run")
     else:
         fit(model, batches, schedule)
-    after = retrieval(table.of_model(model, task), data.dev)
-    training.keep(model)
+    after = training.kept(model, lambda: retrieval(table.of_model(model, task), data.dev))
     return [
         f"{'held-out pairs':28} {'after':>8}  {'before':>8}   difference [95 %]",
         *(table.line(k, [after[k], before[k]]) for k in after),

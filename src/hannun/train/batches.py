@@ -18,8 +18,8 @@ from hannun import shards
 from hannun.errors import HannunError, InputError
 from hannun.item import Item, Pair
 from hannun.models.features import Features
+from hannun.processes import world
 from hannun.train import pairs as reading
-from hannun.train.distributed import world
 from hannun.train.record import TrainingRecord
 
 Rows = npt.NDArray[np.int64]
@@ -133,7 +133,8 @@ class Mixture:
 
     A batch is of one source, or of several in blocks of `block` pairs (the interleaved sub-batches of VLM2Vec-V2, Meng et al.
     2025: hard enough within, varied enough together). No positive comes twice in a batch: its twin waits for the next one.
-    Every process draws the same batch and keeps its part of it, so that a run does not depend on their number.
+    Every process draws the same batch and keeps its part of it, so that a run does not depend on their number; what is left over of a
+    batch that their number does not divide is passed over.
     """
 
     def __init__(
@@ -196,9 +197,19 @@ class Mixture:
         self._last = f"{self._number} ({', '.join(dict.fromkeys(drawn))}: {', '.join(repr(p.query.id) for p in taken[:3])}, …)"
         self._number += 1
         self.record.add(taken)
+        return Batch(self._number - 1, *self._dealt(taken))
+
+    def _dealt(self, taken: list[Pair]) -> tuple[tuple[Pair, ...], int]:
+        """This process's pairs, and how many all have: as many each, with scores and without (they meet in different losses)."""
         rank, processes = world()
-        taken = taken[: len(taken) // processes * processes] if len(taken) >= processes else taken  # all processes go in step
-        return Batch(self._number - 1, tuple(taken[rank::processes]), len(taken))
+        if processes == 1:
+            return tuple(taken), len(taken)
+        kinds = [[p for p in taken if ("score" in p.query.facts) == graded] for graded in (False, True)]
+        kinds = [k[: len(k) // processes * processes] for k in kinds]
+        if not any(kinds):
+            few = f"batch {self._last} holds {len(taken)} pairs, expected one or more for each of {processes} processes"
+            raise InputError(f"{few}; give a larger batch or source, or start fewer processes")
+        return tuple(p for k in kinds for p in k[rank::processes]), sum(map(len, kinds))
 
     def __str__(self) -> str:
         return self._last

@@ -16,18 +16,15 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from hannun.errors import HannunError
 from hannun.models.features import Vectors
 from hannun.models.saving import whole_tensor
+from hannun.processes import once, world
 
 
 def lengthened(tensor: Tensor, more: int) -> Tensor:
     """`more` zeros at the end of the second axis."""
     return nn.functional.pad(tensor, (*(0, 0) * (tensor.ndim - 2), 0, more)) if more else tensor
-
-
-def world() -> tuple[int, int]:
-    """(this process's number, how many there are); (0, 1) without torch.distributed."""
-    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
 
 
 class _Gather(torch.autograd.Function):  # type: ignore[misc]
@@ -91,6 +88,21 @@ def averaged(module: nn.Module) -> None:
         for p in group:
             p.grad = flat[at : at + p.numel()].view_as(p).clone()
             at += p.numel()
+
+
+def alike(module: nn.Module) -> None:
+    """The first process's weights and buffers in all of them. Raises HannunError where one of them has built another module."""
+    if world()[1] == 1:
+        return
+    state = module.state_dict()
+    shapes = {k: (str(v.dtype), tuple(v.shape)) for k, v in state.items()}
+    if apart := sorted(set(shapes.items()) ^ set(once(lambda: shapes).items())):
+        raise HannunError(f"two processes have built different models ({apart[0][0]} …); give all of them the same data and settings")
+    for value in state.values():
+        if value.numel():
+            flat = value.detach().reshape(-1).contiguous()
+            dist.broadcast(flat.view(torch.uint8), 0)  # as bytes: gloo knows few kinds of numbers
+            value.copy_(flat.view_as(value))
 
 
 def sharded(module: nn.Module) -> nn.Module:

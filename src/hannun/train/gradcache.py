@@ -59,8 +59,8 @@ def cached(module: nn.Module, features: Features, chunk: int) -> Vectors:
 
     With `chunk` ≥ the number of rows, or where no gradient is wanted, it is one plain call. Random numbers are replayed for
     torch's generators of the CPU and of the device in use. Parameters receive their gradients inside `loss.backward()`, as
-    `.grad`; `torch.autograd.grad` does not see through it. A module wrapped for several processes must not synchronise by
-    itself meanwhile: the loop holds `no_sync` and averages once at the end. Raises InputError for a chunk below 1.
+    `.grad`; `torch.autograd.grad` does not see through it. A module wrapped for several processes (DDP) must not synchronise by
+    itself meanwhile: the loop wraps none, and averages once at the end. Raises InputError for a chunk below 1.
     """
     if chunk < 1:
         raise InputError(f"chunk={chunk} came, expected the rows that fit into memory at once, 1 or more")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from hannun.errors import HannunError, InputError, StorageError
+from hannun.processes import world
 from hannun.train.compiled import compiled
-from hannun.train.distributed import averaged, clipped, sharded, world
+from hannun.train.distributed import alike, averaged, clipped, sharded
 from hannun.train.run import Moment, Resumable, Run
 from hannun.train.schedule import Schedule, parameters, rate
 
@@ -51,7 +51,7 @@ def train(
         step: (module, number of the call) → named losses, which are added up.
         schedule: the numbers.
         folder: where checkpoints, logs and the report go.
-        tell: gets a line now and then.
+        tell: gets a line now and then. Of several processes the first one's is called, and its `watch`.
         batches: where the step takes its batches from, saved and restored with the checkpoints.
         validate: the module in eval mode → a figure, higher is better. The best state is kept and returned.
         watch: told of every update, for a progress bar.
@@ -70,13 +70,12 @@ def train(
         raise InputError("a module without a trainable parameter came, expected at least one; unfreeze some")
     accelerator = Accelerator()
     if _sharded(accelerator):
-        raise InputError(
-            "a launch with accelerate's own FSDP or DeepSpeed came; launch with DDP or torchrun, and give Schedule(sharding='full')"
-        )
+        raise InputError("a launch with accelerate's own FSDP or DeepSpeed came; launch with torchrun, and give Schedule(sharding='full')")
+    if world()[0]:
+        tell, watch = _nothing, None
     compiled(module, schedule.compile, tell)
-    module, optimiser, groups, divides = _prepared(module, schedule, accelerator)
-    bare = accelerator.unwrap_model(module)
-    run = Run(bare, optimiser, schedule, folder, batches, accelerator.device, tell)
+    optimiser, groups, divides = _prepared(module, schedule, accelerator)
+    run = Run(module, optimiser, schedule, folder, batches, accelerator.device, tell)
     run.resume()
     begun, last = time.monotonic(), run.start
     module.train()
@@ -85,11 +84,11 @@ def train(
             break
         for group, made in zip(optimiser.param_groups, groups, strict=True):
             group["lr"] = schedule.learning_rate * made["share"] * rate(number, schedule)
-        total = _gradients(module, bare, step, number, schedule, accelerator, run, divides)
+        total = _gradients(module, step, number, schedule, accelerator, run, divides)
         optimiser.step()
         if after is not None:
             with torch.no_grad():
-                after(bare, number)
+                after(module, number)
         run.follow(number)
         done = number + 1
         speed = (done - last) / max(time.monotonic() - begun, 1e-9)
@@ -102,43 +101,45 @@ def train(
         if done % schedule.save_every == 0 or done == schedule.steps or run.stopped:
             run.save(done)
     run.finish()
-    return bare.eval()
+    return module.eval()
 
 
-def _prepared(module: nn.Module, schedule: Schedule, accelerator: Accelerator) -> tuple[nn.Module, Any, list[dict[str, Any]], bool]:
-    """The module and its optimiser for this launch, the groups of its parameters, and whether its weights are divided."""
+def _nothing(line: str) -> None:
+    """Where lines go that another process tells."""
+
+
+def _prepared(module: nn.Module, schedule: Schedule, accelerator: Accelerator) -> tuple[Any, list[dict[str, Any]], bool]:
+    """The module made ready in place; its optimiser, the groups of its parameters, and whether its weights are divided.
+
+    Of several processes each has the module as it is, with no wrapper around: gradients are averaged once after the last chunk.
+    """
     kinds(module, schedule.precision)
+    alike(module.to(accelerator.device))
     divides = schedule.sharding == "full" and world()[1] > 1
     if divides:
-        module = sharded(module.to(accelerator.device))
+        sharded(module)
     groups = parameters(module, schedule.weight_decay, schedule.rates)
     optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas)
-    if divides:
-        return module, accelerator.prepare(optimiser), groups, True
-    module, optimiser = accelerator.prepare(module, optimiser)
-    return module, optimiser, groups, False
+    return accelerator.prepare(optimiser), groups, divides
 
 
-def _gradients(
-    module: nn.Module, bare: nn.Module, step: Step, number: int, schedule: Schedule, accelerator: Accelerator, run: Run, divides: bool
-) -> float:
+def _gradients(module: nn.Module, step: Step, number: int, schedule: Schedule, accelerator: Accelerator, run: Run, divides: bool) -> float:
     """Fill the gradients of one update, averaged over processes and clipped; returns the loss. Raises HannunError for one not finite."""
-    for p in bare.parameters():
+    for p in module.parameters():
         p.grad = None
     total = 0.0
-    with nullcontext() if divides else _unsynchronised(accelerator, module):
-        for call in range(number * schedule.accumulate, (number + 1) * schedule.accumulate):
-            half = schedule.precision != "fp32"
-            with run.speed.counting(), torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
-                losses = dict(step(module, call))
-            summed = torch.stack([*losses.values()]).sum()
-            if not torch.isfinite(summed):
-                named = ", ".join(f"{k} {float(v.detach()):g}" for k, v in losses.items())
-                raise HannunError(f"the loss at step {number} is not finite ({named}){run.batch()}; {run.remedy()}")
-            accelerator.backward(summed / schedule.accumulate)
-            total += float(summed.detach()) / schedule.accumulate
-            run.note(losses, summed)
-    averaged(bare)
+    for call in range(number * schedule.accumulate, (number + 1) * schedule.accumulate):
+        half = schedule.precision != "fp32"
+        with run.speed.counting(), torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
+            losses = dict(step(module, call))
+        summed = torch.stack([*losses.values()]).sum()
+        if not torch.isfinite(summed):
+            named = ", ".join(f"{k} {float(v.detach()):g}" for k, v in losses.items())
+            raise HannunError(f"the loss at step {number} is not finite ({named}){run.batch()}; {run.remedy()}")
+        accelerator.backward(summed / schedule.accumulate)
+        total += float(summed.detach()) / schedule.accumulate
+        run.note(losses, summed)
+    averaged(module)
     if schedule.clip:
         norm = clipped(module, schedule.clip) if divides else float(accelerator.clip_grad_norm_(module.parameters(), schedule.clip))
         if not math.isfinite(norm):
@@ -160,8 +161,3 @@ def kinds(module: nn.Module, precision: str) -> None:
 def _sharded(accelerator: Accelerator) -> bool:
     """Whether no process holds the whole model. Gradient caching itself is exact there too; saving and averaging are not made for it."""
     return str(accelerator.distributed_type).rsplit(".", 1)[-1] in ("FSDP", "DEEPSPEED", "MEGATRON_LM")
-
-
-def _unsynchronised(accelerator: Accelerator, module: nn.Module) -> AbstractContextManager[Any]:
-    """DDP keeps its hands off: chunks run backward many times in one step, and gradients are averaged once, after the last."""
-    return nullcontext() if world()[1] == 1 else accelerator.no_sync(module)

@@ -17,12 +17,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from hannun.errors import InputError, StorageError
 from hannun.files import whole
+from hannun.processes import once, world
 from hannun.seen import Seen
 from hannun.train import distributed, report, speed
-from hannun.train.distributed import world
 from hannun.train.record import Recording
 from hannun.train.schedule import Schedule, differences, rate
 from hannun.train.speed import Speed
@@ -172,7 +173,7 @@ class Run:
         if self.average is not None:
             self.bare.load_state_dict(self.average, strict=False)
         with torch.no_grad():
-            figure = float(validate(module))
+            figure = self._judged(validate, module)
         better = figure > self.best
         if better:
             self.best, self.waited = figure, 0
@@ -190,6 +191,13 @@ class Run:
         if self.schedule.patience and self.waited >= self.schedule.patience:
             self.stopped = True
             self.tell(f"stopped at step {done}: no better validation {self.waited} times")
+
+    def _judged(self, validate: Callable[[nn.Module], float], module: nn.Module) -> float:
+        """The figure, one for all processes; where they hold a part of the weights each, they must all compute it."""
+        if not any(isinstance(p, DTensor) for p in module.parameters()):
+            return once(lambda: float(validate(module)))
+        figure = float(validate(module))
+        return once(lambda: figure)
 
     def follow(self, number: int) -> None:
         """Move the average."""

@@ -7,13 +7,13 @@ one nor the other; so what differs is said, and nothing is done.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hannun.errors import InputError, StorageError
 from hannun.files import whole
+from hannun.processes import once
 from hannun.recipe import Recipe
 
 FILE = "recipe.json"
@@ -21,7 +21,11 @@ _WORDS = ("about", "origins", "name")  # what is said of the numbers, and no num
 
 
 def settle(folder: Path, recipe: Recipe) -> None:
-    """Write `folder`/recipe.json. Raises InputError where a run with other settings has begun in the folder."""
+    """Write `folder`/recipe.json, by the first process. Raises InputError where a run with other settings has begun in the folder."""
+    once(lambda: _settle(folder, recipe))
+
+
+def _settle(folder: Path, recipe: Recipe) -> None:
     path = folder / FILE
     now = _plain(recipe)
     if path.exists() and any(folder.rglob("last.pt")):
@@ -32,8 +36,6 @@ def settle(folder: Path, recipe: Recipe) -> None:
         if changed := [f"{k} {_told(before[k])} → {_told(now[k])}" for k in now if k in before and before[k] != now[k]]:
             what = f"holds a run with other settings ({'; '.join(changed)})"
             raise InputError(f"{folder}: {what}; give those settings again, or another folder with --work")
-    if os.environ.get("RANK", "0") != "0":  # of several processes the first one writes
-        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:

@@ -16,6 +16,7 @@ from hannun.models.sequence.cover import Sizes, cover
 from hannun.models.sequence.history import History, event_rows, token_rows
 from hannun.models.sequence.network import EventRows, TokenRows
 from hannun.numbered import NumberedBatches
+from hannun.processes import world
 from hannun.users.histories import Histories
 from hannun.users.windows import unseen
 
@@ -100,8 +101,11 @@ class WindowBatches(NumberedBatches):
         return batch
 
     def of(self, users: npt.NDArray[np.int64], rng: np.random.Generator) -> WindowBatch:
-        """A window of each of these users."""
+        """A window of each of these users; of several processes each has its part of them. Of fewer users than processes all have all,
+        and the mean over them is the same."""
+        rank, processes = world()
         drawn = [self._window(int(user), rng) for user in users]
+        drawn = drawn[rank::processes] if len(drawn) >= processes else drawn
         groups = [[drawn[n] for n in group] for group in alike([len(w.sizes) for w in drawn])]
         made = [w for group in groups for w in group]
         usable = [w.target > 0 for w in made]

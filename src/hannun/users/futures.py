@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,6 +14,8 @@ from hannun.models.sequence.network import UserNetwork
 from hannun.objectives.matryoshka import matryoshka
 from hannun.objectives.sampled_softmax import sampled_softmax
 from hannun.users.batches import WindowBatch, WindowBatches, WindowRows
+
+_OTHER = 2**40  # what is added to a seed for numbers of another use
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,15 @@ class FutureStep(Protocol):
         ...
 
 
-def futures(batches: WindowBatches, settings: FutureLoss) -> FutureStep:
-    """(network, number) → {"future": …, "masked": …}: cross-entropy from each event to one of those that follow it, log-Q corrected."""
+#: Rows of this process → those of all processes, one under another.
+Gather = Callable[[Tensor], Tensor]
+
+
+def futures(batches: WindowBatches, settings: FutureLoss, gather: Gather = lambda rows: rows) -> FutureStep:
+    """(network, number) → {"future": …, "masked": …}: cross-entropy from each event to one of those that follow it, log-Q corrected.
+
+    Of several processes each reads its own windows, and every one computes the loss of all of them.
+    """
     popular = torch.from_numpy(batches.popular).double()
     share = (popular / popular[1:].sum()).float()
 
@@ -56,10 +65,10 @@ def futures(batches: WindowBatches, settings: FutureLoss) -> FutureStep:
         batch = batches.next()
         rng = torch.Generator().manual_seed(batches.sampling.seed * 1_000_003 + batches.number)
         table = network.tower(torch.arange(len(popular)), _kept(len(popular), settings, network, rng))
-        states = torch.cat([_states(network, table, rows) for rows in batch.rows])
-        losses = {"future": future(network, states, batch.target, table, settings, share, rng)}
+        states = gather(torch.cat([_states(network, table, rows) for rows in batch.rows]))
+        losses = {"future": future(network, states, gather(batch.target), table, settings, share, rng)}
         if settings.masked:
-            losses["masked"] = settings.masked * _hidden(network, table, batch, settings, share, rng)
+            losses["masked"] = settings.masked * _hidden(network, table, batch, settings, share, rng, gather)
         return losses
 
     return step
@@ -96,8 +105,11 @@ def _states(network: UserNetwork, table: Tensor, rows: WindowRows) -> Tensor:
     return network(sums.view(*rows.tokens.sizes.shape, -1), rows.tokens).flatten(0, 1)[rows.asked]
 
 
-def _hidden(network: UserNetwork, table: Tensor, batch: WindowBatch, settings: FutureLoss, share: Tensor, rng: torch.Generator) -> Tensor:
+def _hidden(
+    network: UserNetwork, table: Tensor, batch: WindowBatch, settings: FutureLoss, share: Tensor, rng: torch.Generator, gather: Gather
+) -> Tensor:
     """The loss of finding hidden items of events that stand alone, from the events before and from what else the event tells."""
+    negatives = torch.Generator().manual_seed(rng.initial_seed() + _OTHER)  # processes hide unlike many events, and draw the same items
     covered, states, target = torch.cat([table, network.masked[None]]), [], []
     for rows in batch.rows:
         alone = rows.tokens.sizes.flatten()[rows.owner] == 1
@@ -105,8 +117,8 @@ def _hidden(network: UserNetwork, table: Tensor, batch: WindowBatch, settings: F
         events = replace(rows.events, item=torch.where(hide, len(table), rows.events.item))
         states.append(_states(network, covered, replace(rows, events=events, asked=rows.owner[hide])))
         target.append(rows.events.item[hide])
-    wanted = torch.cat(target)
-    return future(network, torch.cat(states), wanted, table, settings, share, rng) if len(wanted) else table.sum() * 0
+    wanted, found = gather(torch.cat(target)), gather(torch.cat(states))
+    return future(network, found, wanted, table, settings, share, negatives) if len(wanted) else table.sum() * 0
 
 
 def _kept(count: int, settings: FutureLoss, network: UserNetwork, rng: torch.Generator) -> Tensor | None:

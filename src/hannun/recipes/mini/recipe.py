@@ -26,6 +26,7 @@ from hannun.datasets import pictures, sentences
 from hannun.errors import DependencyError
 from hannun.mini.model import DIMS, fingerprint
 from hannun.mini.model import HERE as MINI
+from hannun.processes import alone
 from hannun.recipe import Recipe
 from hannun.recipes.mini import backbone, export, features, free, hubs, measure, ridge, scenes
 from hannun.recipes.mini.polish import polish
@@ -390,6 +391,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     a = parser.parse_args(argv)
     if not a.data.exists():
         raise DependencyError(f"{a.data}: no such folder; give the data with --data")
+    alone("python -m hannun.recipes.mini")
     torch.set_num_threads(a.threads)
     recipe = FREE if a.without_restricted else RECIPE
     if a.steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -15,6 +16,7 @@ import typer
 
 import hannun
 from hannun.errors import HannunError
+from hannun.processes import Stopped, together
 from hannun.serve.cli import (
     ask,
     backup,
@@ -57,6 +59,7 @@ from hannun.serve.cli import (
 
 # ClickException: of the click that newer typers carry inside, or of the installed one that older ones use.
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
+_TRAIN = (["train"], ["tune"], ["users", "train"], ["sensor", "train"])  # what torchrun may have started in several processes
 _INTERRUPTED = "interrupted; run the same command again to go on"
 
 app = typer.Typer(
@@ -134,10 +137,13 @@ def run(arguments: list[str]) -> int:
         arguments = [_on_disk(a) for a in arguments]
         if (place := _misplaced(command, arguments)) is not None:
             return _fail(f"{place}: is a collection; name it with `--in {place}`", 2)
-        result = command(args=_words_last(arguments) or ["--help"], prog_name="hannun", standalone_mode=False)
+        with together() if arguments[:1] in _TRAIN or arguments[:2] in _TRAIN else contextlib.nullcontext():
+            result = command(args=_words_last(arguments) or ["--help"], prog_name="hannun", standalone_mode=False)
         if result == 130:
             return _fail(_INTERRUPTED, 130)
         return 2 if not arguments else result if isinstance(result, int) else 0
+    except Stopped:
+        return 1
     except HannunError as e:
         return _fail(str(e), 1)
     except _WrongUsage as e:

@@ -14,6 +14,7 @@ import typer
 from hannun.curate.describe.attributes import sentence
 from hannun.errors import DependencyError, InputError, neighbours
 from hannun.files import whole_folder
+from hannun.processes import once
 from hannun.serve.cli import recipes
 from hannun.serve.cli.index import reading_of
 from hannun.serve.cli.options import Columns
@@ -108,9 +109,13 @@ def of_size(sizes: Mapping[str, Recipe], size: str, changed: list[str] | None) -
 
 def delivered(work: Path, to: Path, lines: Sequence[str]) -> int:
     """Move the model that was trained in `work` to where it was asked for, whole or not at all, and print its figures."""
-    with whole_folder(to) as part:
-        for file in (work / "model").iterdir():
-            file.rename(part / file.name)
+
+    def moved() -> None:
+        with whole_folder(to) as part:
+            for file in (work / "model").iterdir():
+                file.rename(part / file.name)
+
+    once(moved)
     for line in lines:
         typer.echo(line)
     typer.echo(f"wrote {to}")

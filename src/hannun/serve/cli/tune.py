@@ -9,6 +9,7 @@ import typer
 
 from hannun.errors import HannunError, InputError
 from hannun.journal import Journal
+from hannun.processes import alone
 from hannun.serve.cli.options import DEFAULT, At
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def tune(
     from hannun.train import tune as tuning
     from hannun.train.heads import HeadSettings
 
+    alone("hannun tune")
     if steps < 1:
         raise InputError(f"--steps {steps} came, expected 1 or more")
     folder = to or Path(f"{collection.rstrip('/')}.model")

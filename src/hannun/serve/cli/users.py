@@ -13,6 +13,7 @@ import typer
 
 from hannun.errors import DependencyError, InputError, MissingError
 from hannun.journal import Journal
+from hannun.processes import once
 from hannun.serve.cli.index import reading_of
 from hannun.serve.cli.options import DEFAULT, In, Json
 from hannun.serve.cli.train import Changed, ModelTo, Size, delivered, of_size, watched
@@ -57,7 +58,9 @@ def train(
     if items is not None:
         from hannun.users.content import content_of
 
-        content, reads, said = content_of(log.items, items, recipe.backbone, reading_of(item_columns, None, True))
+        place, columns_of = items, reading_of(item_columns, None, True)
+        # A collection has one owner at a time.
+        content, reads, said = once(lambda: content_of(log.items, place, recipe.backbone, columns_of))
         _tell(said)
         data = karrot.UserData(log, content, reads)
     with watched("karrot_user") as (tell, watch):

@@ -25,10 +25,11 @@ from hannun.objectives.late_interaction import late_interaction, maxsim
 from hannun.objectives.matryoshka import matryoshka
 from hannun.objectives.ranking import cosent
 from hannun.objectives.tiles import TILE, cosines
+from hannun.processes import world
 from hannun.recipe import Recipe
 from hannun.train.ahead import Ahead
 from hannun.train.batches import Batch, Mixture
-from hannun.train.distributed import gathered, gathered_vectors, world
+from hannun.train.distributed import gathered, gathered_vectors
 from hannun.train.gradcache import cached, joined
 from hannun.train.loop import Step
 from hannun.train.pairs import label

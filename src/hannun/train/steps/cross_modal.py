@@ -173,7 +173,8 @@ def _taught(model: OneTower, features: Features, ignore: Tensor, settings: Cross
     if "itc" in wanted:
         out["itc"] = mixup.itc(image, text, t, ignore)
     if "xmc" in wanted:
-        out["xmc"] = mixup.xmc(image, text, torch.rand(len(image.asked), device=image.asked.device), t, ignore)  # λ from Beta(1, 1)
+        share = gathered(torch.rand(len(asked[IMAGE]), device=image.asked.device))  # λ from Beta(1, 1), the same in every process
+        out["xmc"] = mixup.xmc(image, text, share, t, ignore)
     if "cic" in wanted:
         out["cic"] = mixup.cic(image, text, v["image|text"], v["text|image"], t, ignore)
     if "cmc" in wanted:
