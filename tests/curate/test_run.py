@@ -258,8 +258,12 @@ def test_columns_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean 'title'"):
         Columns({"titel": "x"})
     (tmp_path / "odd.jsonl").write_text('{"a": 1}\n', "utf-8")
-    odd = factory.run([tmp_path / "odd.jsonl"], plan(tmp_path / "odd"))
-    assert odd.manifest["pairs"] == 0 and odd.tally.counts["row/unreadable_row"] == 1
+    with pytest.raises(InputError, match="has the columns a, expected 'image' or 'url'"):
+        factory.run([tmp_path / "odd.jsonl"], plan(tmp_path / "odd"))
+    assert not (tmp_path / "odd").exists()
+    both = plan(tmp_path / "both", columns=Columns({"image": "photo", "title": "상품명", "key": "sku"}))
+    odd = factory.run([tmp_path / "t.jsonl", tmp_path / "odd.jsonl"], both)
+    assert odd.manifest["pairs"] == 1 and odd.tally.counts["row/unreadable_row"] == 1
 
 
 def test_pictures_are_stored_as_they_came_or_scaled(tmp_path: Path) -> None:
