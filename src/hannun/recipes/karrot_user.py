@@ -86,7 +86,7 @@ TINY = replace(
 SIZES: Mapping[str, Recipe] = {"paper": PAPER, "tiny": TINY}
 
 
-SPARSE = 24  # ours: events of an item; products and artists have about 15, MovieLens' films 38, and SASRec's authors drop 0.5 and 0.2 there
+SPARSE = 24  # ours: events of an item; products and artists have about 13, MovieLens' films 38, and SASRec's authors drop 0.5 and 0.2 there
 JUDGES, MOST = 200, 5_000  # ours: items by which a state is chosen; fewer choose one of the first by chance, and more choose no better
 
 
@@ -100,10 +100,10 @@ class UserData:
     reads: str = "mini"
 
 
-def dropout(recipe: Recipe, log: BehaviourLog) -> float:
+def dropout(recipe: Recipe, items: int, events: int) -> float:
     """The recipe's share where an item has SPARSE events or fewer in the mean, less of it the more events there are."""
     share: float = recipe.weights["dropout"]
-    return share * min(1.0, SPARSE * len(np.unique(log.item)) / max(1, len(log)))
+    return share * min(1.0, SPARSE * items / max(1, events))
 
 
 def build(recipe: Recipe, data: UserData) -> UserNetwork:
@@ -119,7 +119,7 @@ def build(recipe: Recipe, data: UserData) -> UserNetwork:
     width = 0 if content is None else content.shape[1]
     reads, priced = data.reads if width else "", data.log.value is not None
     shape = UserShape(
-        recipe.dims, int(w["layers"]), int(w["heads"]), width, dropout(recipe, data.log),
+        recipe.dims, int(w["layers"]), int(w["heads"]), width, dropout(recipe, len(known.items), len(data.log)),
         reads=reads, prices=priced, gaps=bool(w["gaps"]), wide=int(w["wide"]),
     )  # fmt: skip
     network = UserNetwork(shape, known, content)

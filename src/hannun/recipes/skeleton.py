@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import nn
 
 from hannun.errors import InputError
 from hannun.item import Pair
 from hannun.models.checkpoint import open_model, save
-from hannun.processes import once
+from hannun.processes import Made, once
 from hannun.recipe import Recipe, Stage
 from hannun.recipes import table
 from hannun.train.batches import Mixture, from_pairs
@@ -26,8 +26,6 @@ from hannun.train.pairs import label
 from hannun.train.run import Moment, Resumable
 from hannun.train.schedule import Schedule
 from hannun.train.steps.contrastive import Contrast, ahead, contrastive
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)

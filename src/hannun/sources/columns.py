@@ -24,25 +24,8 @@ OURS = ("text", "image", "id")
 # How columns are often called, the likeliest first; for a proposal only, nothing is taken for granted.
 _LIKELY = {
     "text": (
-        *(
-            "text",
-            "상품명",
-            "제목",
-            "내용",
-            "본문",
-            "문장",
-            "설명",
-            "이름",
-            "텍스트",
-            "캡션",
-            "리뷰",
-            "질의",
-            "검색어",
-            "질문",
-            "title",
-            "caption",
-            "name",
-        ),
+        *("text", "상품명", "제목", "내용", "본문", "문장", "설명", "이름", "텍스트", "캡션", "리뷰", "질의", "검색어", "질문"),
+        *("title", "caption", "name"),
         *("product_name", "description", "content", "sentence", "document", "review"),
     ),
     "image": (

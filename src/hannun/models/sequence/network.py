@@ -104,7 +104,7 @@ def bucket(values: Tensor, count: int, steps: float) -> Tensor:
 class _UserBlock(nn.Module):  # type: ignore[misc]
     def __init__(self, dim: int, heads: int, wide: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.rate = heads, dropout
+        self.heads = heads
         self.first, self.second = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
         self.wide = nn.Sequential(nn.Linear(dim, wide * dim), nn.GELU(), nn.Linear(wide * dim, dim))
@@ -113,7 +113,7 @@ class _UserBlock(nn.Module):  # type: ignore[misc]
     def forward(self, x: Float[Tensor, "b t d"], bias: Float[Tensor, "b h t t"]) -> Float[Tensor, "b t d"]:
         b, t, d = x.shape
         q, k, v = self.qkv(self.first(x)).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        seen = scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=self.rate if self.training else 0.0)
+        seen = scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=self.dropout.p if self.training else 0.0)
         x = x + self.dropout(self.out(seen.transpose(1, 2).reshape(b, t, d)))
         into, bend, back = self.wide
         out: Tensor = x + self.dropout(back(self.dropout(bend(into(self.second(x))))))
